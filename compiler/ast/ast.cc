@@ -1,0 +1,83 @@
+#include "compiler/ast/ast.h"
+
+namespace sluice::ast {
+
+std::string_view OpName(Op op) {
+  switch (op) {
+    case Op::kEq:
+      return "=";
+    case Op::kNe:
+      return "!=";
+    case Op::kLt:
+      return "<";
+    case Op::kLe:
+      return "<=";
+    case Op::kGt:
+      return ">";
+    case Op::kGe:
+      return ">=";
+    case Op::kContains:
+      return "contains";
+    case Op::kIContains:
+      return "icontains";
+    case Op::kBContains:
+      return "bcontains";
+    case Op::kStartsWith:
+      return "startswith";
+    case Op::kBStartsWith:
+      return "bstartswith";
+    case Op::kEndsWith:
+      return "endswith";
+    case Op::kGlob:
+      return "glob";
+    case Op::kIGlob:
+      return "iglob";
+    case Op::kRegex:
+      return "regex";
+    case Op::kIn:
+      return "in";
+    case Op::kIntersects:
+      return "intersects";
+    case Op::kPmatch:
+      return "pmatch";
+    case Op::kExists:
+      return "exists";
+  }
+  return "";
+}
+
+std::string_view PriorityName(Priority priority) {
+  switch (priority) {
+    case Priority::kEmergency:
+      return "Emergency";
+    case Priority::kAlert:
+      return "Alert";
+    case Priority::kCritical:
+      return "Critical";
+    case Priority::kError:
+      return "Error";
+    case Priority::kWarning:
+      return "Warning";
+    case Priority::kNotice:
+      return "Notice";
+    case Priority::kInformational:
+      return "Informational";
+    case Priority::kDebug:
+      return "Debug";
+  }
+  return "";
+}
+
+std::string_view ActionName(Action action) {
+  switch (action) {
+    case Action::kAlert:
+      return "alert";
+    case Action::kDeny:
+      return "deny";
+    case Action::kKill:
+      return "kill";
+  }
+  return "";
+}
+
+}  // namespace sluice::ast

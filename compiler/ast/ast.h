@@ -1,0 +1,212 @@
+// ast/ast.h - what the author wrote, as a tree, with the place of every word.
+//
+// Produced by parse/ (and later by falco/), consumed by check/. Nothing is resolved here: a name is a name, a value
+// is its text after unescaping. The naive evaluator of the tests works on this tree (with names resolved by check/).
+//
+// Threads: passive data. Memory: self-contained; no views.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/source/source.h"
+
+namespace sluice::ast {
+
+using source::Span;
+
+// A word with its place. `quoted` tells "x" from x where it matters (a quoted word is never a list's name).
+struct Word {
+  std::string text;
+  Span span;
+  bool quoted = false;
+};
+
+// ---- conditions -----------------------------------------------------------------------------------------------
+
+enum class Op : uint8_t {
+  kEq, kNe, kLt, kLe, kGt, kGe,  // = (also ==) != < <= > >=
+  kContains, kIContains, kBContains, kStartsWith, kBStartsWith, kEndsWith, kGlob, kIGlob, kRegex,
+  kIn, kIntersects, kPmatch, kExists,
+};
+// As written in a condition: "=", "startswith", ...
+std::string_view OpName(Op op);
+
+// `= oneof (a, b)` and its kin.
+enum class Quantifier : uint8_t { kNone, kOneOf, kAnyOf, kAllOf };
+
+// proc.aname[2]: name "proc.aname", argument "2". The span covers both.
+struct Field {
+  Word name;
+  std::optional<Word> argument;
+  Span span;
+};
+
+struct Operand;
+
+// tolower(proc.name), concat(a, b), getopt(proc.args, "x")[0]
+struct Transform {
+  Word name;
+  std::vector<Operand> arguments;
+  std::optional<Word> index;
+  Span span;
+};
+
+// An argument of a transformer, the left side of a check, or val(...) / a transformer on its right side.
+struct Operand {
+  enum class Kind : uint8_t { kField, kTransform, kLiteral, kTuple } kind = Kind::kField;
+  Field field;                           // kField
+  std::shared_ptr<Transform> transform;  // kTransform
+  Word literal;                          // kLiteral
+  std::vector<Operand> tuple;            // kTuple: ("a", proc.name) inside a transformer
+  Span span;
+};
+
+// LEFT OP [QUANTIFIER] RIGHT
+struct Check {
+  Operand left;
+  Op op = Op::kEq;
+  Span op_span;
+  Quantifier quantifier = Quantifier::kNone;
+  // Right side, one of: nothing (exists); an operand (val(f) or a transformer); words. A list operator's right side
+  // `(a, b)` gives words with `parenthesised`; `in name` gives one word without.
+  std::optional<Operand> right;
+  std::vector<Word> values;
+  bool parenthesised = false;
+  Span values_span;
+};
+
+struct Expr {
+  enum class Kind : uint8_t { kAnd, kOr, kNot, kCheck, kMacro } kind = Kind::kCheck;
+  std::vector<Expr> children;    // kAnd, kOr: two or more, as written; kNot: one
+  std::shared_ptr<Check> check;  // kCheck
+  Word macro;                    // kMacro
+  Span span;
+};
+
+// ---- blocks ---------------------------------------------------------------------------------------------------
+
+struct List {
+  Word name;
+  std::vector<Word> items;             // an unquoted item may name another list
+  std::vector<Word> allowed_warnings;  // `# allow: slug` comments directly above the block
+  Span span;                           // of the whole block
+};
+
+struct Macro {
+  Word name;
+  Expr condition;
+  std::vector<Word> allowed_warnings;
+  Span span;
+};
+
+enum class Priority : uint8_t { kEmergency, kAlert, kCritical, kError, kWarning, kNotice, kInformational, kDebug };
+std::string_view PriorityName(Priority priority);  // Falco's spelling: "Emergency", ...
+
+enum class Action : uint8_t { kAlert, kDeny, kKill };
+std::string_view ActionName(Action action);
+
+enum class OnUnknown : uint8_t { kAllow, kDeny };
+enum class Mode : uint8_t { kEnforce, kAudit };
+
+// N per TIME [by FIELD, ...]
+struct Rate {
+  uint64_t count = 0;
+  uint64_t period_ns = 0;
+  std::vector<Field> by;
+  Span span;
+};
+
+// then: add %field to SET for TIME
+struct Then {
+  Field field;
+  Word set;
+  uint64_t period_ns = 0;
+  Span span;
+};
+
+struct Scope {
+  enum class Kind : uint8_t { kAll, kUid, kCgroup, kPercent } kind = Kind::kAll;
+  uint64_t number = 0;  // kUid, kPercent (1 to 100)
+  std::string path;     // kCgroup
+  Span span;
+};
+
+struct Exception {
+  Word name;
+  std::vector<Operand> fields;
+  std::vector<Word> comps;
+  std::vector<std::vector<std::vector<Word>>> values;  // row -> field -> words (several: a tuple)
+  Span span;
+};
+
+struct Rule {
+  Word name;
+  Word desc;
+  Expr condition;
+  Word output;
+  Priority priority = Priority::kDebug;
+  Action action = Action::kAlert;
+  Span action_span;
+  int errno_value = 1;  // EPERM
+  OnUnknown on_unknown = OnUnknown::kAllow;
+  Mode mode = Mode::kEnforce;
+  std::vector<Word> tags;
+  bool enabled = true;
+  Word source;  // "syscall" unless given
+  std::vector<Exception> exceptions;
+  std::optional<Rate> throttle;
+  std::optional<Then> then;
+  Scope scope;
+  std::optional<Rate> fuse;
+  std::vector<Word> allowed_warnings;  // `# allow: slug` comments directly above the block
+  Span span;
+};
+
+// One value of a test event: a word, or an array of words.
+struct TestValue {
+  Word key;
+  std::vector<Word> words;
+  bool array = false;
+};
+
+// `event: execve { proc.name: bash, proc.aname: [nginx, systemd] }`; `event: nginx -> sh -> curl` is a chain.
+struct TestEvent {
+  Word type;  // empty text for a chain
+  std::vector<TestValue> values;
+  std::vector<Word> chain;
+  Span span;
+};
+
+struct Expectation {
+  bool nothing = false;
+  Action decision = Action::kAlert;
+  Word rule;
+  std::optional<Word> output;
+  std::vector<TestValue> fields;
+  Span span;
+};
+
+struct Test {
+  Word name;
+  std::vector<TestEvent> events;
+  std::vector<Expectation> expectations;
+  std::optional<Word> trigger;
+  Span span;
+};
+
+struct RuleSet {
+  std::vector<List> lists;
+  std::vector<Macro> macros;
+  std::vector<Rule> rules;
+  std::vector<Test> tests;
+};
+
+// Stable text of the tree: what `explain --emit parse` prints and goldens hold.
+std::string Print(const RuleSet& rules);
+std::string Print(const Expr& expr);
+
+}  // namespace sluice::ast

@@ -1,0 +1,120 @@
+#include "compiler/source/source.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "compiler/source/utf8.h"
+
+namespace sluice::source {
+namespace {
+
+// Debian's absl::string_view is not std::string_view; a std::string converts to both.
+Status HostError(int error, const std::string& path) {
+  const std::string message = fmt::format("{}: {}", path, std::strerror(error));
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return absl::NotFoundError(message);
+    case EACCES:
+    case EPERM:
+      return absl::PermissionDeniedError(message);
+    case EISDIR:
+      return absl::InvalidArgumentError(fmt::format("{}: is a folder, not a file", path));
+    default:
+      return absl::UnknownError(message);
+  }
+}
+
+Status TooLarge(const std::string& path) {
+  return absl::OutOfRangeError(fmt::format("{}: larger than {} MB", path, kMaxFileBytes >> 20));
+}
+
+// Reads to the end, whatever kind of file it is; a pipe has no size to ask for first.
+Result<std::string> ReadAll(int descriptor, const std::string& path) {
+  struct stat status {};
+  if (fstat(descriptor, &status) != 0) return HostError(errno, path);
+  if (S_ISDIR(status.st_mode)) return HostError(EISDIR, path);
+  if (S_ISREG(status.st_mode) && static_cast<uint64_t>(status.st_size) > kMaxFileBytes) return TooLarge(path);
+  std::string text;
+  if (S_ISREG(status.st_mode)) text.reserve(static_cast<size_t>(status.st_size) + 1);
+  char buffer[64 * 1024];
+  for (;;) {
+    const ssize_t got = read(descriptor, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return HostError(errno, path);
+    if (got == 0) return text;
+    text.append(buffer, static_cast<size_t>(got));
+    if (text.size() > kMaxFileBytes) return TooLarge(path);
+  }
+}
+
+bool StartsWithMark(std::string_view text) { return text.substr(0, kByteOrderMark.size()) == kByteOrderMark; }
+
+}  // namespace
+
+Span Cover(Span a, Span b) {
+  if (!a.valid()) return b;
+  if (!b.valid()) return a;
+  return {a.file, std::min(a.begin, b.begin), std::max(a.end, b.end)};
+}
+
+FileId Files::Add(std::string name, std::string text) {
+  File file{std::move(name), std::move(text), {0}};
+  for (size_t i = 0; i < file.text.size(); ++i) {
+    if (file.text[i] == '\n') file.line_starts.push_back(static_cast<uint32_t>(i + 1));
+  }
+  files_.push_back(std::move(file));
+  return static_cast<FileId>(files_.size() - 1);
+}
+
+Result<FileId> Files::Read(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return HostError(errno, path);
+  Result<std::string> text = ReadAll(descriptor, path);
+  close(descriptor);
+  if (!text.ok()) return text.status();
+  return Add(path, *std::move(text));
+}
+
+std::string_view Files::Text(Span span) const {
+  if (!span.valid()) return {};
+  const std::string_view text = files_[span.file].text;
+  const size_t begin = std::min<size_t>(span.begin, text.size());
+  const size_t end = std::clamp<size_t>(span.end, begin, text.size());
+  return text.substr(begin, end - begin);
+}
+
+Position Files::PositionOf(FileId id, uint32_t offset) const {
+  const File& file = files_[id];
+  offset = std::min<uint32_t>(offset, static_cast<uint32_t>(file.text.size()));
+  const auto after = std::upper_bound(file.line_starts.begin(), file.line_starts.end(), offset);
+  const uint32_t line = static_cast<uint32_t>(after - file.line_starts.begin());
+  size_t i = file.line_starts[line - 1];
+  // An editor does not show the byte order mark.
+  if (i == 0 && StartsWithMark(file.text)) i = kByteOrderMark.size();
+  uint32_t column = 1;
+  while (i < offset) {
+    i += DecodeUtf8(file.text, i).bytes;
+    if (i <= offset) ++column;
+  }
+  return {line, column};
+}
+
+std::string_view Files::Line(FileId id, uint32_t line) const {
+  const File& file = files_[id];
+  const std::string_view text = file.text;
+  size_t begin = file.line_starts[line - 1];
+  size_t end = line < file.line_starts.size() ? file.line_starts[line] - 1 : text.size();
+  if (end > begin && text[end - 1] == '\r') --end;
+  if (begin == 0 && StartsWithMark(text)) begin = kByteOrderMark.size();
+  return text.substr(begin, end - begin);
+}
+
+}  // namespace sluice::source

@@ -1,0 +1,217 @@
+/* abi/filter_abi.h - the tables that the kernel filter consults, shared by the BPF programs and the compiler.
+ *
+ * One hook, one event, one set of candidate clauses. A *clause* is one bit (0..1023) of its hook; it stands for one
+ * distinct kernel condition. A *lookup* is one question about the event (the type, one integer, one string in one
+ * mode, one generation of ancestors). Every lookup turns the event's value into a *class*, and a class into the set
+ * of clauses that this value satisfies; a clause that says nothing about the lookup has its bit in every set. The
+ * AND over the lookups in use is the surviving set. Empty: the event is dropped and counted.
+ *
+ * Three classes stand apart for each lookup: `other` (present, but no entry), `absent` (no such value: a positive
+ * test is false, its negation true) and `users`. `users` is not ANDed: when the value is unknown (a path that cannot
+ * be built, lineage not filled yet) the set stays as it is and the clauses in `users` become undecided: they go to
+ * user space, and a mitigation among them follows its on_unknown.
+ *
+ * Worked example, hook file_open, clauses 0 = (fd.name startswith /etc/), 1 = (user.uid = 0 and fd.name startswith
+ * /etc/ssh/), 2 = (proc.name in (vi, nano)):
+ *   lookup path/prefix: other {2}  absent {2}  users {0,1}  "/etc/" {0,2}  "/etc/ssh/" {0,1,2}   (union over shorter)
+ *   lookup uid:         [0,0] {0,1,2}, else {0,2}   users {1}
+ *   lookup name/exact:  other {0,1}  absent {0,1}  users {2}   "vi" {0,1,2}  "nano" {0,1,2}
+ *
+ * Everything here exists twice, once per generation slot (0 and 1); a swap is one store of the active slot.
+ * Plain C, no pointers, no implicit padding; sizes are asserted at the end and from C++.
+ */
+#pragma once
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#define SLUICE_SLOTS 2          /* generations that may be loaded at once */
+#define SLUICE_CLAUSES 1024     /* per hook */
+#define SLUICE_WORDS 16         /* 64-bit words of a set */
+#define SLUICE_BIT_MASKS 10     /* flag tests per hook; 2^10 dense entries */
+#define SLUICE_INTS 8           /* integer subjects */
+#define SLUICE_LINEAGE_LEVELS 9 /* 0: any ancestor; 1..8: the parent, its parent, ... */
+#define SLUICE_ATOMS 64         /* distinct image conditions behind lineage tests, per rule set */
+#define SLUICE_NAME_BYTES 16    /* proc.name with its NUL */
+#define SLUICE_KEY_BYTES 256    /* exact key: the value with its NUL and zero padding; a longer one equals no entry */
+#define SLUICE_SHORT_KEY_BYTES 64
+#define SLUICE_PREFIX_BYTES 252 /* of the value, its NUL included when it fits: "P\0" is the exact value P */
+#define SLUICE_SUFFIX_BYTES 64  /* of the value, reversed */
+#define SLUICE_PATH_BYTES 4096
+
+/* Decision points. Append only; the name is the LSM hook's. IMAGE is no hook of the kernel: its "clauses" are the
+ * image conditions (atoms) behind lineage tests, matched against the new image at every exec. */
+enum sluice_hook {
+  SLUICE_HOOK_IMAGE = 0,
+  SLUICE_HOOK_BPRM_CHECK = 1, /* bprm_check_security: execve, execveat; once per interpreter round */
+  SLUICE_HOOK_FILE_OPEN = 2,  /* open, openat, openat2, creat, open_by_handle_at; other calls have no type */
+  SLUICE_HOOK_PATH_MKNOD = 3, /* mknod, mknodat; also the creation inside an open (see file_open) */
+  SLUICE_HOOK_PATH_UNLINK = 4,
+  SLUICE_HOOKS = 5,
+};
+
+/* String subjects. */
+enum sluice_string {
+  SLUICE_STR_NAME = 0,      /* proc.name: at exec the new image's */
+  SLUICE_STR_EXEPATH = 1,   /* proc.exepath: at exec the file of this round */
+  SLUICE_STR_PATH = 2,      /* fd.name, fs.path.name */
+  SLUICE_STR_DIRECTORY = 3, /* fd.directory: the path without its last component; "/" for /x. Exact mode only */
+};
+#define SLUICE_STRINGS 4
+enum sluice_mode { SLUICE_MODE_EXACT = 0, SLUICE_MODE_PREFIX = 1, SLUICE_MODE_SUFFIX = 2 };
+#define SLUICE_MODES 3
+
+/* Integer subjects, compared as signed 64-bit numbers. */
+enum sluice_int {
+  SLUICE_INT_UID = 0,      /* user.uid: the effective one, as in Falco */
+  SLUICE_INT_GID = 1,      /* group.gid: the effective one */
+  SLUICE_INT_LOGINUID = 2, /* user.loginuid; -1 when unset */
+};
+
+/* Flag subject: one 64-bit word per event. The low 32 bits are the hook's own flags (open: O_* as in f_flags). */
+#define SLUICE_FLAG_READ (1ull << 32)    /* evt.is_open_read */
+#define SLUICE_FLAG_WRITE (1ull << 33)   /* evt.is_open_write */
+#define SLUICE_FLAG_EXEC (1ull << 34)    /* evt.is_open_exec: opened with FMODE_EXEC, or created with an x bit */
+#define SLUICE_FLAG_CREATED (1ull << 35) /* the open made the file */
+#define SLUICE_FLAG_MEMFD (1ull << 36)   /* the executable is a memfd: proc.is_exe_from_memfd */
+#define SLUICE_FLAG_DELETED (1ull << 37) /* the executable is unlinked: proc.is_exe_deleted */
+#define SLUICE_FLAG_UPPER (1ull << 38)   /* the executable is in an overlay's upper layer: proc.is_exe_upper_layer */
+
+/* Lookups of a hook, in the order in which they are worth asking. */
+enum sluice_lookup {
+  SLUICE_LOOKUP_TYPE = 0, /* dense by event type */
+  SLUICE_LOOKUP_BITS = 1, /* dense by the gathered flag tests */
+  SLUICE_LOOKUP_INT = 2,  /* + enum sluice_int; interval table */
+  SLUICE_LOOKUP_LINEAGE = SLUICE_LOOKUP_INT + SLUICE_INTS,
+  SLUICE_LOOKUP_STRING = SLUICE_LOOKUP_LINEAGE + SLUICE_LINEAGE_LEVELS, /* + enum sluice_string * 3 + mode */
+  SLUICE_LOOKUPS = SLUICE_LOOKUP_STRING + SLUICE_STRINGS * SLUICE_MODES, /* 31 */
+};
+
+/* A set of clauses. Bit g of `summary` says that any of clauses 16g .. 16g+15 is in the set. */
+struct sluice_set {
+  __u64 summary;
+  __u64 words[SLUICE_WORDS];
+};
+
+struct sluice_lookup_classes {
+  __u32 other, absent, users; /* class ids */
+  __u32 reserved;
+  __u64 users_summary; /* copy of users' summary: the lookup is skipped when none of them still stands */
+};
+
+struct sluice_interval {
+  __s64 first; /* this interval goes up to the next entry's first - 1; the first entry of a table starts at INT64_MIN */
+  __u32 class_id;
+  __u32 reserved;
+};
+
+#define SLUICE_HOOK_ACTIVE 1u     /* some clause exists */
+#define SLUICE_HOOK_NEEDS_ENV 2u  /* exec: user space wants the environment */
+#define SLUICE_HOOK_NEEDS_CWD 4u
+#define SLUICE_HOOK_MITIGATES 8u  /* some clause denies or kills */
+
+/* What one hook asks, in one generation. Tables are addressed as base + index in shared arrays of that generation. */
+struct sluice_hook_config {
+  __u32 flags;
+  __u32 used; /* bit per lookup */
+  __u32 type_base, type_count; /* dense[type_base + type] for type < type_count, else `other`; type 0: absent */
+  __u32 bits_base, bits_count; /* dense[bits_base + index]; bit i of the index: (flags & bits_mask[i]) != 0 */
+  __u64 bits_mask[SLUICE_BIT_MASKS];
+  __u32 int_base[SLUICE_INTS], int_count[SLUICE_INTS]; /* intervals[base .. base+count) */
+  __u64 lineage_used[SLUICE_LINEAGE_LEVELS];           /* atoms asked for at this level */
+  __u32 lineage_base[SLUICE_LINEAGE_LEVELS];           /* dense[base + 2 * atom + bit]; `other`: no used bit is set */
+  __u32 suffix_bytes[SLUICE_STRINGS];                  /* longest suffix in use, 0 to 64 */
+  __u32 reserved;
+  struct sluice_lookup_classes lookups[SLUICE_LOOKUPS];
+  struct sluice_set all;             /* clauses in use */
+  __u64 deny[SLUICE_WORDS];          /* includes kill: a kill returns the error too */
+  __u64 kill[SLUICE_WORDS];
+  __u64 audit[SLUICE_WORDS];         /* would deny or kill, but only says so */
+  __u64 unknown_deny[SLUICE_WORDS];  /* on_unknown: deny */
+};
+
+/* For a surviving mitigation clause, index hook * 1024 + clause: the lowest order among them gives the errno. */
+struct sluice_action {
+  __u16 order;       /* load order of the first rule behind the clause */
+  __u16 errno_value; /* positive */
+};
+
+/* Keys. `lookup` is hook * SLUICE_LOOKUPS + lookup, so that all hooks share one map per mode and generation.
+ * Values of all three are class ids (__u32). Exact keys are zero padded; a value of up to 59 bytes (with its NUL: 60)
+ * is only in the short map, a longer one only in the long map. */
+struct sluice_short_key {
+  __u32 lookup;
+  char value[SLUICE_SHORT_KEY_BYTES - 4];
+};
+struct sluice_long_key {
+  __u32 lookup;
+  char value[SLUICE_KEY_BYTES];
+};
+/* LPM tries: prefixlen counts bits from `lookup` on (32 + 8 * bytes of the pattern). Data is at most 256 bytes on
+ * 6.1, hence 252 of the value. A pattern longer than the data is left to user space by split/. All
+ * 32 bits of `lookup` are always in the prefix. */
+struct sluice_prefix_key {
+  __u32 prefixlen;
+  __u32 lookup;
+  char value[SLUICE_PREFIX_BYTES];
+};
+struct sluice_suffix_key {
+  __u32 prefixlen;
+  __u32 lookup;
+  char value[SLUICE_SUFFIX_BYTES]; /* reversed */
+};
+
+/* One image: what lineage and non-exec hooks know about a task's program. */
+#define SLUICE_IMAGE_HEAD 256
+#define SLUICE_IMAGE_TAIL 64
+#define SLUICE_IMAGE_EXE_ABSENT 1u  /* a kernel thread */
+#define SLUICE_IMAGE_EXE_UNKNOWN 2u /* the path could not be built */
+#define SLUICE_IMAGE_MEMFD 4u
+#define SLUICE_IMAGE_DELETED 8u
+#define SLUICE_IMAGE_UPPER 16u
+struct sluice_image {
+  char name[SLUICE_NAME_BYTES];
+  __u32 exepath_bytes; /* without NUL; the whole length, also when it exceeds the head */
+  __u32 flags;
+  char exepath[SLUICE_IMAGE_HEAD]; /* first bytes, NUL terminated */
+  char tail[SLUICE_IMAGE_TAIL];    /* last bytes, reversed, zero padded */
+};
+
+/* Task-local storage. `self[s]` and `ancestors[s]` are valid for slot s when the tag beside them equals the
+ * generation number that is loaded in slot s; otherwise lineage is unknown. Inherited at every task_alloc. */
+struct sluice_task {
+  struct sluice_image image;
+  __u64 self[SLUICE_SLOTS];
+  __u64 ancestors[SLUICE_SLOTS][SLUICE_LINEAGE_LEVELS]; /* [0]: union over all; [n]: the n-th, 1 = parent */
+  __u32 self_generation[SLUICE_SLOTS];
+  __u32 ancestors_generation[SLUICE_SLOTS];
+};
+
+/* Written by user space before a swap, one per living process, read by the task iterator. */
+struct sluice_seed {
+  __u64 start_ns; /* boot-time start of the process: guards against a reused pid */
+  struct sluice_task task;
+};
+
+struct sluice_hook_stats {
+  __u64 seen, dropped, sent, lost; /* seen = dropped + sent + lost */
+  __u64 denied, killed, audited, undecided;
+  __u64 no_scratch, no_path; /* reasons of undecided */
+};
+
+#ifdef __cplusplus
+#define SLUICE_ASSERT static_assert
+#else
+#define SLUICE_ASSERT _Static_assert
+#endif
+SLUICE_ASSERT(SLUICE_LOOKUPS == 31, "lookups fit the used mask");
+SLUICE_ASSERT(sizeof(struct sluice_set) == 136, "set");
+SLUICE_ASSERT(sizeof(struct sluice_lookup_classes) == 24, "lookup classes");
+SLUICE_ASSERT(sizeof(struct sluice_interval) == 16, "interval");
+SLUICE_ASSERT(sizeof(struct sluice_short_key) == 64, "short key");
+SLUICE_ASSERT(sizeof(struct sluice_long_key) == 260, "long key");
+SLUICE_ASSERT(sizeof(struct sluice_prefix_key) == 260, "prefix key: 4 + 256 data bytes");
+SLUICE_ASSERT(sizeof(struct sluice_suffix_key) == 72, "suffix key");
+SLUICE_ASSERT(sizeof(struct sluice_image) == 344, "image");
+SLUICE_ASSERT(sizeof(struct sluice_task) == 344 + 16 + 144 + 16, "task");

@@ -1,0 +1,107 @@
+// check/checked.h - rules with every name resolved and every type checked.
+//
+// Predicates are interned: two rules that ask the same question share one PredicateId, which is what lets the
+// evaluator ask it once per event. A predicate has Falco's meaning: false when its field is absent, whatever the
+// operator; so a negation is kept as kNot and never pushed into the operator.
+//
+// Threads: passive data, immutable after Check(). Memory: self-contained, except spans (into source::Files).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "compiler/ast/ast.h"
+#include "compiler/check/field.h"
+
+namespace sluice::check {
+
+using PredicateId = uint32_t;
+using RuleId = uint32_t;  // index in load order
+
+// An IPv4 address is held as its IPv4-mapped IPv6 address; `v4` keeps the family.
+struct Address {
+  std::array<uint8_t, 16> bytes{};
+  bool v4 = false;
+  friend bool operator==(const Address&, const Address&) = default;
+  friend auto operator<=>(const Address&, const Address&) = default;
+};
+struct Net {
+  Address address;      // host bits are zero
+  uint8_t prefix = 0;   // bits of the family's own address: 0..32 or 0..128
+  friend bool operator==(const Net&, const Net&) = default;
+  friend auto operator<=>(const Net&, const Net&) = default;
+};
+
+// A constant of the type of the field it is compared with.
+struct Value {
+  std::string text;    // kString, kPath, kBytes (bcontains: already decoded); else the author's text
+  int64_t number = 0;  // kInt, kFlags, kBool (0 or 1), kTime, kPort
+  double real = 0;     // kDouble
+  Net net;             // kAddress (full prefix), kNet
+  friend bool operator==(const Value&, const Value&) = default;
+  friend auto operator<=>(const Value&, const Value&) = default;
+};
+
+enum class TransformKind : uint8_t { kToLower, kToUpper, kBase64, kBasename, kLen, kJoin, kConcat, kGetopt };
+
+// Left or right side: a field, or a transformer over terms, or a constant inside a transformer.
+struct Term {
+  enum class Kind : uint8_t { kField, kTransform, kLiteral, kTuple } kind = Kind::kField;
+  FieldUse field;
+  TransformKind transform{};
+  std::vector<Term> arguments;
+  std::string literal;
+  std::vector<std::string> tuple;
+  std::string index;  // getopt(...)[index]
+  Type type = Type::kString;
+  Shape shape = Shape::kScalar;
+  friend bool operator==(const Term&, const Term&) = default;
+  friend auto operator<=>(const Term&, const Term&) = default;
+};
+
+struct Predicate {
+  Term left;
+  ast::Op op = ast::Op::kEq;
+  ast::Quantifier quantifier = ast::Quantifier::kNone;
+  std::vector<Value> values;  // constants, lists expanded, order as written, duplicates removed for `in`
+  std::vector<Term> right;    // one term for val(...) or a transformer; else empty
+  friend bool operator==(const Predicate&, const Predicate&) = default;
+  friend auto operator<=>(const Predicate&, const Predicate&) = default;
+};
+
+struct Condition {
+  enum class Kind : uint8_t { kTrue, kFalse, kAnd, kOr, kNot, kPredicate } kind = Kind::kTrue;
+  std::vector<Condition> children;
+  PredicateId predicate = 0;
+  source::Span span;  // the words in the rule or macro that this node came from
+};
+
+// A piece of an output text: literal, or a term to print.
+struct OutputPiece {
+  std::string literal;
+  bool is_term = false;
+  Term term;
+  std::string name;   // as written, the key in output_fields: "proc.aname[2]"
+  uint16_t width = 0; // %20proc.name
+};
+
+struct CheckedRule {
+  ast::Rule rule;  // condition and exceptions emptied; the keys as written
+  Condition condition;
+  std::vector<OutputPiece> output;
+  std::vector<FieldUse> throttle_by;
+};
+
+struct CheckedRules {
+  std::vector<Predicate> predicates;       // by PredicateId
+  std::vector<source::Span> predicate_at;  // first place of each
+  std::vector<CheckedRule> rules;          // by RuleId, load order; disabled rules are left out
+  std::vector<ast::Test> tests;
+};
+
+std::string Print(const Predicate& predicate);  // canonical Falco text
+std::string Print(const CheckedRules& rules);   // --emit check
+
+}  // namespace sluice::check

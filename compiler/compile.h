@@ -1,0 +1,50 @@
+// compile.h - the pipeline: one line per stage, top to bottom. The file to read first.
+//
+// Threads: pure functions. Errors: a fault in a rule is in `diagnostics`; a file that cannot be read is a Status.
+// Cost:    10,000 rules in about a second.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/check/check.h"
+#include "compiler/diag/diag.h"
+#include "compiler/kplan/kernel_plan.h"
+#include "compiler/parse/parse.h"
+#include "compiler/split/partition.h"
+#include "compiler/uplan/user_plan.h"
+
+namespace sluice {
+
+struct Options {
+  parse::Limits parse;
+  check::Limits check;
+  split::Budget split;
+  bool warnings_are_errors = false;
+};
+
+// Everything that was made on the way, so that any stage can be printed.
+struct Compilation {
+  source::Files files;
+  diag::Diagnostics diagnostics;
+  ast::RuleSet ast;
+  split::Partition partition;  // holds checked and normal rules
+  kplan::KernelPlan kernel;
+  uplan::UserPlan user;
+
+  bool ok() const { return diagnostics.ok(); }
+};
+
+// Reads and compiles. A host fault (unreadable file) is returned; rule faults are in the Compilation.
+source::Result<std::unique_ptr<Compilation>> CompileFiles(const std::vector<std::string>& paths, const Options& options);
+
+// Compiles texts: (name, text) pairs.
+std::unique_ptr<Compilation> CompileTexts(const std::vector<std::pair<std::string, std::string>>& texts,
+                                          const Options& options);
+
+// Stages by name: parse check norm split kplan uplan. Empty optional: no such stage.
+std::optional<std::string> PrintStage(const Compilation& compilation, std::string_view stage);
+
+}  // namespace sluice

@@ -1,0 +1,37 @@
+// kplan/kernel_plan.h - the kernel filter as plain bytes: what goes into which map.
+//
+// Class ids are one numbering over all hooks of the plan; class 0 is the empty set. Bits are those of the partition.
+// No file descriptor, no root, no libbpf: load/ carries it to the kernel, model.h runs it in user space.
+//
+// Threads: passive data. Memory: self-contained; about 140 bytes a class and 64 to 264 bytes an entry.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bpf/abi/filter_abi.h"
+#include "compiler/split/partition.h"
+
+namespace sluice::kplan {
+
+struct KernelPlan {
+  std::array<sluice_hook_config, SLUICE_HOOKS> hooks{};
+  std::vector<sluice_set> classes;
+  std::vector<uint32_t> dense;
+  std::vector<sluice_interval> intervals;
+  std::vector<std::pair<sluice_short_key, uint32_t>> short_exact;
+  std::vector<std::pair<sluice_long_key, uint32_t>> long_exact;
+  std::vector<std::pair<sluice_prefix_key, uint32_t>> prefixes;
+  std::vector<std::pair<sluice_suffix_key, uint32_t>> suffixes;
+  std::vector<sluice_action> actions;  // [hook * SLUICE_CLAUSES + clause]; empty when no rule mitigates
+  uint64_t HookMask() const;           // hooks that must be attached: bit per enum sluice_hook
+};
+
+// Errors: E304 when a kernel table would overflow.
+KernelPlan LowerKernel(const split::Partition& partition, diag::Diagnostics& diagnostics);
+std::string Print(const KernelPlan& plan, const split::Partition& partition);  // --emit kplan
+
+}  // namespace sluice::kplan

@@ -1,0 +1,52 @@
+// kplan/model.h - the kernel's matcher over a KernelPlan, in user space.
+//
+// Runs the very source that the BPF programs include (bpf/lib/match.bpf.h) over hash maps with the semantics of the
+// kernel's. Used by the differential tests, by `sluice test` and to compute the lineage bits of living processes.
+//
+// Threads: const after construction; one Judge() at a time per Model. Memory: copies of the plan's entries.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "compiler/kplan/kernel_plan.h"
+
+namespace sluice::kplan {
+
+// What a hook knows of one event. A string that is nullopt is absent; `unknown` has a bit per sluice_string.
+struct Subject {
+  check::HookId hook = 0;
+  check::EventType type = check::kNoType;
+  uint64_t flags = 0;
+  std::array<int64_t, SLUICE_INTS> ints{};
+  std::array<std::optional<std::string_view>, SLUICE_STRINGS> strings;
+  uint32_t unknown_strings = 0;
+  std::array<uint64_t, SLUICE_LINEAGE_LEVELS> ancestors{};
+  bool lineage_known = true;
+};
+
+struct Verdict {
+  sluice_set surviving{};
+  std::array<uint64_t, SLUICE_WORDS> undecided{};
+  bool dropped = false;
+  bool denied = false, killed = false, audited = false;
+  int errno_value = 0;
+};
+
+class Model {
+ public:
+  explicit Model(const KernelPlan& plan);
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  Verdict Judge(const Subject& subject) const;
+  // The atoms that an image satisfies (words[0] of SLUICE_HOOK_IMAGE).
+  uint64_t ImageAtoms(std::string_view name, std::optional<std::string_view> exepath) const;
+
+ private:
+  struct Tables;
+  Tables* tables_;
+};
+
+}  // namespace sluice::kplan

@@ -1,0 +1,35 @@
+// norm/normal.h - conditions in negation normal form.
+//
+// `not` has been moved down to the predicates, where it is a flag of the literal: a false literal of an absent field
+// is true, so `not a = b` stays that and never becomes `a != b`. Constants are folded, nested and/or flattened,
+// `a = x or a in (y, z)` merged into one `in`, children sorted into a canonical order without duplicates.
+//
+// Threads: passive data. Memory: self-contained.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/check/checked.h"
+#include "compiler/diag/diag.h"
+
+namespace sluice::norm {
+
+struct Condition {
+  enum class Kind : uint8_t { kTrue, kFalse, kAnd, kOr, kLiteral } kind = Kind::kTrue;
+  std::vector<Condition> children;  // kAnd: none is kAnd, kTrue, kFalse; kOr likewise; two or more
+  check::PredicateId predicate = 0;
+  bool negated = false;
+  source::Span span;
+};
+
+struct NormalRules {
+  check::CheckedRules checked;        // with predicates made by merging appended
+  std::vector<Condition> conditions;  // by RuleId
+};
+
+NormalRules Normalize(check::CheckedRules checked, diag::Diagnostics& diagnostics);
+std::string Print(const NormalRules& rules);  // --emit norm
+std::string Print(const Condition& condition, const check::CheckedRules& checked);
+
+}  // namespace sluice::norm

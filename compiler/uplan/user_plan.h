@@ -1,0 +1,66 @@
+// uplan/user_plan.h - what the evaluator runs: flat arrays, shared predicates, an index from (hook, bit) to rules.
+//
+// A condition is a range of steps in one array, in evaluation order with short-circuit targets, so that evaluating
+// needs no recursion and no allocation. Predicates are shared by all rules of a plan; the evaluator asks each at most
+// once per event. Values that predicates look at are *slots*: one per distinct term.
+//
+// Threads: passive data, immutable after LowerUser(). Memory: self-contained.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "compiler/split/partition.h"
+
+namespace sluice::uplan {
+
+using SlotId = uint32_t;
+using ConditionId = uint32_t;
+inline constexpr ConditionId kAlways = 0;  // conditions[0] is empty and true
+
+// One literal: evaluate `predicate`, flip when `negated`; then continue at on_true or on_false (absolute step index,
+// or kAccept / kReject). The three-valued reading (unknown) is defined in eval/evaluator.h.
+struct Step {
+  check::PredicateId predicate = 0;
+  bool negated = false;
+  uint32_t on_true = 0, on_false = 0;
+};
+inline constexpr uint32_t kAccept = 0xffffffff;
+inline constexpr uint32_t kReject = 0xfffffffe;
+
+struct Range {
+  uint32_t begin = 0, end = 0;
+};
+
+// Rules behind a bit of a hook.
+struct Candidate {
+  check::RuleId rule = 0;
+  ConditionId residue = kAlways;  // when every lookup was known
+  ConditionId whole = kAlways;    // when some lookup was unknown, or for events that no kernel judged
+};
+
+struct HookPlan {
+  check::HookId hook = 0;
+  std::vector<Range> bits;            // by bit: range of `candidates`
+  std::vector<Candidate> candidates;
+  std::vector<Candidate> rules;       // every rule of the hook once, with `whole`, by RuleId
+};
+
+struct UserPlan {
+  check::CheckedRules checked;               // predicates by PredicateId; rules by RuleId
+  std::vector<check::Term> slots;            // distinct left and right terms, and output terms
+  std::vector<SlotId> left_slot, right_slot; // by PredicateId; right: kNoSlot unless val()/transformer
+  std::vector<Range> conditions;             // by ConditionId: range of `steps`
+  std::vector<Step> steps;
+  std::array<HookPlan, SLUICE_HOOKS> hooks;
+  bool needs_env = false;  // some condition or output asks for the environment
+  bool needs_cwd = false;
+};
+inline constexpr SlotId kNoSlot = 0xffffffff;
+
+UserPlan LowerUser(const split::Partition& partition);
+std::string Print(const UserPlan& plan);  // --emit uplan
+
+}  // namespace sluice::uplan

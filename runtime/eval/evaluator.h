@@ -1,0 +1,54 @@
+// eval/evaluator.h - UserPlan x Event -> the rules that match.
+//
+// Truth is three-valued only where a value is kUnknown: `and`, `or`, `not` are Kleene's; an absent field is plainly
+// false. A rule whose condition is unknown is reported as undecided, never silently true or false.
+//
+// Threads: an Evaluator belongs to one thread; the plan may be shared. Memory: one cache entry per slot and predicate,
+//          made once; no allocation per event on the fast path (transformers and list fields may allocate).
+// Errors:  none. Cost: each predicate of the candidates is asked at most once per event.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "compiler/uplan/user_plan.h"
+#include "runtime/eval/event.h"
+
+namespace sluice::eval {
+
+enum class Truth : uint8_t { kFalse, kTrue, kUnknown };
+
+struct Match {
+  check::RuleId rule = 0;
+  bool undecided = false;
+};
+
+class Evaluator {
+ public:
+  explicit Evaluator(std::shared_ptr<const uplan::UserPlan> plan);
+  ~Evaluator();
+
+  // Starts a new event: forgets cached values. `event` must outlive the calls until the next Begin().
+  void Begin(const Event& event);
+
+  // Rules behind the surviving clauses `set` (SLUICE_WORDS words) at the event's hook. `whole`: some lookup was unknown
+  // to the kernel, so whole conditions are judged. Appends to `matches`, each rule once, in load order.
+  void MatchSet(const uint64_t* set, bool whole, std::vector<Match>& matches);
+
+  // Every rule of the event's hook, without a kernel's help (replay, eval, test). An event without a hook: all rules.
+  void MatchAll(std::vector<Match>& matches);
+
+  Truth Evaluate(uplan::ConditionId condition);
+  Truth Ask(check::PredicateId predicate);
+  // The value of a term (for output). Borrowed until the next Begin().
+  Value TermValue(const check::Term& term);
+
+  const uplan::UserPlan& plan() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sluice::eval

@@ -1,0 +1,51 @@
+// eval/extract.h - fields of a kernel record and of the process that caused it.
+//
+// One extractor function per field, in one table by FieldId; a field without an extractor is absent (fields.def lists
+// what this engine supplies). Names of users and groups come from a Names snapshot, never from NSS on this thread.
+//
+// Threads: engine thread. Memory: views borrow from the record, the link and a small arena that Reset() empties.
+// Errors: none. Cost: O(1) a field, O(depth) for a field over all ancestors.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/eval/event.h"
+#include "runtime/lineage/tree.h"
+
+namespace sluice::eval {
+
+// /etc/passwd and /etc/group as they were when read.
+class Names {
+ public:
+  static Names Read(const std::string& etc);  // "/etc"; missing files give no names
+  std::string_view User(uint32_t uid) const;  // "" when not known
+  std::string_view Group(uint32_t gid) const;
+  std::string_view Home(uint32_t uid) const;
+  std::string_view Shell(uint32_t uid) const;
+
+ private:
+  struct User_ { std::string name, home, shell; };
+  std::unordered_map<uint32_t, User_> users_;
+  std::unordered_map<uint32_t, std::string> groups_;
+};
+
+class RecordEvent : public Event {
+ public:
+  explicit RecordEvent(const Names* names);
+  ~RecordEvent() override;
+
+  // Points at one record and its process. For an exec, `round` chooses proc.exepath (-1: the last).
+  // `self` may be null (an unknown process). Borrowed until the next Reset().
+  void Reset(const ring::Record* record, std::shared_ptr<const lineage::Link> self, int round);
+
+  check::HookId hook() const override;
+  check::EventType type() const override;
+  Value Get(const check::FieldUse& use) const override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sluice::eval

@@ -1,0 +1,97 @@
+// lineage/tree.h - who forked whom, under which image.
+//
+// Ancestry is who forked whom, each ancestor under the image that it had at that fork; re-parenting changes nothing.
+// Fed by the fork, exec and exit records of the kernel and seeded from /proc; answers for eval/ and computes the
+// lineage bits with which load/ fills a new generation.
+//
+// An image is immutable and shared: a node holds its current image, and the chain of (process, image at fork) above
+// it. So an exec of a parent never changes what its children remember, and a dead ancestor lives exactly as long as a
+// descendant's chain holds it.
+//
+// Threads: not synchronized; owned by the engine thread.
+// Memory:  at most limits.max_processes living nodes and max_text_bytes of strings; when full, the oldest exited node
+//          without descendants goes first, then the oldest; what was cut reads as a gap.
+// Errors:  none. Missed records are data: a chain may end in a gap, see stats().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/ring/record.h"
+
+namespace sluice::lineage {
+
+struct ProcessKey {
+  uint32_t pid = 0;
+  uint64_t start_ns = 0;  // since boot; 0 when not known
+  friend bool operator==(const ProcessKey&, const ProcessKey&) = default;
+};
+
+// What a process runs. Strings are empty when absent (kernel threads have only a name).
+struct Image {
+  std::string name;     // proc.name: base name of the file asked for, at most 15 bytes
+  std::string exepath;  // absolute
+  bool exepath_known = true;
+  std::string exe;      // argv[0]
+  std::string args;     // argv, each argument with its NUL
+  bool args_truncated = false;
+  std::string env;      // likewise; empty unless asked for
+  bool env_known = false;
+  std::string cwd;
+  uint32_t flags = 0;   // SLUICE_IMAGE_*
+  uint64_t exec_time_ns = 0;
+  uint32_t uid = 0, gid = 0, loginuid = 0;
+};
+
+// A process as it was when it forked the next one down (or as it is, for the newest): one link of a chain.
+struct Link {
+  ProcessKey key;
+  std::shared_ptr<const Image> image;
+  std::shared_ptr<const Link> parent;  // null: the top of the tree, or a gap
+  bool gap_above = false;              // the parent is not known
+  uint32_t session_pid = 0, pgid = 0, vpid = 0, tty = 0;
+};
+
+struct Limits {
+  size_t max_processes = 65536;
+  size_t max_text_bytes = 256u << 20;
+};
+
+struct Stats {
+  uint64_t processes = 0, gaps = 0, evicted = 0, seeded = 0;
+  uint64_t late = 0;  // records that contradicted the tree
+};
+
+class Tree {
+ public:
+  explicit Tree(Limits limits);
+  ~Tree();
+
+  // Records one fork, exec or exit. Amortized O(1).
+  void Apply(const ring::Record& record);
+
+  // Reads /proc (or a folder laid out like it) for processes that are not known yet. Never overwrites newer facts.
+  // Errors: kNotFound when the folder is not there; single processes that vanish are skipped.
+  source::Status SeedFrom(const std::string& proc);
+
+  // The process as it is now; null when unknown. Borrowed until the next Apply().
+  std::shared_ptr<const Link> Find(ProcessKey key) const;
+  // By pid alone (the living one).
+  std::shared_ptr<const Link> FindPid(uint32_t pid) const;
+
+  // Every living process with its link, in no order.
+  std::vector<std::shared_ptr<const Link>> Living() const;
+
+  const Stats& stats() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sluice::lineage

@@ -1,0 +1,75 @@
+// load/kernel.h - a KernelPlan in the running kernel: programs, maps, generations. The only libbpf user.
+//
+// Two slots hold two rule sets at most; Swap() fills the inactive one, lets the caller fill the lineage of living
+// processes, and flips with one store. Records carry the generation that judged them.
+//
+// Threads: one owner thread; Poll() runs the callback on it. Ownership: closing detaches every program.
+// Errors:  Status with what is missing and what to do: kPermissionDenied (not root), kFailedPrecondition (no BTF, no
+//          `bpf` in the kernel's LSM list, the canary was not seen), kResourceExhausted (a full map: which, its size).
+// Cost:    opening takes about a second (verification); a swap 100 ms and more, by entries.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bpf/abi/event_abi.h"
+#include "compiler/kplan/kernel_plan.h"
+#include "runtime/lineage/tree.h"
+
+namespace sluice::load {
+
+struct Options {
+  uint32_t events_ring_bytes = 8u << 20;       // power of two
+  uint32_t mitigations_ring_bytes = 1u << 20;  // power of two
+  uint32_t max_entries = 0;                    // per value map; 0: sized from the plan with room to grow
+};
+
+// Whether this host can run it, without changing anything. `sluice run` and `dev run` ask it first.
+source::Status ProbeHost();
+
+struct HookCounters {
+  std::string hook;
+  sluice_hook_stats stats{};
+};
+
+class Kernel {
+ public:
+  // Loads and verifies the programs; attaches nothing. Needs root.
+  static source::Result<std::unique_ptr<Kernel>> Open(const Options& options);
+  ~Kernel();
+
+  // Attaches the lineage programs, so that no fork or exec is missed while /proc is read.
+  source::Status AttachLineage();
+
+  // Makes `plan` the active rule set and returns its generation number (1, 2, ...). `drain` is called between rounds of
+  // lineage filling: it must Poll() so that `tree` is up to date. On error the old set stays active, whole.
+  // Hooks that the plan needs are attached before the flip (a hook without clauses lets everything pass), and those no
+  // longer needed are detached after it.
+  source::Result<uint32_t> Swap(const kplan::KernelPlan& plan, const lineage::Tree& tree,
+                                const std::function<void()>& drain);
+
+  // Opens a canary file and expects the counter to move: a kernel without `bpf` in its LSM list attaches silently.
+  source::Status Canary();
+
+  // Hands over waiting records, both rings merged by time, at most `timeout_ms` waiting for the first.
+  // The bytes are valid during the call only.
+  source::Status Poll(int timeout_ms, const std::function<void(std::string_view record)>& callback);
+
+  std::vector<HookCounters> Counters() const;
+  uint64_t TreeRecordsLost() const;
+
+  // Detaches everything; counters stay readable, and what execs left parked is counted as dropped.
+  void Detach();
+
+ private:
+  Kernel();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sluice::load

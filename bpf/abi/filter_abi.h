@@ -98,6 +98,7 @@ struct sluice_lookup_classes {
   __u32 other, absent, users; /* class ids */
   __u32 reserved;
   __u64 users_summary; /* copy of users' summary: the lookup is skipped when none of them still stands */
+  __u64 other_summary; /* copy of other's summary: a look-up that finds nothing reads no set */
 };
 
 struct sluice_interval {
@@ -198,6 +199,34 @@ struct sluice_hook_stats {
   __u64 seen, dropped, sent, lost; /* seen = dropped + sent + lost */
   __u64 denied, killed, audited, undecided;
   __u64 no_scratch, no_path; /* reasons of undecided */
+  __u64 skipped;             /* outside `seen`: a stacked file system's own open of the file below */
+};
+
+/* The kernel's view of what is loaded: the global `control` (section .data.control, mapped by the skeleton). A swap
+ * fills the slot that is not active, stores its generation number, seeds the tasks, then stores `active`. */
+struct sluice_control {
+  __u32 active;                  /* slot that judges */
+  __u32 generation[SLUICE_SLOTS]; /* generation number loaded in each slot; 0: none, nothing is judged by it */
+  __u32 agent_pid;               /* a kill never reaches this process (the denial does) */
+  __u32 seed_slot;               /* slot that the task iterator fills */
+  __u32 wake_bytes;              /* user space is woken when this much is queued; it polls every 10 ms anyway */
+};
+
+/* Counters outside the hooks, summed over all CPUs: the global `totals` (section .bss.totals). */
+struct sluice_totals {
+  __u64 parked;                   /* execs seen but not decided yet; at the end they count as dropped */
+  __u64 unfilled;                 /* tasks that the last iterator run could not fill; user space stores 0 before */
+  __u64 tree_sent, tree_lost;     /* FORK, EXEC without a set, and EXIT records */
+  __u64 no_storage;               /* task storage could not be had: the task's lineage is unknown */
+};
+
+/* type_by_call: index abi * SLUICE_CALLS + number (abi 0: 64 bit, 1: 32 bit) and, behind those, one entry per hook
+ * for an io_uring operation that reaches it. The event has a type only at the hook that the entry names. */
+#define SLUICE_CALLS 512
+#define SLUICE_CALL_ENTRIES (2 * SLUICE_CALLS + SLUICE_HOOKS)
+struct sluice_call {
+  __u16 type; /* event type id, 0 none */
+  __u16 hook; /* enum sluice_hook that decides this type */
 };
 
 #ifdef __cplusplus
@@ -207,7 +236,7 @@ struct sluice_hook_stats {
 #endif
 SLUICE_ASSERT(SLUICE_LOOKUPS == 31, "lookups fit the used mask");
 SLUICE_ASSERT(sizeof(struct sluice_set) == 136, "set");
-SLUICE_ASSERT(sizeof(struct sluice_lookup_classes) == 24, "lookup classes");
+SLUICE_ASSERT(sizeof(struct sluice_lookup_classes) == 32, "lookup classes");
 SLUICE_ASSERT(sizeof(struct sluice_interval) == 16, "interval");
 SLUICE_ASSERT(sizeof(struct sluice_short_key) == 64, "short key");
 SLUICE_ASSERT(sizeof(struct sluice_long_key) == 260, "long key");

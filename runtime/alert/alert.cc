@@ -1,0 +1,195 @@
+#include "runtime/alert/alert.h"
+
+#define XXH_INLINE_ALL
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <cstring>
+#include <ctime>
+
+#include "compiler/source/utf8.h"
+#include "runtime/alert/text.h"
+
+namespace sluice::alert {
+namespace {
+
+using eval::Value;
+
+constexpr size_t kMaxAncestors = 64;
+
+std::string NetText(const check::Net& net) {
+  char text[INET6_ADDRSTRLEN] = "";
+  const uint8_t* bytes = net.address.bytes.data();
+  const bool v4 = net.address.v4;
+  inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? bytes + 12 : bytes, text, sizeof text);
+  const int full = v4 ? 32 : 128;
+  return net.prefix == full ? text : fmt::format("{}/{}", text, net.prefix);
+}
+
+std::string ScalarText(const Value& value) {
+  switch (value.kind) {
+    case Value::Kind::kString: return std::string(value.text);
+    case Value::Kind::kNumber: return std::to_string(value.number);
+    case Value::Kind::kDouble: return fmt::format("{}", value.real);
+    case Value::Kind::kBool: return value.number != 0 ? "true" : "false";
+    case Value::Kind::kNet: return NetText(value.net);
+    case Value::Kind::kUnknown: return "<unknown>";
+    default: return "<NA>";
+  }
+}
+
+OutputField FieldOf(const std::string& name, const Value& value) {
+  OutputField field;
+  field.name = name;
+  switch (value.kind) {
+    case Value::Kind::kNumber:
+      field.kind = OutputField::Kind::kNumber;
+      field.number = value.number;
+      break;
+    case Value::Kind::kBool:
+      field.kind = OutputField::Kind::kBool;
+      field.number = value.number;
+      break;
+    case Value::Kind::kDouble:
+      field.kind = OutputField::Kind::kDouble;
+      field.real = value.real;
+      break;
+    case Value::Kind::kString:
+    case Value::Kind::kNet:
+      field.kind = OutputField::Kind::kString;
+      field.text = ScalarText(value);
+      break;
+    case Value::Kind::kList:
+      field.kind = OutputField::Kind::kList;
+      for (const Value& element : *value.list) field.list.push_back(ScalarText(element));
+      break;
+    case Value::Kind::kAbsent:
+    case Value::Kind::kUnknown: break;
+  }
+  return field;
+}
+
+// A list prints as Falco's `(a,b)`; a chain of ancestors as `parent->grandparent`.
+std::string ListText(const std::vector<std::string>& list, check::Shape shape) {
+  const bool chain = shape == check::Shape::kAny;
+  return chain ? fmt::format("{}", fmt::join(list, "->")) : fmt::format("({})", fmt::join(list, ","));
+}
+
+// Wall-clock fields depend on the run's clock offset, which no event knows.
+bool WallClock(const check::Term& term, const std::string& name, uint64_t unix_ns, Value& value, std::string& buffer) {
+  if (term.kind != check::Term::Kind::kField || !name.starts_with("evt.")) return false;
+  const auto number = [&](uint64_t n) { value = Value::Number(static_cast<int64_t>(n)); };
+  const auto text = [&](std::string t) { buffer = std::move(t), value = Value::String(buffer); };
+  if (name == "evt.time") return text(ClockText(unix_ns, true)), true;
+  if (name == "evt.time.s") return text(ClockText(unix_ns, false)), true;
+  if (name == "evt.time.iso8601") return text(Rfc3339(unix_ns)), true;
+  if (name == "evt.datetime") return text(DateText(unix_ns, true)), true;
+  if (name == "evt.datetime.s") return text(DateText(unix_ns, false)), true;
+  if (name == "evt.rawtime") return number(unix_ns), true;
+  if (name == "evt.rawtime.s") return number(unix_ns / 1'000'000'000), true;
+  if (name == "evt.rawtime.ns") return number(unix_ns % 1'000'000'000), true;
+  return false;
+}
+
+void AddField(Alert& alert, OutputField field) {
+  for (const OutputField& known : alert.fields) {
+    if (known.name == field.name) return;
+  }
+  alert.fields.push_back(std::move(field));
+}
+
+void FormatOutput(eval::Evaluator& evaluator, const check::CheckedRule& rule, const std::string& hostname,
+                  Alert& alert) {
+  std::string buffer;
+  for (const check::OutputPiece& piece : rule.output) {
+    if (!piece.is_term) {
+      alert.output += Printable(piece.literal);
+      continue;
+    }
+    Value value;
+    if (!WallClock(piece.term, piece.name, alert.time_unix_ns, value, buffer)) {
+      value = piece.name == "evt.hostname" ? Value::String(hostname) : evaluator.TermValue(piece.term);
+    }
+    OutputField field = FieldOf(piece.name, value);
+    const bool list = field.kind == OutputField::Kind::kList;
+    alert.output += Fitted(Printable(list ? ListText(field.list, piece.term.shape) : ScalarText(value)), piece.width);
+    if (piece.name != "evt.time") AddField(alert, std::move(field));
+  }
+  // As Falco: the event's time is always there, in nanoseconds.
+  OutputField time{.name = "evt.time", .kind = OutputField::Kind::kNumber, .text = {}, .list = {}};
+  time.number = static_cast<int64_t>(alert.time_unix_ns);
+  AddField(alert, std::move(time));
+}
+
+std::string Id(const Host& host, uint64_t record_id, const std::string& rule) {
+  std::string key = host.boot_id;
+  key.push_back('\0');
+  key.append(reinterpret_cast<const char*>(&record_id), sizeof record_id);
+  key += rule;
+  const XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+std::vector<Ancestor> AncestorsOf(const lineage::Link& self) {
+  std::vector<Ancestor> chain;
+  for (const lineage::Link* link = self.parent.get(); link != nullptr && chain.size() < kMaxAncestors;
+       link = link->parent.get()) {
+    Ancestor& ancestor = chain.emplace_back();
+    ancestor.pid = link->key.pid;
+    if (link->image == nullptr) continue;
+    ancestor.name = link->image->name;
+    ancestor.exepath = link->image->exepath;
+  }
+  return chain;
+}
+
+// Without a tree (replay), the event itself says what it knows of its ancestors.
+std::vector<Ancestor> AncestorsOf(const eval::Event& event) {
+  static const check::FieldRow* const pid = check::FindField("proc.apid");
+  static const check::FieldRow* const name = check::FindField("proc.aname");
+  static const check::FieldRow* const exepath = check::FindField("proc.aexepath");
+  std::vector<Ancestor> chain;
+  const auto get = [&](const check::FieldRow* row, int level) {
+    if (row == nullptr) return Value::Absent();
+    return event.Get(check::FieldUse{.field = row->id, .index = level, .argument = {}});
+  };
+  for (int level = 1; chain.size() < kMaxAncestors; ++level) {
+    const Value number = get(pid, level);
+    const Value name_value = get(name, level);
+    const Value path = get(exepath, level);
+    Ancestor ancestor;
+    if (number.kind == Value::Kind::kNumber) ancestor.pid = static_cast<uint32_t>(number.number);
+    if (name_value.kind == Value::Kind::kString) ancestor.name = name_value.text;
+    if (path.kind == Value::Kind::kString) ancestor.exepath = path.text;
+    if (ancestor.pid == 0 && ancestor.name.empty() && ancestor.exepath.empty()) break;
+    chain.push_back(std::move(ancestor));
+  }
+  return chain;
+}
+
+}  // namespace
+
+std::string_view DecisionName(Decision decision) {
+  static constexpr std::string_view kNames[] = {"alert", "denied", "killed", "audited", "undecided"};
+  return kNames[static_cast<size_t>(decision)];
+}
+
+Alert Make(eval::Evaluator& evaluator, const check::CheckedRule& rule, Decision decision, const eval::Event& event,
+           const lineage::Link* self, uint64_t record_id, const Host& host, uint64_t time_boot_ns) {
+  Alert alert;
+  alert.id = Id(host, record_id, rule.rule.name.text);
+  alert.rule = rule.rule.name.text;
+  alert.priority = rule.rule.priority;
+  alert.decision = decision;
+  if (const check::HookRow* hook = check::FindHook(event.hook())) alert.hook = hook->name;
+  alert.source = rule.rule.source.text.empty() ? "syscall" : rule.rule.source.text;
+  for (const ast::Word& tag : rule.rule.tags) alert.tags.push_back(tag.text);
+  alert.ancestors = self != nullptr ? AncestorsOf(*self) : AncestorsOf(event);
+  alert.hostname = host.hostname;
+  alert.time_unix_ns = static_cast<uint64_t>(static_cast<int64_t>(time_boot_ns) + host.boot_to_unix_ns);
+  FormatOutput(evaluator, rule, host.hostname, alert);
+  return alert;
+}
+
+}  // namespace sluice::alert

@@ -20,6 +20,14 @@ using HookMask = uint32_t;  // bit per HookId
 inline constexpr HookId kNoHook = 0;
 inline constexpr EventType kNoType = 0;
 
+inline constexpr HookMask MaskOf(HookId hook) { return HookMask{1} << hook; }
+inline constexpr HookMask kExecHooks = MaskOf(SLUICE_HOOK_BPRM_CHECK);
+inline constexpr HookMask kOpenHooks = MaskOf(SLUICE_HOOK_FILE_OPEN);
+inline constexpr HookMask kMknodHooks = MaskOf(SLUICE_HOOK_PATH_MKNOD);
+inline constexpr HookMask kUnlinkHooks = MaskOf(SLUICE_HOOK_PATH_UNLINK);
+inline constexpr HookMask kPathHooks = kOpenHooks | kMknodHooks | kUnlinkHooks;  // operations on one path
+inline constexpr HookMask kAllHooks = kExecHooks | kPathHooks;
+
 struct HookRow {
   HookId id;
   std::string_view name;    // the LSM hook's: evt.hook

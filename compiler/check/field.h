@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,9 +57,19 @@ struct FieldRow {
 };
 const std::vector<FieldRow>& Fields();
 const FieldRow& RowOf(FieldId id);
-const FieldRow* FindField(std::string_view name);
+const FieldRow* FindField(std::string_view name);  // by the table's name: "evt.arg", never "evt.arg.flags"
 
-// One use of a field: the field and its argument. proc.aname[2] has index 2; proc.aname has index -1.
+// Arguments of events (args.def): the names that evt.arg.NAME may take.
+struct ArgRow {
+  std::string_view name;
+  Type type;       // of evt.rawarg.NAME; evt.arg.NAME is always text
+  HookMask hooks;  // where evt.arg.NAME is supplied
+};
+const std::vector<ArgRow>& Args();
+const ArgRow* FindArg(std::string_view name);
+
+// One use of a field: the field and its argument. proc.aname[2] has index 2; proc.aname has index -1. The argument
+// of evt.arg, evt.rawarg, evt.type.is and thread.cgroup is written with a dot: evt.arg.flags has argument "flags".
 struct FieldUse {
   FieldId field{};
   int32_t index = -1;    // kIndex*: the number given
@@ -66,10 +77,27 @@ struct FieldUse {
 
   // A field with kIndexOptional and shape kAny is scalar once an index is given.
   Shape shape() const;
-  Type type() const { return RowOf(field).type; }
+  Type type() const;        // evt.rawarg.NAME: the argument's
+  HookMask hooks() const;   // as the row's; for evt.arg.NAME only where that argument is supplied
   std::string Name() const;  // as written: "proc.aname[2]"
   friend bool operator==(const FieldUse&, const FieldUse&) = default;
   friend auto operator<=>(const FieldUse&, const FieldUse&) = default;
 };
+
+enum class FieldFault : uint8_t {
+  kNone,
+  kUnknownField,
+  kUnknownArg,        // evt.arg.NAME of no event
+  kArgumentMissing,
+  kArgumentNotAllowed,
+  kArgumentNotANumber,  // or one above kMaxFieldIndex
+};
+inline constexpr int32_t kMaxFieldIndex = 65535;
+
+// Resolves `name[argument]` (or a dotted argument within `name`) into `use`.
+FieldFault ResolveField(std::string_view name, std::optional<std::string_view> argument, FieldUse& use);
+
+// "proc.aname[2]", "evt.arg.flags", "proc.env[PATH]"; nothing when it is no use of a field.
+std::optional<FieldUse> ParseFieldUse(std::string_view text);
 
 }  // namespace sluice::check

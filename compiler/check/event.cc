@@ -1,0 +1,63 @@
+#include "compiler/check/event.h"
+
+#include <unordered_map>
+
+namespace sluice::check {
+namespace {
+
+std::vector<EventRow> BuildEvents() {
+  std::vector<EventRow> rows;
+#define EVENT(name, hook, nr64, nr32) \
+  rows.push_back({static_cast<EventType>(rows.size() + 1), name, hook, nr64, nr32});
+#include "compiler/check/events.def"
+#undef EVENT
+  return rows;
+}
+
+std::unordered_map<std::string_view, EventType> BuildIndex() {
+  std::unordered_map<std::string_view, EventType> index;
+  for (const EventRow& row : Events()) index.emplace(row.name, row.type);
+  return index;
+}
+
+}  // namespace
+
+const std::vector<HookRow>& Hooks() {
+  static const std::vector<HookRow> rows = {
+#define HOOK(id, name, family, can_deny, help) {id, name, family, can_deny, help},
+#include "compiler/check/hooks.def"
+#undef HOOK
+  };
+  return rows;
+}
+
+const HookRow* FindHook(HookId id) {
+  for (const HookRow& row : Hooks()) {
+    if (row.id == id) return &row;
+  }
+  return nullptr;
+}
+
+const HookRow* FindHook(std::string_view name) {
+  for (const HookRow& row : Hooks()) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+const std::vector<EventRow>& Events() {
+  static const std::vector<EventRow> rows = BuildEvents();
+  return rows;
+}
+
+EventType FindEvent(std::string_view name) {
+  static const std::unordered_map<std::string_view, EventType> index = BuildIndex();
+  const auto found = index.find(name);
+  return found == index.end() ? kNoType : found->second;
+}
+
+std::string_view EventName(EventType type) {
+  return type == kNoType || type > Events().size() ? std::string_view() : Events()[type - 1].name;
+}
+
+}  // namespace sluice::check

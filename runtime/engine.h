@@ -17,9 +17,16 @@
 namespace sluice {
 
 struct EngineOptions {
-  std::vector<std::string> rule_files;
+  std::vector<std::string> rule_files;  // and folders; read again at Reload()
   Options compile;
   load::Options load;
+};
+
+// What went missing on the way to an alert, besides what the kernel counts per hook.
+struct EngineStats {
+  uint64_t undecodable = 0;        // records that do not parse
+  uint64_t orphaned = 0;           // records of a rule set that is no longer kept
+  uint64_t tree_records_lost = 0;  // forks, execs and exits: lineage may have gaps
 };
 
 class Engine {
@@ -38,6 +45,7 @@ class Engine {
 
   // Valid after Run() returned.
   const std::vector<load::HookCounters>& counters() const;
+  const EngineStats& stats() const;
 
  private:
   struct State;

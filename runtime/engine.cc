@@ -1,0 +1,169 @@
+#include "runtime/engine.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <climits>
+#include <ctime>
+#include <fstream>
+
+#include "runtime/judge.h"
+#include "runtime/reload.h"
+#include "runtime/ring/record.h"
+#include "runtime/rule_files.h"
+
+namespace sluice {
+namespace {
+
+constexpr int kPollMs = 10;
+constexpr uint64_t kSecondNs = 1'000'000'000;
+
+int64_t ClockNs(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<int64_t>(now.tv_sec) * static_cast<int64_t>(kSecondNs) + now.tv_nsec;
+}
+
+int64_t BootToUnixNs() { return ClockNs(CLOCK_REALTIME) - ClockNs(CLOCK_BOOTTIME); }
+
+alert::Host ThisHost() {
+  alert::Host host;
+  char name[HOST_NAME_MAX + 1] = "";
+  if (gethostname(name, sizeof name - 1) == 0) host.hostname = name;
+  std::ifstream boot_id("/proc/sys/kernel/random/boot_id");
+  std::getline(boot_id, host.boot_id);
+  host.boot_to_unix_ns = BootToUnixNs();
+  return host;
+}
+
+}  // namespace
+
+struct Engine::State {
+  State(EngineOptions o, AlertSink sink) : options(std::move(o)), judge(std::move(sink)) {}
+
+  source::Status Open();
+  source::Status Activate(const kplan::KernelPlan& kernel_plan, uplan::UserPlan&& user);
+  source::Status Poll(int timeout_ms);
+  void Apply(std::string_view bytes);
+  source::Status Loop(Reloader& reloader);
+  void FinishReload(Reloader& reloader, Fresh fresh);
+  source::Result<std::unique_ptr<Compilation>> Compile() const;
+  void Close();
+
+  const EngineOptions options;
+  alert::Host host = ThisHost();
+  Judge judge;
+  lineage::Tree tree{lineage::Limits{}};
+  std::unique_ptr<load::Kernel> kernel;
+  ring::Record record;
+  std::vector<load::HookCounters> counters;
+  EngineStats stats;
+  uint64_t handed_over = 0;
+  std::atomic<bool> stop = false, reload = false;
+  static_assert(std::atomic<bool>::is_always_lock_free, "set from signal handlers");
+};
+
+Engine::Engine(EngineOptions options, AlertSink sink)
+    : state_(std::make_unique<State>(std::move(options), std::move(sink))) {}
+Engine::~Engine() = default;
+
+void Engine::Stop() { state_->stop = true; }
+void Engine::Reload() { state_->reload = true; }
+const std::vector<load::HookCounters>& Engine::counters() const { return state_->counters; }
+const EngineStats& Engine::stats() const { return state_->stats; }
+
+source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::function<void()>& ready,
+                           const std::function<void(const source::Status&, const Compilation*)>& reloaded) {
+  State& state = *state_;
+  if (source::Status usable = Usable(*compilation); !usable.ok()) return usable;
+  source::Status status = state.Open();
+  if (status.ok()) status = state.Activate(compilation->kernel, std::move(compilation->user));
+  if (status.ok()) status = state.kernel->Canary();
+  if (status.ok()) {
+    compilation.reset();
+    ready();
+    Reloader reloader([&state] { return state.Compile(); }, reloaded);
+    status = state.Loop(reloader);
+  }
+  state.Close();
+  return status;
+}
+
+// Lineage first: a process that forks or execs while /proc is read is then seen twice rather than never.
+source::Status Engine::State::Open() {
+  judge.SetHost(&host);
+  judge.SetNames(std::make_shared<const eval::Names>(eval::Names::Read("/etc")));
+  source::Result<std::unique_ptr<load::Kernel>> opened = load::Kernel::Open(options.load);
+  if (!opened.ok()) return opened.status();
+  kernel = std::move(*opened);
+  if (source::Status status = kernel->AttachLineage(); !status.ok()) return status;
+  if (source::Status status = tree.SeedFrom("/proc"); !status.ok()) return status;
+  return Poll(0);
+}
+
+source::Status Engine::State::Activate(const kplan::KernelPlan& kernel_plan, uplan::UserPlan&& user) {
+  // Swap() drains before the flip only, so no record of the new generation is read before the judge knows its plan.
+  const auto drain = [&] { Poll(0).IgnoreError(); };
+  source::Result<uint32_t> generation = kernel->Swap(kernel_plan, tree, drain);
+  if (!generation.ok()) return generation.status();
+  judge.Add(*generation, std::make_shared<const uplan::UserPlan>(std::move(user)));
+  return absl::OkStatus();
+}
+
+source::Status Engine::State::Poll(int timeout_ms) {
+  return kernel->Poll(timeout_ms, [this](std::string_view bytes) {
+    ++handed_over;
+    Apply(bytes);
+  });
+}
+
+void Engine::State::Apply(std::string_view bytes) {
+  if (!ring::Decode(bytes, record).ok()) {
+    ++stats.undecodable;
+    return;
+  }
+  if (record.header.kind != SLUICE_RECORD_EVENT) tree.Apply(record);
+  judge.Apply(record, tree.Find({.pid = record.header.pid, .start_ns = record.header.start_ns}));
+}
+
+source::Status Engine::State::Loop(Reloader& reloader) {
+  int64_t clock_read = 0;
+  while (!stop) {
+    if (source::Status status = Poll(kPollMs); !status.ok()) return status;
+    if (reload.exchange(false)) reloader.Request();
+    if (std::optional<Fresh> fresh = reloader.Take()) FinishReload(reloader, std::move(*fresh));
+    // The wall clock may be set while we run.
+    if (const int64_t now = ClockNs(CLOCK_BOOTTIME); now - clock_read > static_cast<int64_t>(kSecondNs)) {
+      clock_read = now;
+      host.boot_to_unix_ns = BootToUnixNs();
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Engine::State::FinishReload(Reloader& reloader, Fresh fresh) {
+  source::Status status = Activate(fresh.compilation->kernel, std::move(fresh.compilation->user));
+  if (status.ok()) judge.SetNames(std::move(fresh.names));
+  reloader.Finish(std::move(status));
+}
+
+source::Result<std::unique_ptr<Compilation>> Engine::State::Compile() const {
+  source::Result<std::vector<std::string>> files = RuleFiles(options.rule_files, TestFiles::kSkip);
+  if (!files.ok()) return files.status();
+  return CompileFiles(*files, options.compile);
+}
+
+// Detached first, so that the rings can be emptied for good.
+void Engine::State::Close() {
+  if (kernel == nullptr) return;
+  kernel->Detach();
+  do {
+    handed_over = 0;
+  } while (Poll(0).ok() && handed_over > 0);
+  counters = kernel->Counters();
+  stats.tree_records_lost = kernel->TreeRecordsLost();
+  stats.orphaned = judge.orphaned();
+  kernel.reset();
+}
+
+}  // namespace sluice

@@ -1,0 +1,129 @@
+#include "runtime/judge.h"
+
+#include <algorithm>
+#include <array>
+
+namespace sluice {
+namespace {
+
+// Two generations are in the kernel at most; an exec that was judged before a swap may end after the next one.
+constexpr size_t kKeptSets = 3;
+
+// Hooks of one call follow each other within this time; it only bounds how long a thread's state is kept.
+constexpr uint64_t kOperationNs = 100'000'000;
+constexpr size_t kMaxOperations = 4096;
+
+bool IsEmpty(const uint64_t* set) {
+  return std::all_of(set, set + SLUICE_WORDS, [](uint64_t word) { return word == 0; });
+}
+
+uint64_t RecordId(const sluice_record& header) { return uint64_t{header.cpu} << 48 | header.sequence; }
+
+bool Contains(const std::vector<check::RuleId>& rules, check::RuleId rule) {
+  return std::find(rules.begin(), rules.end(), rule) != rules.end();
+}
+
+}  // namespace
+
+alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undecided) {
+  using alert::Decision;
+  const bool denied = (record_flags & SLUICE_EVENT_DENIED) != 0;
+  if (rule.action == ast::Action::kAlert) return undecided ? Decision::kUndecided : Decision::kAlert;
+  if (undecided && !(denied && rule.on_unknown == ast::OnUnknown::kDeny)) return Decision::kUndecided;
+  if (rule.mode == ast::Mode::kAudit) return Decision::kAudited;
+  if (rule.action == ast::Action::kKill && (record_flags & SLUICE_EVENT_KILLED) != 0) return Decision::kKilled;
+  if (denied) return Decision::kDenied;
+  // The kernel was asked to audit everything, or it could not decide what user space now can.
+  return (record_flags & SLUICE_EVENT_AUDITED) != 0 ? Decision::kAudited : Decision::kUndecided;
+}
+
+Judge::Judge(Sink sink) : sink_(std::move(sink)) {}
+Judge::~Judge() = default;
+
+void Judge::SetNames(std::shared_ptr<const eval::Names> names) {
+  names_ = std::move(names);
+  event_ = std::make_unique<eval::RecordEvent>(names_.get());
+}
+
+void Judge::Add(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan) {
+  sets_.push_back({.generation = generation, .evaluator = std::make_unique<eval::Evaluator>(std::move(plan))});
+  if (sets_.size() > kKeptSets) sets_.pop_front();
+}
+
+Judge::RuleSet* Judge::Find(uint32_t generation) {
+  for (RuleSet& set : sets_) {
+    if (set.generation == generation) return &set;
+  }
+  return nullptr;
+}
+
+void Judge::Apply(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self) {
+  const sluice_record& header = record.header;
+  if (header.kind != SLUICE_RECORD_EVENT && header.kind != SLUICE_RECORD_EXEC) return;
+  std::array<uint64_t, SLUICE_WORDS> clauses{};  // __u64 is another type
+  std::copy(std::begin(header.set), std::end(header.set), clauses.begin());
+  const bool empty = IsEmpty(clauses.data());
+  if (empty && !operations_.contains(header.tid)) return;
+
+  std::vector<check::RuleId> fired = FiredBefore(record);
+  if (empty) return;
+  RuleSet* set = Find(header.generation);
+  if (set == nullptr) {
+    ++orphaned_;
+    return;
+  }
+  if (record.rounds.empty()) {
+    Round(*set, record, self, -1, clauses.data(), fired);
+  } else {
+    for (size_t i = 0; i < record.rounds.size(); ++i) {
+      Round(*set, record, self, static_cast<int>(i), record.rounds[i].set, fired);
+    }
+  }
+  if ((header.flags & SLUICE_EVENT_NO_TYPE) != 0) Remember(record, std::move(fired));
+}
+
+void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self, int round,
+                  const uint64_t* clauses, std::vector<check::RuleId>& fired) {
+  if (clauses == nullptr || IsEmpty(clauses)) return;
+  const sluice_record& header = record.header;
+  event_->Reset(&record, self, round);
+  set.evaluator->Begin(*event_);
+  matches_.clear();
+  set.evaluator->MatchSet(clauses, (header.flags & SLUICE_EVENT_UNDECIDED) != 0, matches_);
+  for (const eval::Match& match : matches_) {
+    if (Contains(fired, match.rule)) continue;
+    fired.push_back(match.rule);
+    const check::CheckedRule& rule = set.evaluator->plan().checked.rules[match.rule];
+    const alert::Decision decision = Decide(rule.rule, header.flags, match.undecided);
+    sink_(alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header), *host_, header.time_ns));
+  }
+}
+
+// An execve opens the program and its interpreter, and an open that creates passes the mknod hook: those records have
+// no type of their own and come just before the call's own record, on the same thread.
+std::vector<check::RuleId> Judge::FiredBefore(const ring::Record& record) {
+  const auto at = operations_.find(record.header.tid);
+  if (at == operations_.end()) return {};
+  Operation operation = std::move(at->second);
+  operations_.erase(at);
+  const sluice_record& header = record.header;
+  if (operation.generation != header.generation || header.time_ns - operation.time_ns > kOperationNs) return {};
+  const bool exec = header.kind == SLUICE_RECORD_EXEC || header.hook == SLUICE_HOOK_BPRM_CHECK;
+  const bool within_exec = operation.hook == SLUICE_HOOK_FILE_OPEN &&
+                           (exec || (header.flags & SLUICE_EVENT_NO_TYPE) != 0);
+  const bool within_open = operation.hook == SLUICE_HOOK_PATH_MKNOD && header.hook == SLUICE_HOOK_FILE_OPEN &&
+                           operation.path == record.path.bytes;
+  return within_exec || within_open ? std::move(operation.fired) : std::vector<check::RuleId>{};
+}
+
+void Judge::Remember(const ring::Record& record, std::vector<check::RuleId> fired) {
+  if (fired.empty()) return;
+  if (operations_.size() >= kMaxOperations) operations_.clear();
+  operations_[record.header.tid] = {.time_ns = record.header.time_ns,
+                                    .generation = record.header.generation,
+                                    .hook = record.header.hook,
+                                    .path = std::string(record.path.bytes),
+                                    .fired = std::move(fired)};
+}
+
+}  // namespace sluice

@@ -1,0 +1,76 @@
+// judge.h - a record of the kernel -> the alerts that it means.
+//
+// Every record is judged by the rule set that sent it: sets are kept by generation until their records are drained.
+// One operation gives a rule at most one alert, however many hooks it passes.
+//
+// Threads: engine thread. Memory: kKeptSets user plans; one small entry per thread that is inside an operation.
+// Errors:  a record of a generation that is no longer kept is counted as orphaned and gives no alert.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/alert/alert.h"
+#include "runtime/eval/evaluator.h"
+#include "runtime/eval/extract.h"
+#include "runtime/lineage/tree.h"
+#include "runtime/ring/record.h"
+
+namespace sluice {
+
+// What became of an operation, for one rule that matched it: from the record's flags and the rule's action.
+alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undecided);
+
+class Judge {
+ public:
+  using Sink = std::function<void(const alert::Alert&)>;
+
+  explicit Judge(Sink sink);
+  ~Judge();
+
+  // `host` is read at every alert; it must outlive the Judge.
+  void SetHost(const alert::Host* host) { host_ = host; }
+  void SetNames(std::shared_ptr<const eval::Names> names);
+
+  // REQUIRES: generations grow.
+  void Add(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan);
+
+  // `self` is the process as the tree knows it after this record; may be null.
+  void Apply(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self);
+
+  uint64_t orphaned() const { return orphaned_; }
+
+ private:
+  struct RuleSet {
+    uint32_t generation;
+    std::unique_ptr<eval::Evaluator> evaluator;
+  };
+  // A thread on its way through the hooks of one system call.
+  struct Operation {
+    uint64_t time_ns = 0;
+    uint32_t generation = 0;
+    uint16_t hook = 0;
+    std::string path;
+    std::vector<check::RuleId> fired;
+  };
+
+  RuleSet* Find(uint32_t generation);
+  void Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self, int round,
+             const uint64_t* clauses, std::vector<check::RuleId>& fired);
+  std::vector<check::RuleId> FiredBefore(const ring::Record& record);
+  void Remember(const ring::Record& record, std::vector<check::RuleId> fired);
+
+  const Sink sink_;
+  const alert::Host* host_ = nullptr;
+  std::shared_ptr<const eval::Names> names_;
+  std::unique_ptr<eval::RecordEvent> event_;
+  std::deque<RuleSet> sets_;
+  std::unordered_map<uint32_t, Operation> operations_;  // by thread
+  std::vector<eval::Match> matches_;                    // reused
+  uint64_t orphaned_ = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,80 @@
+#include "runtime/reload.h"
+
+#include <fmt/format.h>
+
+namespace sluice {
+
+source::Status Usable(const Compilation& compilation) {
+  if (!compilation.ok()) {
+    const size_t errors = compilation.diagnostics.errors();
+    return absl::InvalidArgumentError(fmt::format("{} {} in the rules", errors, errors == 1 ? "error" : "errors"));
+  }
+  if (compilation.user.checked.rules.empty()) {
+    return absl::InvalidArgumentError("no rule to run: the files given hold no enabled rule");
+  }
+  return absl::OkStatus();
+}
+
+Reloader::Reloader(Compile compile, Report report)
+    : compile_(std::move(compile)), report_(std::move(report)), thread_([this] { Run(); }) {}
+
+Reloader::~Reloader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void Reloader::Request() {
+  {
+    const std::lock_guard lock(mutex_);
+    requested_ = true;
+  }
+  wake_.notify_all();
+}
+
+std::optional<Fresh> Reloader::Take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(fresh_, std::nullopt);
+}
+
+void Reloader::Finish(source::Status status) {
+  {
+    const std::lock_guard lock(mutex_);
+    outcome_ = std::move(status);
+  }
+  wake_.notify_all();
+}
+
+void Reloader::Run() {
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return requested_ || stopping_; });
+      if (stopping_) return;
+      requested_ = false;
+    }
+    ReloadOnce();
+  }
+}
+
+void Reloader::ReloadOnce() {
+  source::Result<std::unique_ptr<Compilation>> compiled = compile_();
+  if (!compiled.ok()) return report_(compiled.status(), nullptr);
+  const std::shared_ptr<Compilation> compilation = std::move(*compiled);
+  if (source::Status usable = Usable(*compilation); !usable.ok()) return report_(usable, compilation.get());
+
+  auto names = std::make_shared<const eval::Names>(eval::Names::Read("/etc"));
+  std::unique_lock lock(mutex_);
+  outcome_.reset();
+  fresh_ = Fresh{.compilation = compilation, .names = std::move(names)};
+  wake_.wait(lock, [this] { return outcome_.has_value() || stopping_; });
+  if (!outcome_.has_value()) return;
+  const source::Status status = *outcome_;
+  lock.unlock();
+  report_(status, compilation.get());
+}
+
+}  // namespace sluice

@@ -1,0 +1,60 @@
+// reload.h - compiles the rule files again while the engine goes on.
+//
+// A thread of its own reads, compiles and reports, so that neither disk nor terminal ever holds up the engine. The
+// engine takes what was compiled, swaps it in and says how that went. Requests that arrive meanwhile become one.
+//
+// Threads: Request(), Take() and Finish() on the engine thread; `compile` and `report` run on the reloader's.
+// Errors:  a failed compilation or swap is reported and changes nothing.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "compiler/compile.h"
+#include "runtime/eval/extract.h"
+
+namespace sluice {
+
+// A rule set, ready to be swapped in. The compilation is never null; it has no error and at least one rule.
+struct Fresh {
+  std::shared_ptr<Compilation> compilation;
+  std::shared_ptr<const eval::Names> names;
+};
+
+class Reloader {
+ public:
+  using Compile = std::function<source::Result<std::unique_ptr<Compilation>>()>;
+  using Report = std::function<void(const source::Status&, const Compilation*)>;
+
+  Reloader(Compile compile, Report report);
+  ~Reloader();  // waits for a compilation under way
+  Reloader(const Reloader&) = delete;
+  Reloader& operator=(const Reloader&) = delete;
+
+  void Request();
+  // What was compiled since; the engine then owes one Finish(). Never waits for the compilation.
+  std::optional<Fresh> Take();
+  void Finish(source::Status status);
+
+ private:
+  void Run();
+  void ReloadOnce();
+
+  const Compile compile_;
+  const Report report_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool requested_ = false, stopping_ = false;
+  std::optional<Fresh> fresh_;
+  std::optional<source::Status> outcome_;
+  std::thread thread_;
+};
+
+// Why a compilation cannot become the active rule set: it has errors, or no rule.
+source::Status Usable(const Compilation& compilation);
+
+}  // namespace sluice

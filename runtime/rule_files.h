@@ -1,0 +1,19 @@
+// rule_files.h - which files a list of paths means: a folder stands for the .rule files below it.
+//
+// Threads: a pure function of the file system. Errors: kNotFound or kPermissionDenied naming the path that is given but
+// cannot be read; a sub-folder that cannot be read likewise, since silently missing rules would be worse.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/source/source.h"
+
+namespace sluice {
+
+enum class TestFiles : uint8_t { kSkip, kTake };  // <name>_test.rule found below a folder
+
+// Files in the order given, those of a folder in name order; each file once, however often it is reached.
+source::Result<std::vector<std::string>> RuleFiles(const std::vector<std::string>& paths, TestFiles tests);
+
+}  // namespace sluice

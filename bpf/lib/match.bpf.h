@@ -1,0 +1,448 @@
+/* lib/match.bpf.h - the matcher: one event against the tables of one hook, in bit vectors over its clauses.
+ *
+ * The same source runs in the kernel and, over a model of the maps, in user space (lib/match_host.h): the
+ * differential tests run this code. So it is plain C that is also C++, without pointers into the kernel.
+ *
+ * A caller fills a sluice_match and goes on while a clause may still stand, cheap lookups first. The clauses are then
+ * in m->set, what could not be decided in m->undecided and m->unknown:
+ *
+ *   standing = sluice_match_begin(m, config);
+ *   standing = sluice_match_text(m, config, SLUICE_STR_NAME, &name, &suffix, 0, standing);      likewise EXEPATH
+ *   if (standing) { build the path; standing = sluice_match_path(m, config, PATH, &path, &directory, &suffix, standing); }
+ *   if (standing && sluice_match_finish(m, config)) verdict = sluice_judge(m, config);
+ *
+ * Until the end only the 64-bit summaries are ANDed: a summary of 0 is proof that no clause survives. Which way it
+ * fails: a table entry that cannot be read makes its lookup unknown, so its clauses stay and become undecided.
+ */
+#pragma once
+
+#include "../abi/filter_abi.h"
+
+#ifdef __bpf__
+#define SLUICE_INLINE static __always_inline
+#define SLUICE_OPAQUE(value) asm volatile("" : "+r"(value)) /* the next mask is not redundant */
+#else
+#include "match_host.h"
+#endif
+
+/* What is known of a string. TAIL: more than SLUICE_PATH_BYTES long, and the text holds its last bytes. */
+#define SLUICE_TEXT_PRESENT 0u
+#define SLUICE_TEXT_ABSENT 1u
+#define SLUICE_TEXT_UNKNOWN 2u
+#define SLUICE_TEXT_TAIL 3u
+
+/* A string that is its own key. The 8 bytes before the value are the key's head (the lookup alone for the exact
+ * maps); 8 bytes are also what the reversing of a short value may read before it. REQUIRES: value[bytes] == 0. */
+struct sluice_text {
+  __u32 prefixlen;
+  __u32 lookup;
+  char value[SLUICE_IMAGE_HEAD + 256];
+};
+struct sluice_long_text {
+  __u32 prefixlen;
+  __u32 lookup;
+  char value[SLUICE_PATH_BYTES + 512];
+};
+
+struct sluice_match {
+  /* in */
+  __u32 slot, hook;
+  __u32 type; /* event type id, 0 none */
+  __u32 lineage_known;
+  __u64 flags;
+  __s64 ints[SLUICE_INTS];
+  __u64 lineage[SLUICE_LINEAGE_LEVELS];
+  __u32 state[SLUICE_STRINGS]; /* SLUICE_TEXT_* */
+  __u32 bytes[SLUICE_STRINGS]; /* without NUL; of what the text holds */
+  /* between */
+  __u32 hits;  /* lookups that found an entry of their own */
+  __u32 taken; /* lookups whose class is in class_of */
+  __u32 class_of[SLUICE_LOOKUPS + 1];
+  /* out */
+  __u32 unknown; /* lookups whose value was unknown */
+  __u32 reserved;
+  __u64 set[SLUICE_WORDS];
+  __u64 undecided[SLUICE_WORDS]; /* subset of set */
+};
+
+#define SLUICE_CLASS_PER_ATOM 0xffffffffu /* in class_of: a lineage level with some bit set: one class per atom */
+
+/* What the tables are asked; bpf/lib/maps.bpf.h answers in the kernel, the model in user space. NULL: no entry. */
+SLUICE_INLINE const __u32 *sluice_short_class(const struct sluice_match *m, const struct sluice_short_key *key);
+SLUICE_INLINE const __u32 *sluice_long_class(const struct sluice_match *m, const struct sluice_long_key *key);
+SLUICE_INLINE const __u32 *sluice_prefix_class(const struct sluice_match *m, const struct sluice_prefix_key *key);
+SLUICE_INLINE const __u32 *sluice_suffix_class(const struct sluice_match *m, const struct sluice_suffix_key *key);
+SLUICE_INLINE const __u32 *sluice_dense_class(const struct sluice_match *m, __u32 index);
+SLUICE_INLINE const struct sluice_interval *sluice_interval_at(const struct sluice_match *m, __u32 index);
+SLUICE_INLINE const struct sluice_set *sluice_class_set(const struct sluice_match *m, __u32 class_id);
+SLUICE_INLINE const struct sluice_action *sluice_action_of(const struct sluice_match *m, __u32 clause);
+
+SLUICE_INLINE int sluice_asked(const struct sluice_hook_config *config, __u32 lookup, __u64 standing) {
+  return (config->used >> lookup & 1) && (config->lookups[lookup].users_summary & standing);
+}
+
+SLUICE_INLINE __u64 sluice_unknown(struct sluice_match *m, __u32 lookup, __u64 standing) {
+  m->unknown |= 1u << lookup;
+  return standing;
+}
+
+/* The value's class is known: AND its summary, remember it for the words. */
+SLUICE_INLINE __u64 sluice_take(struct sluice_match *m, const struct sluice_hook_config *config, __u32 lookup,
+                                __u32 class_id, __u64 standing) {
+  const struct sluice_set *set;
+
+  m->taken |= 1u << lookup;
+  m->class_of[lookup] = class_id;
+  if (class_id == config->lookups[lookup].other) return standing & config->lookups[lookup].other_summary;
+  set = sluice_class_set(m, class_id);
+  if (!set) {
+    m->taken &= ~(1u << lookup);
+    return sluice_unknown(m, lookup, standing);
+  }
+  m->hits++;
+  return standing & set->summary;
+}
+
+SLUICE_INLINE __u64 sluice_take_entry(struct sluice_match *m, const struct sluice_hook_config *config, __u32 lookup,
+                                      const __u32 *entry, __u64 standing) {
+  if (entry) return sluice_take(m, config, lookup, *entry, standing);
+  m->taken |= 1u << lookup;
+  m->class_of[lookup] = config->lookups[lookup].other;
+  return standing & config->lookups[lookup].other_summary;
+}
+
+SLUICE_INLINE __u64 sluice_match_type(struct sluice_match *m, const struct sluice_hook_config *config,
+                                      __u64 standing) {
+  const __u32 *entry = 0;
+
+  if (m->type == 0) return sluice_take(m, config, SLUICE_LOOKUP_TYPE, config->lookups[SLUICE_LOOKUP_TYPE].absent,
+                                       standing);
+  if (m->type < config->type_count) entry = sluice_dense_class(m, config->type_base + m->type);
+  return sluice_take_entry(m, config, SLUICE_LOOKUP_TYPE, entry, standing);
+}
+
+SLUICE_INLINE __u64 sluice_match_bits(struct sluice_match *m, const struct sluice_hook_config *config,
+                                      __u64 standing) {
+  __u32 index = 0;
+  __u32 i;
+
+  for (i = 0; i < SLUICE_BIT_MASKS; i++) {
+    if (config->bits_count <= 1u << i) break;
+    index |= (__u32)((m->flags & config->bits_mask[i]) != 0) << i;
+  }
+  return sluice_take_entry(m, config, SLUICE_LOOKUP_BITS, sluice_dense_class(m, config->bits_base + index), standing);
+}
+
+/* Class of the last interval whose first is not above the value. */
+SLUICE_INLINE __u64 sluice_match_int(struct sluice_match *m, const struct sluice_hook_config *config, __u32 subject,
+                                     __u64 standing) {
+  const struct sluice_interval *interval;
+  __u32 lookup = SLUICE_LOOKUP_INT + subject;
+  __u32 base = config->int_base[subject];
+  __u32 count = config->int_count[subject];
+  __s64 value = m->ints[subject];
+  __u32 step;
+
+  for (step = 0; step < 20 && count > 1; step++) {
+    __u32 half = count / 2;
+
+    interval = sluice_interval_at(m, base + half);
+    if (!interval) return sluice_unknown(m, lookup, standing);
+    base += half * (__u32)(interval->first <= value);
+    count -= half;
+  }
+  interval = sluice_interval_at(m, base);
+  if (!interval) return sluice_unknown(m, lookup, standing);
+  return sluice_take(m, config, lookup, interval->class_id, standing);
+}
+
+/* ANDs the summary (words == 0) or the words of every atom asked for at one level. Not inlined: verified once. */
+#ifdef __bpf__
+__noinline __weak
+#else
+static inline
+#endif
+__u64 sluice_lineage_atoms(struct sluice_match *m, const struct sluice_hook_config *config, __u32 level, __u32 words) {
+  __u64 summary = ~0ull;
+  __u64 used, word;
+  __u32 base, atom, i;
+
+  if (!m || !config || level >= SLUICE_LINEAGE_LEVELS) return ~0ull;
+  used = config->lineage_used[level];
+  word = m->lineage[level];
+  base = config->lineage_base[level];
+  for (atom = 0; atom < SLUICE_ATOMS; atom++) {
+    const struct sluice_set *set;
+    const __u32 *class_id;
+
+    if (!(used >> atom & 1)) continue;
+    class_id = sluice_dense_class(m, base + 2 * atom + (__u32)(word >> atom & 1));
+    if (!class_id) continue;
+    set = sluice_class_set(m, *class_id);
+    if (!set) continue;
+    summary &= set->summary;
+    if (words)
+      for (i = 0; i < SLUICE_WORDS; i++) m->set[i] &= set->words[i];
+  }
+  return summary;
+}
+
+SLUICE_INLINE __u64 sluice_match_level(struct sluice_match *m, const struct sluice_hook_config *config, __u32 level,
+                                       __u64 standing) {
+  __u32 lookup = SLUICE_LOOKUP_LINEAGE + level;
+
+  if (!m->lineage_known) return sluice_unknown(m, lookup, standing);
+  if (!(m->lineage[level] & config->lineage_used[level]))
+    return sluice_take(m, config, lookup, config->lookups[lookup].other, standing);
+  m->hits++;
+  m->taken |= 1u << lookup;
+  m->class_of[lookup] = SLUICE_CLASS_PER_ATOM;
+  return standing & sluice_lineage_atoms(m, config, level, 0);
+}
+
+/* Exact keys are zero padded: whatever lies behind the NUL is cleared, in place. */
+SLUICE_INLINE void sluice_clear(char *bytes, __u32 from, __u32 words) {
+  __u32 i;
+
+  for (i = 0; i < words; i++) __builtin_memset(bytes + from + 8 * i, 0, 8);
+}
+
+SLUICE_INLINE const __u32 *sluice_exact(const struct sluice_match *m, __u32 *lookup, char *value, __u32 bytes) {
+  if (bytes < SLUICE_SHORT_KEY_BYTES - 4) {
+    sluice_clear(value, bytes, 8);
+    return sluice_short_class(m, (const struct sluice_short_key *)(void *)lookup);
+  }
+  if (bytes < SLUICE_KEY_BYTES) {
+    sluice_clear(value, bytes, (SLUICE_KEY_BYTES - SLUICE_SHORT_KEY_BYTES) / 8 + 1);
+    return sluice_long_class(m, (const struct sluice_long_key *)(void *)lookup);
+  }
+  return 0;
+}
+
+/* Reverses the last `count` (rounded up to 8) bytes before `end` into the key. */
+SLUICE_INLINE void sluice_reverse(struct sluice_suffix_key *key, const char *end, __u32 count) {
+  __u32 i;
+
+  for (i = 0; i < SLUICE_SUFFIX_BYTES / 8; i++) {
+    __u64 word;
+
+    if (8 * i >= count) break;
+    __builtin_memcpy(&word, end - 8 * i - 8, 8);
+    word = __builtin_bswap64(word);
+    __builtin_memcpy(key->value + 8 * i, &word, 8);
+  }
+}
+
+/* The three modes of one string, over its key head and value. `reversed`: the key holds the reversed tail already. */
+SLUICE_INLINE __u64 sluice_match_string(struct sluice_match *m, const struct sluice_hook_config *config, __u32 string,
+                                        __u32 *prefixlen, __u32 *head, char *value, struct sluice_suffix_key *suffix,
+                                        int reversed, __u64 standing) {
+  const __u32 first = SLUICE_LOOKUP_STRING + string * SLUICE_MODES;
+  __u32 state = m->state[string];
+  __u32 bytes = m->bytes[string];
+  __u32 mode;
+
+  SLUICE_OPAQUE(bytes);
+  bytes &= SLUICE_PATH_BYTES - 1;
+  if (state == SLUICE_TEXT_ABSENT || state == SLUICE_TEXT_UNKNOWN) {
+    for (mode = 0; mode < SLUICE_MODES; mode++) {
+      if (!sluice_asked(config, first + mode, standing)) continue;
+      standing = state == SLUICE_TEXT_UNKNOWN
+                     ? sluice_unknown(m, first + mode, standing)
+                     : sluice_take(m, config, first + mode, config->lookups[first + mode].absent, standing);
+    }
+    return standing;
+  }
+  if (sluice_asked(config, first + SLUICE_MODE_PREFIX, standing)) {
+    if (state == SLUICE_TEXT_TAIL) {
+      standing = sluice_unknown(m, first + SLUICE_MODE_PREFIX, standing);
+    } else {
+      __u32 count = bytes < SLUICE_PREFIX_BYTES ? bytes + 1 : SLUICE_PREFIX_BYTES;
+
+      *prefixlen = 32 + 8 * count;
+      *head = m->hook * SLUICE_LOOKUPS + first + SLUICE_MODE_PREFIX;
+      standing = sluice_take_entry(m, config, first + SLUICE_MODE_PREFIX,
+                                   sluice_prefix_class(m, (const struct sluice_prefix_key *)(void *)prefixlen),
+                                   standing);
+    }
+  }
+  if (sluice_asked(config, first + SLUICE_MODE_EXACT, standing)) {
+    const __u32 *entry = 0;
+
+    *head = m->hook * SLUICE_LOOKUPS + first + SLUICE_MODE_EXACT;
+    if (state == SLUICE_TEXT_PRESENT) entry = sluice_exact(m, head, value, bytes);
+    standing = sluice_take_entry(m, config, first + SLUICE_MODE_EXACT, entry, standing);
+  }
+  if (sluice_asked(config, first + SLUICE_MODE_SUFFIX, standing)) {
+    __u32 count = config->suffix_bytes[string];
+
+    if (count > bytes) count = bytes;
+    if (count > SLUICE_SUFFIX_BYTES) count = SLUICE_SUFFIX_BYTES;
+    if (!reversed) sluice_reverse(suffix, value + bytes, count);
+    suffix->prefixlen = 32 + 8 * count;
+    suffix->lookup = m->hook * SLUICE_LOOKUPS + first + SLUICE_MODE_SUFFIX;
+    standing = sluice_take_entry(m, config, first + SLUICE_MODE_SUFFIX, sluice_suffix_class(m, suffix), standing);
+  }
+  return standing;
+}
+
+#define SLUICE_INT_BITS (((1u << SLUICE_INTS) - 1) << SLUICE_LOOKUP_INT)
+#define SLUICE_LINEAGE_BITS (((1u << SLUICE_LINEAGE_LEVELS) - 1) << SLUICE_LOOKUP_LINEAGE)
+#define SLUICE_STRING_BITS(string) (7u << (SLUICE_LOOKUP_STRING + (string)*SLUICE_MODES))
+
+/* The lookups that need no string. Returns the summary of what may still stand; 0: nothing does. */
+SLUICE_INLINE __u64 sluice_match_begin(struct sluice_match *m, const struct sluice_hook_config *config) {
+  __u64 standing = config->all.summary;
+  __u32 i;
+
+  m->hits = 0;
+  m->taken = 0;
+  m->unknown = 0;
+  if (sluice_asked(config, SLUICE_LOOKUP_TYPE, standing)) standing = sluice_match_type(m, config, standing);
+  if (sluice_asked(config, SLUICE_LOOKUP_BITS, standing)) standing = sluice_match_bits(m, config, standing);
+  if (config->used & SLUICE_INT_BITS)
+    for (i = 0; i < SLUICE_INTS; i++)
+      if (sluice_asked(config, SLUICE_LOOKUP_INT + i, standing)) standing = sluice_match_int(m, config, i, standing);
+  if (config->used & SLUICE_LINEAGE_BITS)
+    for (i = 0; i < SLUICE_LINEAGE_LEVELS; i++)
+      if (sluice_asked(config, SLUICE_LOOKUP_LINEAGE + i, standing))
+        standing = sluice_match_level(m, config, i, standing);
+  return standing;
+}
+
+/* A name or a stored executable path: short, its tail reversed beforehand where `suffix` says so. */
+SLUICE_INLINE __u64 sluice_match_text(struct sluice_match *m, const struct sluice_hook_config *config, __u32 string,
+                                      struct sluice_text *text, struct sluice_suffix_key *suffix, int reversed,
+                                      __u64 standing) {
+  if (!(config->used & SLUICE_STRING_BITS(string))) return standing;
+  return sluice_match_string(m, config, string, &text->prefixlen, &text->lookup, text->value, suffix, reversed,
+                             standing);
+}
+
+/* fd.directory of the path: what is before its last '/', "/" when that is the first or there is none. */
+SLUICE_INLINE __u32 sluice_directory_bytes(const char *path, __u32 bytes) {
+  __u32 step;
+
+  for (step = 0; step < 320 && bytes > 0; step++) {
+    bytes--;
+    SLUICE_OPAQUE(bytes);
+    bytes &= SLUICE_PATH_BYTES - 1;
+    if (path[bytes] == '/') return bytes;
+  }
+  return 0;
+}
+
+SLUICE_INLINE __u64 sluice_match_directory(struct sluice_match *m, const struct sluice_hook_config *config,
+                                           const struct sluice_long_text *path, struct sluice_text *directory,
+                                           struct sluice_suffix_key *suffix, __u64 standing) {
+  __u32 bytes;
+
+  m->state[SLUICE_STR_DIRECTORY] = m->state[SLUICE_STR_PATH];
+  m->bytes[SLUICE_STR_DIRECTORY] = 0;
+  if (m->state[SLUICE_STR_PATH] == SLUICE_TEXT_PRESENT) {
+    bytes = sluice_directory_bytes(path->value, m->bytes[SLUICE_STR_PATH] & (SLUICE_PATH_BYTES - 1));
+    __builtin_memcpy(directory->value, path->value, SLUICE_KEY_BYTES);
+    if (bytes == 0) {
+      directory->value[0] = '/';
+      bytes = 1;
+    }
+    m->bytes[SLUICE_STR_DIRECTORY] = bytes;
+  }
+  return sluice_match_string(m, config, SLUICE_STR_DIRECTORY, &directory->prefixlen, &directory->lookup,
+                             directory->value, suffix, 0, standing);
+}
+
+/* The event's own path: SLUICE_STR_PATH with its directory or, at exec, SLUICE_STR_EXEPATH. */
+SLUICE_INLINE __u64 sluice_match_path(struct sluice_match *m, const struct sluice_hook_config *config, __u32 string,
+                                      struct sluice_long_text *path, struct sluice_text *directory,
+                                      struct sluice_suffix_key *suffix, __u64 standing) {
+  const __u32 directory_lookup = SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES + SLUICE_MODE_EXACT;
+
+  standing = sluice_match_string(m, config, string, &path->prefixlen, &path->lookup, path->value, suffix, 0, standing);
+  if (string == SLUICE_STR_PATH && sluice_asked(config, directory_lookup, standing))
+    standing = sluice_match_directory(m, config, path, directory, suffix, standing);
+  return standing;
+}
+
+/* From summaries to clauses: the AND over all lookups taken so far, in m->set. Not inlined: verified once. */
+#ifdef __bpf__
+__noinline __weak
+#else
+static inline
+#endif
+__u64 sluice_match_finish(struct sluice_match *m, const struct sluice_hook_config *config) {
+  const struct sluice_set *set;
+  __u64 any = 0;
+  __u32 lookup, i;
+
+  if (!m || !config) return ~0ull;
+  for (i = 0; i < SLUICE_WORDS; i++) {
+    m->set[i] = config->all.words[i];
+    m->undecided[i] = 0;
+  }
+  for (lookup = 0; lookup < SLUICE_LOOKUPS; lookup++) {
+    if (!(m->taken >> lookup & 1)) continue;
+    if (m->class_of[lookup] == SLUICE_CLASS_PER_ATOM) {
+      sluice_lineage_atoms(m, config, lookup - SLUICE_LOOKUP_LINEAGE, 1);
+      continue;
+    }
+    set = sluice_class_set(m, m->class_of[lookup]);
+    if (!set) continue; /* cannot be: it was read before, or is `other`, which every plan holds */
+    for (i = 0; i < SLUICE_WORDS; i++) m->set[i] &= set->words[i];
+  }
+  for (lookup = 0; lookup < SLUICE_LOOKUPS; lookup++) {
+    if (!(m->unknown >> lookup & 1)) continue;
+    set = sluice_class_set(m, config->lookups[lookup].users);
+    if (!set) continue;
+    for (i = 0; i < SLUICE_WORDS; i++) m->undecided[i] |= set->words[i];
+  }
+  for (i = 0; i < SLUICE_WORDS; i++) {
+    m->undecided[i] &= m->set[i];
+    any |= m->set[i];
+  }
+  return any;
+}
+
+/* Whether deciding the words now may spare the building of a path: only where two lookups had a say of their own. */
+SLUICE_INLINE int sluice_worth_finishing(const struct sluice_match *m) { return m->hits > 2; }
+
+/* What the surviving mitigations do: the errno of the first denying rule in load order, and flags. */
+#define SLUICE_VERDICT_ERRNO 0xffffu
+#define SLUICE_VERDICT_KILL (1u << 16)
+#define SLUICE_VERDICT_AUDIT (1u << 17)
+#define SLUICE_VERDICT_UNDECIDED (1u << 18)
+#define SLUICE_EPERM 1u
+
+/* Undecided mitigations follow their on_unknown, and then deny at most: a kill takes certainty. Not inlined. */
+#ifdef __bpf__
+__noinline __weak
+#else
+static inline
+#endif
+__u32 sluice_judge(const struct sluice_match *m, const struct sluice_hook_config *config) {
+  __u32 order = ~0u, verdict = 0;
+  __u32 word, bit;
+
+  if (!m || !config) return 0;
+  for (word = 0; word < SLUICE_WORDS; word++) {
+    __u64 sure = m->set[word] & ~m->undecided[word];
+    __u64 acting = sure | (m->undecided[word] & config->unknown_deny[word]);
+    __u64 denying = acting & config->deny[word];
+
+    if (m->undecided[word]) verdict |= SLUICE_VERDICT_UNDECIDED;
+    if (sure & config->kill[word]) verdict |= SLUICE_VERDICT_KILL;
+    if (acting & config->audit[word]) verdict |= SLUICE_VERDICT_AUDIT;
+    if (!denying) continue;
+    for (bit = 0; bit < 64; bit++) {
+      const struct sluice_action *action;
+
+      if (!(denying >> bit & 1)) continue;
+      action = sluice_action_of(m, word * 64 + bit);
+      if (action && action->order >= order) continue;
+      order = action ? action->order : 0xffff;
+      verdict &= ~SLUICE_VERDICT_ERRNO;
+      verdict |= action && action->errno_value && action->errno_value < 4096 ? action->errno_value : SLUICE_EPERM;
+    }
+  }
+  return verdict;
+}

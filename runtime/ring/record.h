@@ -27,18 +27,24 @@ struct Text {
 };
 
 struct Round {  // of an exec: the script, then its interpreter
-  const uint64_t* set = nullptr;  // SLUICE_WORDS words; possibly unaligned copies are made by Decode
+  const uint64_t* set = nullptr;  // SLUICE_WORDS words, aligned: points into the Record's own round_sets
   Text path;
 };
 
+// Holds pointers into itself, so it is neither copied nor moved; one Record is reused for a whole stream.
 struct Record {
+  Record() = default;
+  Record(const Record&) = delete;
+  Record& operator=(const Record&) = delete;
+
   sluice_record header{};
   Text name, exepath, path, filename, args, env, cwd, comm;
   std::vector<Round> rounds;
   std::array<std::array<uint64_t, SLUICE_WORDS>, SLUICE_ROUNDS> round_sets{};
 };
 
-// Fills `record`, whose vectors are reused. REQUIRES: `bytes` outlives `record`.
+// Fills `record`, whose vectors are reused. Items with an unknown tag are skipped (a newer kernel half); of an item
+// that comes twice the last one counts. REQUIRES: `bytes` outlives `record`.
 source::Status Decode(std::string_view bytes, Record& record);
 
 }  // namespace sluice::ring

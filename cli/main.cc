@@ -1,2 +1,68 @@
-// main.cc - the program's front door: verbs, options, exit status.
-int main() { return 0; }
+// main.cc - verbs, options and exit statuses; the only place that sees exceptions (CLI11 throws).
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+#include "cli/rules.h"
+#include "cli/verbs.h"
+
+namespace {
+
+using sluice::cli::Verb;
+
+struct VerbRow {
+  const char* name;
+  const char* help;
+  Verb (*add)(CLI::App& app);
+};
+
+constexpr VerbRow kVerbs[] = {
+    {"check", "Compile rules and tell what is wrong with them", sluice::cli::AddCheck},
+    {"explain", "Where each predicate of a rule is decided, and why; any stage of the compiler", sluice::cli::AddExplain},
+    {"eval", "Judge one condition on one event, or a file of both", sluice::cli::AddEval},
+    {"replay", "Judge a recorded stream of events; alerts as JSON lines", sluice::cli::AddReplay},
+    {"run", "Watch this host: raise alerts, deny and kill", sluice::cli::AddRun},
+    {"fields", "Every field: its type, where it is supplied, where it can be decided", sluice::cli::AddFields},
+};
+
+int RunVerb(int argc, char** argv) {
+  CLI::App app("Detection and prevention for Linux hosts: rules are compiled into the kernel.", "sluice");
+  app.set_version_flag("--version", "sluice " SLUICE_VERSION);
+  app.footer("`sluice VERB --help` says more. Exit status: 0 fine, 1 rules failed, 2 wrong usage or unreadable file,\n"
+             "3 the host cannot do it.");
+  app.require_subcommand(1);
+  std::vector<std::pair<CLI::App*, Verb>> verbs;
+  for (const VerbRow& row : kVerbs) {
+    CLI::App* verb = app.add_subcommand(row.name, row.help);
+    verbs.emplace_back(verb, row.add(*verb));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const bool asked = error.get_exit_code() == 0;  // --help, --version
+    if (!asked && argc == 1) {
+      fmt::print(stderr, "{}", app.help());
+      return sluice::cli::kUsage;
+    }
+    app.exit(error, std::cout, std::cerr);
+    return asked ? sluice::cli::kFine : sluice::cli::kUsage;
+  }
+  for (const auto& [verb, run] : verbs) {
+    if (verb->parsed()) return run();
+  }
+  return sluice::cli::kUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return RunVerb(argc, argv);
+  } catch (const std::exception& error) {
+    sluice::cli::TellError(fmt::format("cannot go on: {}", error.what()));
+    return sluice::cli::kHost;
+  }
+}

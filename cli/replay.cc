@@ -1,0 +1,121 @@
+// replay.cc - sluice replay EVENTS.jsonl -r FILE...: alerts of a recorded stream, without a kernel.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iostream>
+#include <unordered_set>
+
+#include "cli/rules.h"
+#include "cli/verbs.h"
+#include "runtime/eval/json_event.h"
+#include "runtime/judge.h"
+
+namespace sluice::cli {
+namespace {
+
+struct Arguments {
+  RuleArguments rules;
+  std::string events;
+};
+
+// Unix nanoseconds, when the event says so; otherwise 0, so that two replays print the same.
+uint64_t TimeOf(const eval::Event& event) {
+  for (const char* name : {"evt.rawtime", "evt.time"}) {
+    const check::FieldRow* row = check::FindField(name);
+    if (row == nullptr) continue;
+    const eval::Value value = event.Get(check::FieldUse{.field = row->id, .index = -1, .argument = {}});
+    if (value.kind == eval::Value::Kind::kNumber && value.number > 0) return static_cast<uint64_t>(value.number);
+  }
+  return 0;
+}
+
+// A recorded event was judged by no kernel: what its mitigations would have done.
+alert::Decision WouldBe(const ast::Rule& rule, bool undecided) {
+  const uint32_t flags = rule.action == ast::Action::kKill ? SLUICE_EVENT_KILLED : SLUICE_EVENT_DENIED;
+  return Decide(rule, flags, undecided);
+}
+
+class Replay {
+ public:
+  explicit Replay(std::shared_ptr<const uplan::UserPlan> plan) : evaluator_(std::move(plan)) {
+    char name[256] = "";
+    if (gethostname(name, sizeof name - 1) == 0) host_.hostname = name;
+  }
+
+  // False when the line holds no event.
+  bool Line(const std::string& line, uint64_t number, const std::string& file) {
+    const source::Result<std::unique_ptr<eval::JsonEvent>> event = eval::JsonEvent::Parse(line);
+    if (!event.ok()) {
+      fmt::print(stderr, "{}:{}: error: {}\n", file, number, MessageOf(event.status()));
+      return false;
+    }
+    WarnOfUnknownKeys(**event, number, file);
+    Judge(**event, number);
+    return true;
+  }
+
+ private:
+  void WarnOfUnknownKeys(const eval::JsonEvent& event, uint64_t number, const std::string& file) {
+    for (const std::string& key : event.unknown_keys()) {
+      if (!warned_.insert(key).second) continue;
+      fmt::print(stderr, "{}:{}: warning: `{}` is no field that sluice knows; it is ignored\n", file, number, key);
+    }
+  }
+
+  void Judge(const eval::Event& event, uint64_t number) {
+    evaluator_.Begin(event);
+    matches_.clear();
+    evaluator_.MatchAll(matches_);
+    for (const eval::Match& match : matches_) {
+      const check::CheckedRule& rule = evaluator_.plan().checked.rules[match.rule];
+      const alert::Alert alert = alert::Make(evaluator_, rule, WouldBe(rule.rule, match.undecided), event, nullptr,
+                                             number, host_, TimeOf(event));
+      fmt::print("{}\n", alert::ToJson(alert));
+    }
+  }
+
+  eval::Evaluator evaluator_;
+  alert::Host host_;
+  std::vector<eval::Match> matches_;
+  std::unordered_set<std::string> warned_;
+};
+
+int ReplayFile(const Arguments& arguments) {
+  int status = kFine;
+  const std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
+  if (compilation == nullptr) return status;
+  std::ifstream file;
+  const bool from_stdin = arguments.events == "-";
+  if (!from_stdin) file.open(arguments.events, std::ios::binary);
+  std::istream& events = from_stdin ? std::cin : file;
+  if (!events || events.peek() == EOF) {
+    if (from_stdin || (file.is_open() && access(arguments.events.c_str(), R_OK) == 0 && file.eof())) return kFine;
+    TellError(fmt::format("cannot read `{}`", arguments.events));
+    return kUsage;
+  }
+  Replay replay(std::make_shared<const uplan::UserPlan>(std::move(compilation->user)));
+  uint64_t number = 0, malformed = 0;
+  for (std::string line; std::getline(events, line);) {
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (!replay.Line(line, number, arguments.events)) ++malformed;
+  }
+  std::fflush(stdout);
+  if (malformed == 0) return kFine;
+  TellError(fmt::format("{} in `{}` left out", Count(malformed, "malformed line"), arguments.events));
+  return kUsage;
+}
+
+}  // namespace
+
+Verb AddReplay(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("EVENTS", arguments->events, "Events, one JSON object a line; - is stdin")->required()->type_name("");
+  AddRulesOption(app, arguments->rules);
+  AddWarningsOption(app, arguments->rules);
+  return [arguments] { return ReplayFile(*arguments); };
+}
+
+}  // namespace sluice::cli

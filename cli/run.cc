@@ -1,0 +1,112 @@
+// run.cc - sluice run -r FILE...: watch this host.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <csignal>
+
+#include "cli/rules.h"
+#include "cli/verbs.h"
+#include "compiler/diag/render.h"
+#include "runtime/engine.h"
+#include "runtime/reload.h"
+#include "runtime/sink/line_sink.h"
+
+namespace sluice::cli {
+namespace {
+
+struct Arguments {
+  RuleArguments rules;
+  std::string format;
+};
+
+std::atomic<Engine*> running = nullptr;
+
+void OnSignal(int signal) {
+  Engine* engine = running;
+  if (engine == nullptr) return;
+  signal == SIGHUP ? engine->Reload() : engine->Stop();
+}
+
+void HandleSignals(Engine* engine) {
+  running = engine;
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  action.sa_flags = SA_RESTART;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+}
+
+sink::Format FormatFor(const std::string& asked) {
+  const bool terminal = isatty(STDOUT_FILENO) == 1;
+  if (asked == "json" || (asked.empty() && !terminal)) return sink::Format::kJson;
+  return ColourOn(STDOUT_FILENO) ? sink::Format::kColourText : sink::Format::kText;
+}
+
+void TellReload(const source::Status& status, const Compilation* compilation) {
+  if (compilation != nullptr) {
+    fmt::print(stderr, "{}", diag::RenderText(compilation->diagnostics, compilation->files, ColourOn(STDERR_FILENO)));
+  }
+  if (status.ok()) {
+    fmt::print(stderr, "sluice: reloaded: {}\n", Count(compilation->ast.rules.size(), "rule"));
+    return;
+  }
+  fmt::print(stderr, "sluice: reload failed: {}; the rules from before stay active\n", MessageOf(status));
+}
+
+void TellCounters(const Engine& engine, const sink::LineStats& alerts) {
+  for (const load::HookCounters& row : engine.counters()) {
+    const sluice_hook_stats& stats = row.stats;
+    fmt::print(stderr, "counters hook={} seen={} dropped={} sent={} lost={} denied={}\n", row.hook, stats.seen,
+               stats.dropped, stats.sent, stats.lost, stats.denied);
+  }
+  fmt::print(stderr, "alerts raised={} delivered={} lost={}\n", alerts.raised, alerts.delivered, alerts.lost);
+  const EngineStats& missed = engine.stats();
+  if (missed.undecodable + missed.orphaned + missed.tree_records_lost == 0) return;
+  fmt::print(stderr, "missed undecodable={} orphaned={} lineage={}\n", missed.undecodable, missed.orphaned,
+             missed.tree_records_lost);
+}
+
+int Run(const Arguments& arguments) {
+  int status = kFine;
+  std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
+  if (compilation == nullptr) return status;
+  if (const source::Status usable = Usable(*compilation); !usable.ok()) {
+    TellError(usable);
+    return kRulesFailed;
+  }
+  if (const source::Status host = load::ProbeHost(); !host.ok()) {
+    TellError(host);
+    return kHost;
+  }
+  const size_t rules = compilation->user.checked.rules.size();
+  sink::LineSink sink(STDOUT_FILENO, FormatFor(arguments.format));
+  Engine engine({.rule_files = arguments.rules.paths, .compile = arguments.rules.CompileOptions(), .load = {}},
+                [&sink](const alert::Alert& alert) { sink.Push(alert); });
+  HandleSignals(&engine);
+  const source::Status ran = engine.Run(
+      std::move(compilation), [rules] { fmt::print(stderr, "sluice: ready: {} active\n", Count(rules, "rule")); },
+      TellReload);
+  running = nullptr;
+  const sink::LineStats alerts = sink.Close();
+  if (!ran.ok()) {
+    TellError(ran);
+    return kHost;
+  }
+  TellCounters(engine, alerts);
+  return kFine;
+}
+
+}  // namespace
+
+Verb AddRun(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  AddRulesOption(app, arguments->rules);
+  AddWarningsOption(app, arguments->rules);
+  app.add_option("--format", arguments->format, "Form of the alerts (text on a terminal, otherwise json)")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.footer("Needs root and a kernel with BPF LSM. SIGINT or SIGTERM ends it, SIGHUP reads the rule files again.");
+  return [arguments] { return Run(*arguments); };
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,63 @@
+# ./dev build - builds build/sluice and the test programs.
+#
+# Usage: ./dev build [--kind default|asan|tsan|fuzz] [TARGET...]
+#
+#   default  build/        g++, what is used
+#   asan     build-asan/   AddressSanitizer and UndefinedBehaviourSanitizer
+#   tsan     build-tsan/   ThreadSanitizer
+#   fuzz     build-fuzz/   clang and libFuzzer, with both of asan's
+#
+# Quiet but for the progress; a failure shows what the compiler said.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+kind=default
+if [[ ${1:-} == --kind ]]; then
+  kind=${2:?--kind needs default, asan, tsan or fuzz}
+  shift 2
+fi
+options=("-DSLUICE_VMLINUX=$cache/kernel-6.1/vmlinux")
+case $kind in
+  default) folder=build ;;
+  asan) folder=build-asan options+=(-DSLUICE_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=None "-DCMAKE_CXX_FLAGS=-O1 -g1" "-DCMAKE_C_FLAGS=-O1 -g1" -DSLUICE_BENCH=OFF) ;;
+  tsan) folder=build-tsan options+=(-DSLUICE_SANITIZE=thread -DCMAKE_BUILD_TYPE=None "-DCMAKE_CXX_FLAGS=-O1 -g1" "-DCMAKE_C_FLAGS=-O1 -g1" -DSLUICE_BENCH=OFF) ;;
+  fuzz) folder=build-fuzz options+=(-DSLUICE_FUZZ=ON -DSLUICE_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=None "-DCMAKE_CXX_FLAGS=-O1 -g1" "-DCMAKE_C_FLAGS=-O1 -g1" -DSLUICE_BENCH=OFF -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_C_COMPILER=clang-14) ;;
+  *) die "no kind of build is called '$kind': default, asan, tsan or fuzz" ;;
+esac
+
+configure() {
+  local log
+  log=$(mktemp)
+  cmake -S . -B "$folder" -G Ninja "${options[@]}" >"$log" 2>&1 || {
+    cat "$log" >&2
+    rm -f "$log"
+    say "if packages changed, ./dev setup installs them; ./dev clean starts anew"
+    return 1
+  }
+  rm -f "$log"
+}
+
+# On a terminal ninja shows its one line; elsewhere the last of its lines comes now and then. A failure is shown whole.
+compile() {
+  local log status=0 ninja
+  if [[ -n $bold ]]; then
+    NINJA_STATUS='    [%f/%t] ' ninja -C "$folder" -j "$jobs" "$@" >&2
+    return
+  fi
+  log=$(mktemp)
+  NINJA_STATUS='[%f/%t] ' ninja -C "$folder" -j "$jobs" "$@" >"$log" 2>&1 8>&- &
+  ninja=$!
+  while sleep 0.2 && kill -0 "$ninja" 2>/dev/null; do
+    ((SECONDS % 20 != 19)) || { SECONDS=0 && say "    $(grep '^\[' "$log" | tail -n 1 | cut -c 1-100)"; }
+  done
+  wait "$ninja" || status=$?
+  ((status == 0)) || sed -n '/^FAILED: \|error:/,$p' "$log" | grep -v '^\[[0-9]*/[0-9]*\] ' | head -n 200 >&2
+  rm -f "$log"
+  return "$status"
+}
+
+# One build of a folder at a time: two ninjas would spoil each other's work.
+mkdir -p "$folder"
+exec 8>"$folder/.dev-lock"
+flock -n 8 || { say "    another build of $folder/ is going on, waiting for it" && flock 8; }
+step "configure $folder" configure
+step "build $folder" compile "$@"

@@ -1,0 +1,50 @@
+// explain.cc - sluice explain FILE...: where each predicate is decided, and why.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/rules.h"
+#include "cli/verbs.h"
+
+namespace sluice::cli {
+namespace {
+
+struct Arguments {
+  RuleArguments rules;
+  std::string stage;
+  std::string format = "text";
+};
+
+int Explain(const Arguments& arguments) {
+  int status = kFine;
+  const std::unique_ptr<Compilation> compilation = ReadRules(arguments.rules, TestFiles::kSkip, status);
+  if (compilation == nullptr) return status;
+  const bool acceptable = TellDiagnostics(*compilation, arguments.rules);
+  if (!arguments.stage.empty()) {
+    // The stages before a fault can be looked at all the same.
+    const std::optional<std::string> text = PrintStage(*compilation, arguments.stage);
+    if (text.has_value()) fmt::print("{}", *text);
+    return acceptable ? kFine : kRulesFailed;
+  }
+  if (!acceptable) return kRulesFailed;
+  return kFine;
+}
+
+}  // namespace
+
+Verb AddExplain(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("FILE", arguments->rules.paths, "Rule files; a folder stands for the .rule files below it")
+      ->required()
+      ->type_name("");
+  app.add_option("--emit", arguments->stage, "What a stage of the compiler made of the rules")
+      ->type_name("STAGE")
+      ->check(CLI::IsMember({"parse", "check", "norm", "split", "kplan", "uplan"}));
+  app.add_option("--format", arguments->format, "Form of the explanation")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  AddWarningsOption(app, arguments->rules);
+  return [arguments] { return Explain(*arguments); };
+}
+
+}  // namespace sluice::cli

@@ -1,7 +1,8 @@
 // parse/parse.h - text -> ast::RuleSet.
 //
-// The text is split into blocks first, so that one broken block gives one error and the memory stays small; each
-// block goes through the ANTLR parser. Only parse/*.cc includes ANTLR, and no exception leaves this module.
+// The text is split into blocks first, so that one broken block gives one error and the memory stays small;
+// each block goes through the ANTLR parser. Only parse/*.cc includes ANTLR, and no exception leaves this
+// module.
 //
 // Threads: a pure function; calls may run in parallel on different Diagnostics.
 // Errors:  E1xx diagnostics; what could be parsed is returned all the same.
@@ -20,7 +21,7 @@ void Parse(const source::Files& files, source::FileId file, const Limits& limits
            diag::Diagnostics& diagnostics);
 
 // A condition that stands alone in its file (`sluice eval`). Returns false after an error.
-bool ParseCondition(const source::Files& files, source::FileId file, const Limits& limits, ast::Expr& condition,
-                    diag::Diagnostics& diagnostics);
+bool ParseCondition(const source::Files& files, source::FileId file, const Limits& limits,
+                    ast::Expr& condition, diag::Diagnostics& diagnostics);
 
 }  // namespace sluice::parse

@@ -1,0 +1,183 @@
+#include "compiler/parse/parse.h"
+
+#include <fmt/format.h>
+
+#include "SluiceLexer.h"
+#include "compiler/parse/build.h"
+#include "compiler/source/utf8.h"
+
+namespace sluice::parse {
+namespace {
+
+using Lexer = grammar::SluiceLexer;
+
+// Runs one block after the other through the same lexer and parser.
+class BlockParser {
+ public:
+  BlockParser(const Limits& limits, ast::RuleSet& rules) : limits_(limits), rules_(rules) {
+    lexer_.removeErrorListeners();
+    parser_.removeErrorListeners();
+  }
+
+  void Parse(const BlockText& block, const std::vector<ast::Word>& allowed) {
+    WithTokens(block, [&](SyntaxErrors& errors) { Dispatch(block, errors, allowed); });
+  }
+
+  bool ParseCondition(const BlockText& block, ast::Expr& condition) {
+    const size_t errors_before = block.diagnostics.errors();
+    WithTokens(block, [&](SyntaxErrors& errors) {
+      Grammar::ConditionAloneContext* context = parser_.conditionAlone();
+      if (!errors.Any()) condition = ConditionOf(block, context->expression());
+    });
+    return block.diagnostics.errors() == errors_before;
+  }
+
+ private:
+  // ANTLR reports with exceptions inside its generated code, which catches them; what still comes out is a
+  // fault of this module, and must not leave it as an exception.
+  template <typename Use>
+  void WithTokens(const BlockText& block, const Use& use) {
+    try {
+      stream_.Set(block.text);
+      lexer_.setInputStream(&stream_);
+      if (block.kind == BlockKind::kCondition) lexer_.setMode(Lexer::COND);
+      tokens_.setTokenSource(&lexer_);
+      tokens_.fill();
+      const std::vector<antlr4::Token*> all = tokens_.getTokens();
+      const Scanned scanned = Scan(block, all, limits_);
+      if (!scanned.fit_to_parse) return;
+      auto errors = std::make_shared<SyntaxErrors>(block, scanned, all);
+      parser_.setErrorHandler(errors);
+      parser_.setTokenStream(&tokens_);
+      use(*errors);
+    } catch (const antlr4::RuntimeException& exception) {
+      block.diagnostics.Add(
+          diag::Code::E101, block.SpanOf(0, block.text.find('\n')),
+          fmt::format("The {} cannot be parsed ({})", BlockKindName(block.kind), exception.what()));
+    }
+  }
+
+  void Dispatch(const BlockText& block, SyntaxErrors& errors, const std::vector<ast::Word>& allowed) {
+    switch (block.kind) {
+      case BlockKind::kList: {
+        ast::List list;
+        list.allowed_warnings = allowed;
+        if (ListOf(block, errors, parser_.listBlock(), list)) rules_.lists.push_back(std::move(list));
+        break;
+      }
+      case BlockKind::kMacro: {
+        ast::Macro macro;
+        macro.allowed_warnings = allowed;
+        if (MacroOf(block, errors, parser_.macroBlock(), macro)) rules_.macros.push_back(std::move(macro));
+        break;
+      }
+      case BlockKind::kRule: {
+        ast::Rule rule;
+        rule.allowed_warnings = allowed;
+        if (RuleOf(block, errors, parser_.ruleBlock(), rule)) rules_.rules.push_back(std::move(rule));
+        break;
+      }
+      case BlockKind::kTest: {
+        ast::Test test;
+        if (TestOf(block, errors, parser_.testBlock(), test)) rules_.tests.push_back(std::move(test));
+        break;
+      }
+      case BlockKind::kCondition:
+        break;
+    }
+  }
+
+  const Limits& limits_;
+  ast::RuleSet& rules_;
+  ByteStream stream_;
+  Lexer lexer_{&stream_};
+  antlr4::CommonTokenStream tokens_{&lexer_};
+  Grammar parser_{&tokens_};
+};
+
+// Reports the first byte of [begin, end) that no text has.
+bool Encoded(std::string_view text, source::FileId file, uint32_t begin, uint32_t end,
+             diag::Diagnostics& diagnostics) {
+  const size_t bad = source::FindBadByte(text.substr(begin, end - begin));
+  if (bad == std::string_view::npos) return true;
+  const uint32_t at = static_cast<uint32_t>(begin + bad);
+  const bool nul = text[at] == '\0';
+  auto& fault =
+      diagnostics.Add(diag::Code::E105, {file, at, at + 1},
+                      nul ? std::string("A NUL byte does not belong into a text")
+                          : fmt::format("The byte 0x{:02x} is not UTF-8", static_cast<uint8_t>(text[at])));
+  fault.help =
+      nul ? "in a string it is written \\x00" : "save the file as UTF-8; in a string a byte is written \\xHH";
+  return false;
+}
+
+bool FitsIn(std::string_view text, source::FileId file, const Limits& limits, uint32_t begin, uint32_t end,
+            std::string_view what, diag::Diagnostics& diagnostics) {
+  if (end - begin <= limits.max_block_bytes) return true;
+  const uint32_t line_end = static_cast<uint32_t>(std::min<size_t>(text.find('\n', begin), end));
+  diagnostics.Add(
+      diag::Code::E110, {file, begin, line_end},
+      fmt::format("This {} has {} bytes, more than {}", what, end - begin, limits.max_block_bytes));
+  return false;
+}
+
+void ReportJunk(std::string_view text, source::FileId file, uint32_t begin, uint32_t end,
+                diag::Diagnostics& diagnostics) {
+  const std::string_view junk = text.substr(begin, end - begin);
+  auto& fault = diagnostics.Add(diag::Code::E101, {file, begin, end}, "This text belongs to no block");
+  if (junk.substr(0, 2) == "- ") {
+    fault.help = "this looks like Falco's YAML: name the file *.yaml";
+    return;
+  }
+  const std::string_view word = junk.substr(0, junk.find_first_of(" \t\r\n\"'"));
+  const std::string nearest = diag::Nearest(word, {"list", "macro", "rule", "test"});
+  if (nearest.empty() || nearest == word) {
+    fault.help = "a block starts at the beginning of a line with `list`, `macro`, `rule` or `test`";
+  } else {
+    fault.help = fmt::format("did you mean `{}`?", nearest);
+  }
+}
+
+uint32_t AfterMark(std::string_view text) {
+  const size_t mark = source::kByteOrderMark.size();
+  return text.substr(0, mark) == source::kByteOrderMark ? static_cast<uint32_t>(mark) : 0;
+}
+
+}  // namespace
+
+void Parse(const source::Files& files, source::FileId file, const Limits& limits, ast::RuleSet& rules,
+           diag::Diagnostics& diagnostics) {
+  const std::string_view text = files.text(file);
+  const uint32_t begin = AfterMark(text);
+  const SplitFile split = SplitBlocks(text, file, begin, limits.max_blocks);
+  const uint32_t first_block =
+      split.blocks.empty() ? static_cast<uint32_t>(text.size()) : split.blocks.front().begin;
+  const bool encoded = Encoded(text, file, begin, first_block, diagnostics);
+  if (encoded && split.junk_end > 0) ReportJunk(text, file, split.junk_begin, split.junk_end, diagnostics);
+  BlockParser parser(limits, rules);
+  for (const Block& block : split.blocks) {
+    if (!FitsIn(text, file, limits, block.begin, block.end, BlockKindName(block.kind), diagnostics)) continue;
+    if (!Encoded(text, file, block.begin, block.end, diagnostics)) continue;
+    parser.Parse(
+        {block.kind, file, block.begin, text.substr(block.begin, block.end - block.begin), diagnostics},
+        block.allowed);
+  }
+  if (split.more) {
+    diagnostics.Add(diag::Code::E110, {file, split.more_begin, split.more_begin + 4},
+                    fmt::format("The file has more than {} blocks", limits.max_blocks));
+  }
+}
+
+bool ParseCondition(const source::Files& files, source::FileId file, const Limits& limits,
+                    ast::Expr& condition, diag::Diagnostics& diagnostics) {
+  const std::string_view text = files.text(file);
+  const uint32_t begin = AfterMark(text);
+  const uint32_t end = static_cast<uint32_t>(text.size());
+  if (!FitsIn(text, file, limits, begin, end, "condition", diagnostics)) return false;
+  if (!Encoded(text, file, begin, end, diagnostics)) return false;
+  ast::RuleSet unused;
+  return BlockParser(limits, unused)
+      .ParseCondition({BlockKind::kCondition, file, begin, text.substr(begin), diagnostics}, condition);
+}
+
+}  // namespace sluice::parse

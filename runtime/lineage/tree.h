@@ -32,16 +32,17 @@ struct ProcessKey {
   friend bool operator==(const ProcessKey&, const ProcessKey&) = default;
 };
 
-// What a process runs. Strings are empty when absent (kernel threads have only a name).
+// What a process runs. Strings are empty when absent (kernel threads have only a name). An image that was never seen
+// has no name and exepath_known false.
 struct Image {
   std::string name;     // proc.name: base name of the file asked for, at most 15 bytes
   std::string exepath;  // absolute
   bool exepath_known = true;
   std::string exe;      // argv[0]
-  std::string args;     // argv, each argument with its NUL
+  std::string args;     // argv from argv[0] on, each argument with its NUL
   bool args_truncated = false;
   std::string env;      // likewise; empty unless asked for
-  bool env_known = false;
+  bool env_known = false;  // all of it is there; else `env` is a beginning
   std::string cwd;
   uint32_t flags = 0;   // SLUICE_IMAGE_*
   uint64_t exec_time_ns = 0;
@@ -49,6 +50,8 @@ struct Image {
 };
 
 // A process as it was when it forked the next one down (or as it is, for the newest): one link of a chain.
+// A chain is at most kMaxDepth links long; what is above reads as a gap.
+inline constexpr uint32_t kMaxDepth = 512;
 struct Link {
   ProcessKey key;
   std::shared_ptr<const Image> image;
@@ -63,7 +66,9 @@ struct Limits {
 };
 
 struct Stats {
-  uint64_t processes = 0, gaps = 0, evicted = 0, seeded = 0;
+  uint64_t processes = 0;  // living now
+  uint64_t gaps = 0;       // of those that are held now: with a parent that is not known
+  uint64_t evicted = 0, seeded = 0;
   uint64_t late = 0;  // records that contradicted the tree
 };
 
@@ -72,16 +77,19 @@ class Tree {
   explicit Tree(Limits limits);
   ~Tree();
 
-  // Records one fork, exec or exit. Amortized O(1).
+  // Records one fork, exec or exit. An event of a process that is not known yet (its fork was lost) makes it known.
+  // Records of different CPUs may come out of order: a fork sees the parent's image at the child's start, an exec may
+  // come before its fork, an exit before both. Amortized O(1).
   void Apply(const ring::Record& record);
 
   // Reads /proc (or a folder laid out like it) for processes that are not known yet. Never overwrites newer facts.
-  // Errors: kNotFound when the folder is not there; single processes that vanish are skipped.
-  source::Status SeedFrom(const std::string& proc);
+  // The parents are today's, and their images too: who forked whom before is not on record. `with_env` reads the
+  // environments. Errors: kNotFound when the folder is not there; single processes that vanish are skipped.
+  source::Status SeedFrom(const std::string& proc, bool with_env = false);
 
-  // The process as it is now; null when unknown. Borrowed until the next Apply().
+  // The process as it is now, or as it was when it exited a moment ago; null when unknown.
   std::shared_ptr<const Link> Find(ProcessKey key) const;
-  // By pid alone (the living one).
+  // By pid alone: the living one, else the one that exited last.
   std::shared_ptr<const Link> FindPid(uint32_t pid) const;
 
   // Every living process with its link, in no order.

@@ -191,7 +191,7 @@ TEST(Seed, NewerFactsAreNotOverwritten) {
   Apply(tree, exec);                                                            // 300 is not known yet
   Apply(tree, Record(SLUICE_RECORD_FORK, 302, now + 1, 301, start, now + 1));   // nor is 301's own parent
   EXPECT_THAT(Chain(tree, 302), ElementsAre("python3", "python3", "?"));
-  Apply(tree, Record(SLUICE_RECORD_EXIT, 305, 905 * TickNs() + 5, 1, 5, now));
+  Apply(tree, Record(SLUICE_RECORD_EXIT, 305, 905 * TickNs() + 5, 1, 5 * TickNs() + 9, now));
   proc.Add({305, 1, 905, "gone", "/bin/gone", Nul("gone|")});
   ASSERT_TRUE(tree.SeedFrom(proc.path()).ok());
   EXPECT_THAT(Chain(tree, 301), ElementsAre("python3", "nginx: (w) or", "systemd")) << "the gap is closed";

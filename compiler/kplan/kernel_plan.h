@@ -1,7 +1,8 @@
 // kplan/kernel_plan.h - the kernel filter as plain bytes: what goes into which map.
 //
-// Class ids are one numbering over all hooks of the plan; class 0 is the empty set. Bits are those of the partition.
-// No file descriptor, no root, no libbpf: load/ carries it to the kernel, model.h runs it in user space.
+// Class ids are one numbering over all hooks of the plan; class 0 is the empty set. Bits are those of the
+// partition. No file descriptor, no root, no libbpf: load/ carries it to the kernel, model.h runs it in user
+// space.
 //
 // Threads: passive data. Memory: self-contained; about 140 bytes a class and 64 to 264 bytes an entry.
 #pragma once

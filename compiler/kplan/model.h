@@ -1,7 +1,8 @@
 // kplan/model.h - the kernel's matcher over a KernelPlan, in user space.
 //
-// Runs the very source that the BPF programs include (bpf/lib/match.bpf.h) over hash maps with the semantics of the
-// kernel's. Used by the differential tests, by `sluice test` and to compute the lineage bits of living processes.
+// Runs the very source that the BPF programs include (bpf/lib/match.bpf.h) over hash maps with the semantics
+// of the kernel's. Used by the differential tests, by `sluice test` and to compute the lineage bits of living
+// processes.
 //
 // Threads: const after construction; one Judge() at a time per Model. Memory: copies of the plan's entries.
 #pragma once
@@ -13,7 +14,8 @@
 
 namespace sluice::kplan {
 
-// What a hook knows of one event. A string that is nullopt is absent; `unknown` has a bit per sluice_string.
+// What a hook knows of one event. A string that is nullopt is absent; `unknown_strings` has a bit per
+// sluice_string. SLUICE_STR_DIRECTORY is not read: the matcher takes it from the path.
 struct Subject {
   check::HookId hook = 0;
   check::EventType type = check::kNoType;
@@ -44,8 +46,9 @@ class Model {
   // The atoms that an image satisfies (words[0] of SLUICE_HOOK_IMAGE).
   uint64_t ImageAtoms(std::string_view name, std::optional<std::string_view> exepath) const;
 
- private:
   struct Tables;
+
+ private:
   Tables* tables_;
 };
 

@@ -1,0 +1,458 @@
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <set>
+#include <string_view>
+
+#include "compiler/kplan/kernel_plan.h"
+#include "compiler/kplan/truth.h"
+#include "fmt/format.h"
+
+namespace sluice::kplan {
+namespace {
+
+// Above these a map of the kernel would take more memory than a rule set is worth (64 MB of sets; entries:
+// 512 MB).
+constexpr size_t kMaxClasses = 1u << 19;
+constexpr size_t kMaxEntries = 2'000'000;
+
+using Pair = std::pair<std::string_view, TestId>;  // a value or pattern and a test that names it
+
+bool IsString(uint32_t lookup) { return lookup >= SLUICE_LOOKUP_STRING; }
+uint32_t SubjectOf(uint32_t lookup) { return (lookup - SLUICE_LOOKUP_STRING) / SLUICE_MODES; }
+uint32_t ModeOf(uint32_t lookup) { return (lookup - SLUICE_LOOKUP_STRING) % SLUICE_MODES; }
+
+// Lowers one hook. The lookups of a hook are independent of one another.
+class HookLowering {
+ public:
+  HookLowering(const split::Partition& partition, const split::HookPartition& hook, KernelPlan& plan,
+               ClassTable& classes, diag::Diagnostics& diagnostics)
+      : partition_(partition),
+        hook_(hook),
+        config_(plan.hooks[hook.hook]),
+        plan_(plan),
+        classes_(classes),
+        diagnostics_(diagnostics) {}
+
+  void Lower() {
+    if (hook_.bits.size() > SLUICE_CLAUSES) {
+      Overflow(0,
+               fmt::format("A hook has {} clauses, its tables hold {}", hook_.bits.size(), SLUICE_CLAUSES));
+      return;
+    }
+    if (!hook_.bits.empty()) config_.flags |= SLUICE_HOOK_ACTIVE;
+    for (uint32_t bit = 0; bit < hook_.bits.size(); ++bit) Insert(config_.all, bit);
+    std::vector<std::vector<Use>> uses(SLUICE_LOOKUPS);
+    for (uint32_t bit = 0; bit < hook_.bits.size(); ++bit) {
+      for (const split::AnyOf& any_of : hook_.bits[bit]) uses[any_of.lookup].push_back({bit, &any_of});
+    }
+    for (uint32_t lookup = 0; lookup < SLUICE_LOOKUPS; ++lookup) {
+      if (!uses[lookup].empty()) LowerLookup(lookup, uses[lookup]);
+    }
+  }
+
+ private:
+  void LowerLookup(uint32_t lookup, const std::vector<Use>& uses) {
+    Truth truth(uses, static_cast<uint32_t>(hook_.bits.size()));
+    MemberClasses member_classes(truth, classes_);
+    sluice_lookup_classes& row = config_.lookups[lookup];
+    config_.used |= 1u << lookup;
+    row.other = member_classes.Of({});
+    row.absent = classes_.Intern(truth.Absent());
+    row.users = classes_.Intern(truth.users());
+    row.users_summary = plan_.classes[row.users].summary;
+    row.other_summary = plan_.classes[row.other].summary;
+    if (lookup == SLUICE_LOOKUP_TYPE) {
+      LowerTypes(truth, member_classes, row);
+    } else if (lookup == SLUICE_LOOKUP_BITS) {
+      LowerFlags(truth, member_classes, uses);
+    } else if (lookup < SLUICE_LOOKUP_LINEAGE) {
+      LowerIntervals(lookup - SLUICE_LOOKUP_INT, truth, member_classes);
+    } else if (!IsString(lookup)) {
+      LowerLineage(lookup - SLUICE_LOOKUP_LINEAGE, uses);
+    } else if (ModeOf(lookup) == SLUICE_MODE_EXACT) {
+      LowerExact(lookup, truth, member_classes, uses);
+    } else {
+      LowerPatterns(lookup, truth, member_classes, uses);
+    }
+  }
+
+  void LowerTypes(Truth& truth, MemberClasses& member_classes, const sluice_lookup_classes& row) {
+    std::vector<Members> members;
+    for (TestId id = 0; id < truth.tests().size(); ++id) {
+      for (check::EventType type : truth.tests()[id]->types) {
+        if (type >= members.size()) members.resize(type + 1u);
+        members[type].push_back(id);
+      }
+    }
+    config_.type_base = static_cast<uint32_t>(plan_.dense.size());
+    config_.type_count = static_cast<uint32_t>(members.size());
+    for (size_t type = 0; type < members.size(); ++type) {
+      Members& tests = members[type];
+      tests.erase(std::unique(tests.begin(), tests.end()), tests.end());
+      plan_.dense.push_back(type == check::kNoType ? row.absent : member_classes.Of(tests));
+    }
+  }
+
+  void LowerFlags(Truth& truth, MemberClasses& member_classes, const std::vector<Use>& uses) {
+    std::set<uint64_t> masks;
+    for (const split::Test* test : truth.tests()) {
+      if (test->flags != 0) masks.insert(test->flags);
+    }
+    if (masks.size() > SLUICE_BIT_MASKS) {
+      Overflow(uses.front().clause,
+               fmt::format("The rules test {} different sets of flags at one hook, its table holds {}",
+                           masks.size(), SLUICE_BIT_MASKS));
+      return;
+    }
+    std::copy(masks.begin(), masks.end(), config_.bits_mask);
+    config_.bits_base = static_cast<uint32_t>(plan_.dense.size());
+    config_.bits_count = 1u << masks.size();
+    for (uint32_t index = 0; index < config_.bits_count; ++index) {
+      Members members;
+      for (TestId id = 0; id < truth.tests().size(); ++id) {
+        const auto place = std::distance(masks.begin(), masks.find(truth.tests()[id]->flags));
+        if (truth.tests()[id]->flags != 0 && (index >> place & 1) != 0) members.push_back(id);
+      }
+      plan_.dense.push_back(member_classes.Of(members));
+    }
+  }
+
+  void LowerIntervals(uint32_t subject, Truth& truth, MemberClasses& member_classes) {
+    struct Edge {
+      int64_t at;
+      TestId test;
+      bool begins;
+    };
+    std::vector<Edge> edges;
+    for (TestId id = 0; id < truth.tests().size(); ++id) {
+      for (const auto& [first, last] : truth.tests()[id]->ranges) {
+        edges.push_back({first, id, true});
+        if (last != std::numeric_limits<int64_t>::max()) edges.push_back({last + 1, id, false});
+      }
+    }
+    std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) { return a.at < b.at; });
+    const size_t base = plan_.intervals.size();
+    std::vector<int> depth(truth.tests().size(), 0);
+    Members members;
+    size_t next = 0;
+    int64_t first = std::numeric_limits<int64_t>::min();
+    for (;;) {
+      for (; next < edges.size() && edges[next].at == first; ++next) {
+        depth[edges[next].test] += edges[next].begins ? 1 : -1;
+        Update(members, edges[next].test, depth[edges[next].test] > 0);
+      }
+      const uint32_t id = member_classes.Of(members);
+      if (plan_.intervals.size() == base || plan_.intervals.back().class_id != id) {
+        plan_.intervals.push_back({first, id, 0});
+      }
+      if (next == edges.size()) break;
+      first = edges[next].at;
+    }
+    config_.int_base[subject] = static_cast<uint32_t>(base);
+    config_.int_count[subject] = static_cast<uint32_t>(plan_.intervals.size() - base);
+  }
+
+  static void Update(Members& members, TestId test, bool present) {
+    auto place = std::lower_bound(members.begin(), members.end(), test);
+    const bool is_there = place != members.end() && *place == test;
+    if (present && !is_there) members.insert(place, test);
+    if (!present && is_there) members.erase(place);
+  }
+
+  // The truth of a level is the AND over its atoms, so a disjunction must stay within one atom.
+  void LowerLineage(uint32_t level, const std::vector<Use>& uses) {
+    std::map<uint32_t, std::vector<Use>> uses_of;
+    for (const Use& use : uses) {
+      std::set<uint32_t> atoms;
+      for (const split::Test& test : use.any_of->tests) atoms.insert(test.atom.value_or(SLUICE_ATOMS));
+      if (atoms.size() != 1 || *atoms.begin() >= SLUICE_ATOMS) {
+        Overflow(use.clause,
+                 "A clause joins several lineage conditions by `or`, which one look-up cannot decide");
+        return;
+      }
+      uses_of[*atoms.begin()].push_back(use);
+    }
+    config_.lineage_base[level] = static_cast<uint32_t>(plan_.dense.size());
+    const size_t count = 2 * (uses_of.rbegin()->first + 1);
+    std::vector<uint32_t> dense(count, classes_.Intern(config_.all));
+    for (const auto& [atom, atom_uses] : uses_of) {
+      config_.lineage_used[level] |= 1ull << atom;
+      Truth truth(atom_uses, static_cast<uint32_t>(hook_.bits.size()));
+      Members all_tests(truth.tests().size());
+      for (TestId id = 0; id < all_tests.size(); ++id) all_tests[id] = id;
+      dense[2 * atom] = classes_.Intern(truth.At({}));
+      dense[2 * atom + 1] = classes_.Intern(truth.At(all_tests));
+    }
+    plan_.dense.insert(plan_.dense.end(), dense.begin(), dense.end());
+  }
+
+  // (value, test) in byte order, so that a pattern comes directly before those that it is a prefix of.
+  static std::vector<Pair> PairsOf(const Truth& truth, bool reversed, std::vector<std::string>& storage) {
+    std::vector<Pair> pairs;
+    size_t count = 0;
+    for (const split::Test* test : truth.tests()) count += test->strings.size();
+    pairs.reserve(count);
+    if (reversed) storage.reserve(count);
+    for (TestId id = 0; id < truth.tests().size(); ++id) {
+      for (const std::string& value : truth.tests()[id]->strings) {
+        if (reversed) storage.emplace_back(value.rbegin(), value.rend());
+        pairs.emplace_back(reversed ? std::string_view(storage.back()) : std::string_view(value), id);
+      }
+    }
+    std::sort(pairs.begin(), pairs.end());
+    pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
+    return pairs;
+  }
+
+  // The tests that name the value at `at`; moves `at` behind them.
+  static Members Take(const std::vector<Pair>& pairs, size_t& at) {
+    Members members;
+    const std::string_view value = pairs[at].first;
+    for (; at < pairs.size() && pairs[at].first == value; ++at) members.push_back(pairs[at].second);
+    return members;
+  }
+
+  void LowerExact(uint32_t lookup, Truth& truth, MemberClasses& member_classes,
+                  const std::vector<Use>& uses) {
+    std::vector<std::string> unused;
+    const std::vector<Pair> pairs = PairsOf(truth, false, unused);
+    const uint32_t other = config_.lookups[lookup].other;
+    const uint32_t key_lookup = hook_.hook * SLUICE_LOOKUPS + lookup;
+    for (size_t at = 0; at < pairs.size();) {
+      const std::string_view value = pairs[at].first;
+      const uint32_t id = member_classes.Of(Take(pairs, at));
+      if (id == other) continue;
+      if (value.size() < sizeof(sluice_short_key::value)) {
+        auto& [key, class_id] = plan_.short_exact.emplace_back();
+        key.lookup = key_lookup;
+        std::memcpy(key.value, value.data(), value.size());
+        class_id = id;
+      } else if (value.size() < SLUICE_KEY_BYTES) {
+        auto& [key, class_id] = plan_.long_exact.emplace_back();
+        key.lookup = key_lookup;
+        std::memcpy(key.value, value.data(), value.size());
+        class_id = id;
+      } else {
+        TooLong(uses.front().clause, value, SLUICE_KEY_BYTES - 1);
+        return;
+      }
+    }
+  }
+
+  void LowerPatterns(uint32_t lookup, Truth& truth, MemberClasses& member_classes,
+                     const std::vector<Use>& uses) {
+    const bool suffix = ModeOf(lookup) == SLUICE_MODE_SUFFIX;
+    const size_t limit = suffix ? SLUICE_SUFFIX_BYTES : SLUICE_PREFIX_BYTES;
+    std::vector<std::string> storage;
+    const std::vector<Pair> pairs = PairsOf(truth, suffix, storage);
+    struct Open {  // a pattern that the ones which follow may extend
+      std::string_view pattern;
+      Members members;
+      uint32_t class_id;
+    };
+    std::vector<Open> open;
+    for (size_t at = 0; at < pairs.size();) {
+      const std::string_view pattern = pairs[at].first;
+      Members members = Take(pairs, at);
+      while (!open.empty() && pattern.substr(0, open.back().pattern.size()) != open.back().pattern)
+        open.pop_back();
+      uint32_t inherited = config_.lookups[lookup].other;
+      if (!open.empty()) {
+        Members joined;
+        std::set_union(members.begin(), members.end(), open.back().members.begin(), open.back().members.end(),
+                       std::back_inserter(joined));
+        members = std::move(joined);
+        inherited = open.back().class_id;
+      }
+      const uint32_t id = member_classes.Of(members);
+      if (pattern.size() > limit) {
+        TooLong(uses.front().clause, pattern, limit);
+        return;
+      }
+      if (id != inherited) AddPattern(lookup, suffix, pattern, id);
+      open.push_back({pattern, std::move(members), id});
+    }
+  }
+
+  void AddPattern(uint32_t lookup, bool suffix, std::string_view pattern, uint32_t id) {
+    const uint32_t key_lookup = hook_.hook * SLUICE_LOOKUPS + lookup;
+    const uint32_t bits = static_cast<uint32_t>(32 + 8 * pattern.size());
+    if (suffix) {
+      auto& [key, class_id] = plan_.suffixes.emplace_back();
+      key.prefixlen = bits;
+      key.lookup = key_lookup;
+      std::memcpy(key.value, pattern.data(), pattern.size());
+      class_id = id;
+      uint32_t& longest = config_.suffix_bytes[SubjectOf(lookup)];
+      longest = std::max(longest, static_cast<uint32_t>(pattern.size()));
+    } else {
+      auto& [key, class_id] = plan_.prefixes.emplace_back();
+      key.prefixlen = bits;
+      key.lookup = key_lookup;
+      std::memcpy(key.value, pattern.data(), pattern.size());
+      class_id = id;
+    }
+  }
+
+  // split/ keeps to the kernel's limits; a plan that broke them would be unsound, so it is refused here as
+  // well.
+  void TooLong(uint32_t clause, std::string_view value, size_t limit) {
+    Overflow(clause, fmt::format("A value of {} bytes is longer than the {} bytes of its table: `{}...`",
+                                 value.size(), limit, value.substr(0, 32)));
+  }
+
+  void Overflow(uint32_t clause, const std::string& message) {
+    auto entry = std::find_if(hook_.entries.begin(), hook_.entries.end(),
+                              [clause](const split::Entry& candidate) { return candidate.bit >= clause; });
+    source::Span where;
+    if (entry != hook_.entries.end()) where = partition_.normal.checked.rules[entry->rule].rule.name.span;
+    diagnostics_.Add(diag::Code::E304, where, message);
+  }
+
+  const split::Partition& partition_;
+  const split::HookPartition& hook_;
+  sluice_hook_config& config_;
+  KernelPlan& plan_;
+  ClassTable& classes_;
+  diag::Diagnostics& diagnostics_;
+};
+
+// The masks and errnos of the mitigations behind the bits of a hook.
+void LowerActions(const split::Partition& partition, const split::HookPartition& hook, KernelPlan& plan) {
+  sluice_hook_config& config = plan.hooks[hook.hook];
+  std::map<uint32_t, check::RuleId> first_rule;  // by bit: the first that enforces
+  std::array<uint64_t, SLUICE_WORDS> audit_unknown_deny{};
+  for (const split::Entry& entry : hook.entries) {
+    const ast::Rule& rule = partition.normal.checked.rules[entry.rule].rule;
+    if (rule.action == ast::Action::kAlert || entry.bit >= SLUICE_CLAUSES) continue;
+    config.flags |= SLUICE_HOOK_MITIGATES;
+    const uint64_t bit = 1ull << (entry.bit % 64);
+    const uint32_t word = entry.bit / 64;
+    if (rule.mode == ast::Mode::kAudit) {
+      config.audit[word] |= bit;
+      if (rule.on_unknown == ast::OnUnknown::kDeny) audit_unknown_deny[word] |= bit;
+      continue;
+    }
+    config.deny[word] |= bit;
+    if (rule.action == ast::Action::kKill) config.kill[word] |= bit;
+    if (rule.on_unknown == ast::OnUnknown::kDeny) config.unknown_deny[word] |= bit;
+    auto [place, fresh] = first_rule.emplace(entry.bit, entry.rule);
+    if (!fresh) place->second = std::min(place->second, entry.rule);
+  }
+  // Where an enforced rule shares the bit, only that rule's wish counts.
+  for (uint32_t word = 0; word < SLUICE_WORDS; ++word) {
+    config.unknown_deny[word] |= audit_unknown_deny[word] & ~config.deny[word];
+  }
+  if (first_rule.empty()) return;
+  if (plan.actions.empty()) plan.actions.resize(size_t{SLUICE_HOOKS} * SLUICE_CLAUSES);
+  // Ranks instead of rule numbers, which may exceed 16 bits.
+  std::set<check::RuleId> rules;
+  for (const auto& [bit, rule] : first_rule) rules.insert(rule);
+  for (const auto& [bit, rule] : first_rule) {
+    sluice_action& action = plan.actions[size_t{hook.hook} * SLUICE_CLAUSES + bit];
+    action.order = static_cast<uint16_t>(std::distance(rules.begin(), rules.find(rule)));
+    action.errno_value = static_cast<uint16_t>(partition.normal.checked.rules[rule].rule.errno_value);
+  }
+}
+
+// What an exec has to carry besides argv, by the fields that rules mention anywhere: any hook's event may ask
+// for the environment or folder of its process, and the tree knows them from the exec alone.
+uint32_t NeedsOfName(std::string_view name, std::string_view argument) {
+  constexpr uint32_t kBoth = SLUICE_HOOK_NEEDS_ENV | SLUICE_HOOK_NEEDS_CWD;
+  if (name == "proc.env" || name == "proc.aenv") return SLUICE_HOOK_NEEDS_ENV;
+  if (name == "proc.cwd") return SLUICE_HOOK_NEEDS_CWD;
+  if (name == "evt.args" || name == "evt.info") return kBoth;
+  if (name != "evt.arg" && name != "evt.rawarg") return 0;
+  const bool by_number =
+      !argument.empty() && argument.find_first_not_of("0123456789") == std::string_view::npos;
+  if (by_number) return kBoth;
+  if (argument == "env") return SLUICE_HOOK_NEEDS_ENV;
+  return argument == "cwd" ? SLUICE_HOOK_NEEDS_CWD : 0;
+}
+
+uint32_t NeedsOf(const check::FieldUse& field) {
+  return NeedsOfName(check::RowOf(field.field).name, field.argument);
+}
+
+uint32_t NeedsOf(const check::Term& term) {
+  uint32_t needs = term.kind == check::Term::Kind::kField ? NeedsOf(term.field) : 0;
+  for (const check::Term& argument : term.arguments) needs |= NeedsOf(argument);
+  return needs;
+}
+
+uint32_t NeedsOf(const norm::Condition& condition, const check::CheckedRules& checked) {
+  uint32_t needs = 0;
+  std::vector<const norm::Condition*> open = {&condition};
+  while (!open.empty()) {
+    const norm::Condition& next = *open.back();
+    open.pop_back();
+    for (const norm::Condition& child : next.children) open.push_back(&child);
+    if (next.kind != norm::Condition::Kind::kLiteral) continue;
+    const check::Predicate& predicate = checked.predicates[next.predicate];
+    needs |= NeedsOf(predicate.left);
+    for (const check::Term& term : predicate.right) needs |= NeedsOf(term);
+  }
+  return needs;
+}
+
+uint32_t ExecNeeds(const split::Partition& partition) {
+  uint32_t needs = 0;
+  const check::CheckedRules& checked = partition.normal.checked;
+  for (const norm::Condition& condition : partition.normal.conditions) needs |= NeedsOf(condition, checked);
+  for (const check::CheckedRule& rule : checked.rules) {
+    for (const check::OutputPiece& piece : rule.output) {
+      if (piece.is_term) needs |= NeedsOf(piece.term);
+    }
+    for (const check::FieldUse& field : rule.throttle_by) needs |= NeedsOf(field);
+    if (rule.rule.then) needs |= NeedsOfName(rule.rule.then->field.name.text, "");
+  }
+  return needs;
+}
+
+void CheckCapacity(const KernelPlan& plan, diag::Diagnostics& diagnostics) {
+  const std::pair<const char*, std::pair<size_t, size_t>> tables[] = {
+      {"distinct sets of clauses", {plan.classes.size(), kMaxClasses}},
+      {"integer intervals", {plan.intervals.size(), kMaxEntries}},
+      {"exact values", {plan.short_exact.size(), kMaxEntries}},
+      {"long exact values", {plan.long_exact.size(), kMaxEntries}},
+      {"prefixes", {plan.prefixes.size(), kMaxEntries}},
+      {"suffixes", {plan.suffixes.size(), kMaxEntries}},
+  };
+  for (const auto& [name, sizes] : tables) {
+    if (sizes.first <= sizes.second) continue;
+    diagnostics
+        .Add(
+            diag::Code::E304, {},
+            fmt::format("The rules need {} {}, the kernel's table holds {}", sizes.first, name, sizes.second))
+        .help = "Split the largest lists, or test them by a prefix";
+  }
+}
+
+}  // namespace
+
+uint64_t KernelPlan::HookMask() const {
+  uint64_t mask = 0;
+  for (uint32_t hook = 1; hook < SLUICE_HOOKS; ++hook) {
+    if ((hooks[hook].flags & SLUICE_HOOK_ACTIVE) != 0) mask |= 1ull << hook;
+  }
+  // A denied creating open must not leave the file behind: the creation is judged before file_open is
+  // reached.
+  if ((hooks[SLUICE_HOOK_FILE_OPEN].flags & SLUICE_HOOK_MITIGATES) != 0)
+    mask |= 1ull << SLUICE_HOOK_PATH_MKNOD;
+  return mask;
+}
+
+KernelPlan LowerKernel(const split::Partition& partition, diag::Diagnostics& diagnostics) {
+  KernelPlan plan;
+  ClassTable classes(plan.classes);
+  for (const split::HookPartition& hook : partition.hooks) {
+    HookLowering(partition, hook, plan, classes, diagnostics).Lower();
+    LowerActions(partition, hook, plan);
+  }
+  plan.hooks[SLUICE_HOOK_BPRM_CHECK].flags |= ExecNeeds(partition);
+  CheckCapacity(plan, diagnostics);
+  return plan;
+}
+
+}  // namespace sluice::kplan

@@ -1,0 +1,288 @@
+// The matcher of the kernel against a reference that reads the partition itself: no classes, no unions, no
+// summaries.
+#include "compiler/kplan/model.h"
+
+#include <algorithm>
+#include <random>
+
+#include "compiler/kplan/build_partition.h"
+#include "gtest/gtest.h"
+
+namespace sluice::kplan {
+namespace {
+
+enum class Truth3 { kFalse, kTrue, kUnknown };
+
+bool HasMember(const split::Test& test, uint32_t lookup, const Subject& subject, const std::string& value) {
+  if (lookup == SLUICE_LOOKUP_TYPE) {
+    return std::find(test.types.begin(), test.types.end(), subject.type) != test.types.end();
+  }
+  if (lookup == SLUICE_LOOKUP_BITS) return (subject.flags & test.flags) != 0;
+  if (lookup < SLUICE_LOOKUP_LINEAGE) {
+    const int64_t number = subject.ints[lookup - SLUICE_LOOKUP_INT];
+    return std::any_of(test.ranges.begin(), test.ranges.end(), [number](const auto& range) {
+      return range.first <= number && number <= range.second;
+    });
+  }
+  if (lookup < SLUICE_LOOKUP_STRING) {
+    return (subject.ancestors[lookup - SLUICE_LOOKUP_LINEAGE] >> *test.atom & 1) != 0;
+  }
+  const uint32_t mode = (lookup - SLUICE_LOOKUP_STRING) % SLUICE_MODES;
+  return std::any_of(test.strings.begin(), test.strings.end(), [&](const std::string& text) {
+    if (mode == SLUICE_MODE_EXACT) return value == text;
+    if (mode == SLUICE_MODE_SUFFIX) return value.ends_with(text);
+    return (value + '\0').starts_with(text);
+  });
+}
+
+Truth3 TruthOf(const split::AnyOf& any_of, const Subject& subject) {
+  bool present = true;
+  std::string value;
+  if (any_of.lookup == SLUICE_LOOKUP_TYPE) present = subject.type != check::kNoType;
+  const bool lineage = any_of.lookup >= SLUICE_LOOKUP_LINEAGE && any_of.lookup < SLUICE_LOOKUP_STRING;
+  if (lineage && !subject.lineage_known) return Truth3::kUnknown;
+  if (any_of.lookup >= SLUICE_LOOKUP_STRING) {
+    const uint32_t string = (any_of.lookup - SLUICE_LOOKUP_STRING) / SLUICE_MODES;
+    if ((subject.unknown_strings >> string & 1) != 0) return Truth3::kUnknown;
+    present = subject.strings[string].has_value();
+    if (present) value = *subject.strings[string];
+    const bool prefix = (any_of.lookup - SLUICE_LOOKUP_STRING) % SLUICE_MODES == SLUICE_MODE_PREFIX;
+    if (prefix && value.size() >= SLUICE_PATH_BYTES) return Truth3::kUnknown;
+  }
+  for (const split::Test& test : any_of.tests) {
+    const bool member = present && (test.complement != HasMember(test, any_of.lookup, subject, value));
+    if (test.negated != member) return Truth3::kTrue;
+  }
+  return Truth3::kFalse;
+}
+
+Truth3 TruthOf(const split::KernelCondition& condition, const Subject& subject) {
+  Truth3 result = Truth3::kTrue;
+  for (const split::AnyOf& any_of : condition) {
+    const Truth3 truth = TruthOf(any_of, subject);
+    if (truth == Truth3::kFalse) return truth;
+    if (truth == Truth3::kUnknown) result = truth;
+  }
+  return result;
+}
+
+// What the rules behind the surviving clauses do, rule by rule.
+Verdict ReferenceVerdict(const split::Partition& partition, const split::HookPartition& hook,
+                         const Subject& subject) {
+  Verdict verdict;
+  verdict.dropped = true;
+  check::RuleId first = 0xffffffff;
+  for (uint32_t bit = 0; bit < hook.bits.size(); ++bit) {
+    const Truth3 truth = TruthOf(hook.bits[bit], subject);
+    if (truth == Truth3::kFalse) continue;
+    verdict.dropped = false;
+    verdict.surviving.words[bit / 64] |= 1ull << (bit % 64);
+    verdict.surviving.summary |= 1ull << (bit / 16);
+    if (truth == Truth3::kUnknown) verdict.undecided[bit / 64] |= 1ull << (bit % 64);
+    for (const split::Entry& entry : hook.entries) {
+      const ast::Rule& rule = partition.normal.checked.rules[entry.rule].rule;
+      if (entry.bit != bit || rule.action == ast::Action::kAlert) continue;
+      if (truth == Truth3::kUnknown && rule.on_unknown == ast::OnUnknown::kAllow) continue;
+      if (rule.mode == ast::Mode::kAudit) {
+        verdict.audited = true;
+        continue;
+      }
+      verdict.denied = true;
+      if (rule.action == ast::Action::kKill && truth == Truth3::kTrue) verdict.killed = true;
+      if (entry.rule < first) verdict.errno_value = rule.errno_value;
+      first = std::min(first, entry.rule);
+    }
+  }
+  return verdict;
+}
+
+class Generator {
+ public:
+  explicit Generator(uint32_t seed) : random_(seed) {}
+
+  uint32_t Below(uint32_t count) { return static_cast<uint32_t>(random_() % count); }
+  bool Chance(uint32_t percent) { return Below(100) < percent; }
+
+  // Few letters, so that values and patterns meet; sometimes at the limits of the tables.
+  std::string Path() {
+    std::string path;
+    for (uint32_t depth = 1 + Below(4); depth > 0; --depth)
+      path += "/" + std::string(1 + Below(2), "ab"[Below(2)]);
+    if (Chance(10)) path += "/" + std::string(50 + Below(16), 'l');
+    if (Chance(5)) path += "/" + std::string(240 + Below(20), 'l');
+    return path;
+  }
+
+  std::string Pattern(sluice_mode mode) {
+    std::string text = Path();
+    if (mode == SLUICE_MODE_EXACT) return text.substr(0, SLUICE_KEY_BYTES - 1);
+    if (mode == SLUICE_MODE_PREFIX) {
+      if (Chance(30)) return text.substr(0, SLUICE_PREFIX_BYTES - 1) + '\0';
+      return text.substr(
+          0, 1 + Below(static_cast<uint32_t>(std::min<size_t>(text.size(), SLUICE_PREFIX_BYTES))));
+    }
+    const uint32_t longest = static_cast<uint32_t>(std::min<size_t>(text.size(), SLUICE_SUFFIX_BYTES));
+    return text.substr(text.size() - 1 - Below(longest));
+  }
+
+  split::Test TestOf(uint32_t lookup, uint32_t atom) {
+    split::Test test;
+    test.complement = Chance(20);
+    test.negated = Chance(20);
+    if (lookup == SLUICE_LOOKUP_TYPE) {
+      for (uint32_t n = 1 + Below(3); n > 0; --n)
+        test.types.push_back(static_cast<check::EventType>(1 + Below(9)));
+    } else if (lookup == SLUICE_LOOKUP_BITS) {
+      test.flags = 1ull << Below(4) | (Chance(30) ? SLUICE_FLAG_WRITE : 0);
+    } else if (lookup < SLUICE_LOOKUP_LINEAGE) {
+      int64_t at = Chance(10) ? INT64_MIN : -3;
+      for (uint32_t n = 1 + Below(3); n > 0; --n) {
+        const int64_t first = at == INT64_MIN ? at : at + Below(5);
+        const int64_t last = (first == INT64_MIN ? 0 : first) + Below(4);
+        test.ranges.emplace_back(first, Chance(5) ? INT64_MAX : last);
+        if (test.ranges.back().second == INT64_MAX) break;
+        at = last + 2;
+      }
+    } else if (lookup < SLUICE_LOOKUP_STRING) {
+      test.complement = false;
+      test.atom = atom;
+    } else {
+      const auto mode = static_cast<sluice_mode>((lookup - SLUICE_LOOKUP_STRING) % SLUICE_MODES);
+      for (uint32_t n = 1 + Below(4); n > 0; --n) test.strings.push_back(Pattern(mode));
+    }
+    return test;
+  }
+
+  split::KernelCondition Condition(check::HookId hook) {
+    static const uint32_t kLookups[] = {SLUICE_LOOKUP_TYPE,
+                                        SLUICE_LOOKUP_BITS,
+                                        SLUICE_LOOKUP_INT,
+                                        SLUICE_LOOKUP_INT + 2,
+                                        SLUICE_LOOKUP_LINEAGE,
+                                        SLUICE_LOOKUP_LINEAGE + 1,
+                                        StringLookup(SLUICE_STR_NAME, SLUICE_MODE_EXACT),
+                                        StringLookup(SLUICE_STR_EXEPATH, SLUICE_MODE_EXACT),
+                                        StringLookup(SLUICE_STR_EXEPATH, SLUICE_MODE_PREFIX),
+                                        StringLookup(SLUICE_STR_EXEPATH, SLUICE_MODE_SUFFIX),
+                                        StringLookup(SLUICE_STR_PATH, SLUICE_MODE_EXACT),
+                                        StringLookup(SLUICE_STR_PATH, SLUICE_MODE_PREFIX),
+                                        StringLookup(SLUICE_STR_PATH, SLUICE_MODE_SUFFIX)};
+    split::KernelCondition condition;
+    for (uint32_t conjuncts = Below(4); conjuncts > 0; --conjuncts) {
+      split::AnyOf any_of;
+      any_of.lookup = kLookups[Below(hook == SLUICE_HOOK_BPRM_CHECK ? 10 : 13)];
+      const uint32_t atom = Below(4);
+      for (uint32_t n = 1 + Below(3); n > 0; --n) any_of.tests.push_back(TestOf(any_of.lookup, atom));
+      condition.push_back(any_of);
+    }
+    std::sort(condition.begin(), condition.end());
+    return condition;
+  }
+
+  split::Partition Make(check::HookId hook) {
+    split::Partition partition;
+    const uint32_t clauses = Chance(10) ? 100 + Below(200) : 1 + Below(8);
+    for (uint32_t i = 0; i < clauses; ++i) {
+      const uint32_t action = Below(5);
+      const check::RuleId rule = AddRule(partition, "rule",
+                                         action == 0   ? ast::Action::kDeny
+                                         : action == 1 ? ast::Action::kKill
+                                                       : ast::Action::kAlert);
+      ast::Rule& written = partition.normal.checked.rules[rule].rule;
+      written.errno_value = static_cast<int>(1 + Below(30));
+      written.on_unknown = Chance(30) ? ast::OnUnknown::kDeny : ast::OnUnknown::kAllow;
+      written.mode = Chance(20) ? ast::Mode::kAudit : ast::Mode::kEnforce;
+      AddClause(partition, hook, Condition(hook), rule);
+    }
+    return partition;
+  }
+
+  Subject SubjectAt(check::HookId hook, std::array<std::string, SLUICE_STRINGS>& texts) {
+    Subject subject;
+    subject.hook = hook;
+    subject.type = static_cast<check::EventType>(Below(12));
+    subject.flags = Below(16) | (Chance(30) ? SLUICE_FLAG_WRITE : 0);
+    for (int64_t& number : subject.ints) number = static_cast<int64_t>(Below(16)) - 5;
+    for (uint64_t& level : subject.ancestors) level = Chance(50) ? 0 : Below(16);
+    subject.lineage_known = !Chance(10);
+    texts = {Path().substr(0, 15), Path(), Path(), ""};
+    const check::HookId own = hook == SLUICE_HOOK_BPRM_CHECK ? SLUICE_STR_EXEPATH : SLUICE_STR_PATH;
+    if (Chance(5)) texts[own] = "/a/" + std::string(SLUICE_PATH_BYTES + Below(3) - 5, 'b') + Path();
+    for (uint32_t string = 0; string < SLUICE_STR_DIRECTORY; ++string) {
+      if (!Chance(10)) subject.strings[string] = texts[string];
+      if (Chance(10)) subject.unknown_strings |= 1u << string;
+    }
+    return subject;
+  }
+
+ private:
+  std::mt19937 random_;
+};
+
+TEST(Model, EqualsTheReferenceOverRandomPlansAndEvents) {
+  for (uint32_t seed = 0; seed < 400; ++seed) {
+    Generator generator(seed);
+    const check::HookId hook = generator.Chance(50) ? SLUICE_HOOK_BPRM_CHECK : SLUICE_HOOK_FILE_OPEN;
+    const split::Partition partition = generator.Make(hook);
+    diag::Diagnostics diagnostics;
+    const KernelPlan plan = LowerKernel(partition, diagnostics);
+    ASSERT_TRUE(diagnostics.ok()) << "seed " << seed << ": " << diagnostics.all().front().message;
+    const Model model(plan);
+    for (int event = 0; event < 100; ++event) {
+      std::array<std::string, SLUICE_STRINGS> texts;
+      const Subject subject = generator.SubjectAt(hook, texts);
+      const Verdict expected = ReferenceVerdict(partition, partition.hooks[0], subject);
+      const Verdict got = model.Judge(subject);
+      for (uint32_t word = 0; word < SLUICE_WORDS; ++word) {
+        ASSERT_EQ(expected.surviving.words[word], got.surviving.words[word])
+            << "seed " << seed << " event " << event << " word " << word << " path " << texts[2] << " exe "
+            << texts[1];
+        ASSERT_EQ(expected.undecided[word], got.undecided[word]) << "seed " << seed << " event " << event;
+      }
+      ASSERT_EQ(expected.surviving.summary, got.surviving.summary) << "seed " << seed << " event " << event;
+      ASSERT_EQ(expected.dropped, got.dropped) << "seed " << seed << " event " << event;
+      ASSERT_EQ(expected.denied, got.denied) << "seed " << seed << " event " << event;
+      ASSERT_EQ(expected.killed, got.killed) << "seed " << seed << " event " << event;
+      ASSERT_EQ(expected.audited, got.audited) << "seed " << seed << " event " << event;
+      ASSERT_EQ(expected.errno_value, got.errno_value) << "seed " << seed << " event " << event;
+    }
+  }
+}
+
+TEST(Model, DirectoryIsThePathWithoutItsLastComponent) {
+  split::Partition partition;
+  const uint32_t lookup = StringLookup(SLUICE_STR_DIRECTORY, SLUICE_MODE_EXACT);
+  AddClause(partition, SLUICE_HOOK_FILE_OPEN, {One(lookup, Strings({"/etc/ssh", "/"}))},
+            AddRule(partition, "rule"));
+  diag::Diagnostics diagnostics;
+  const Model model(LowerKernel(partition, diagnostics));
+  const auto survives = [&model](std::optional<std::string_view> path) {
+    Subject subject;
+    subject.hook = SLUICE_HOOK_FILE_OPEN;
+    subject.strings[SLUICE_STR_PATH] = path;
+    return !model.Judge(subject).dropped;
+  };
+  EXPECT_TRUE(survives("/etc/ssh/sshd_config"));
+  EXPECT_TRUE(survives("/vmlinuz"));
+  EXPECT_FALSE(survives("/etc/ssh/keys/a"));
+  EXPECT_FALSE(survives("/etc/ssh"));
+  EXPECT_FALSE(survives(std::nullopt));
+}
+
+TEST(Model, ImageAtomsOfNameAndPath) {
+  split::Partition partition;
+  const check::RuleId rule = AddRule(partition, "rule");
+  const uint32_t name = StringLookup(SLUICE_STR_NAME, SLUICE_MODE_EXACT);
+  const uint32_t exepath = StringLookup(SLUICE_STR_EXEPATH, SLUICE_MODE_PREFIX);
+  AddClause(partition, SLUICE_HOOK_IMAGE, {One(name, Strings({"httpd", "nginx"}))}, rule);
+  AddClause(partition, SLUICE_HOOK_IMAGE, {One(exepath, Strings({"/usr/sbin/"}))}, rule);
+  AddClause(partition, SLUICE_HOOK_IMAGE, {One(exepath, Strings({"/usr/sbin/"}, true))}, rule);
+  diag::Diagnostics diagnostics;
+  const Model model(LowerKernel(partition, diagnostics));
+  EXPECT_EQ(model.ImageAtoms("nginx", "/usr/sbin/nginx"), 0b011u);
+  EXPECT_EQ(model.ImageAtoms("nginx", "/opt/nginx"), 0b101u);
+  EXPECT_EQ(model.ImageAtoms("kworker/0:1", std::nullopt), 0b100u);
+}
+
+}  // namespace
+}  // namespace sluice::kplan

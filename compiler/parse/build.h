@@ -36,14 +36,16 @@ void RefuseEmptyItems(const BlockText& block, const antlr4::ParserRuleContext* s
 // them.
 void RefuseValue(const BlockText& block, const ast::Word& word, std::string_view what,
                  const std::vector<std::string_view>& known);
-// Reports E107 for a key that the block does not have.
-void RefuseKey(const BlockText& block, const ast::Word& key, std::string_view owner,
-               const std::vector<std::string_view>& known);
+// Reports E107 for a key that `owner` ("A rule") does not have. Returns the key that was probably meant, if
+// any.
+std::string RefuseKey(const BlockText& block, const ast::Word& key, std::string_view owner,
+                      const std::vector<std::string_view>& known);
 
 // Reports E108 when a key comes a second time.
 class KeysSeen {
  public:
   bool Add(const BlockText& block, const ast::Word& key);  // false: given before
+  void Excuse(std::string_view name);                      // as good as given: it was misspelt
   bool Has(std::string_view name) const;
 
  private:

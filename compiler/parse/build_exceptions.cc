@@ -48,7 +48,7 @@ class ExceptionBuilder {
     } else if (key.text == "values") {
       values_ = value;
     } else {
-      RefuseKey(block_, key, "exception", kKeys);
+      RefuseKey(block_, key, "An exception", kKeys);
     }
   }
 
@@ -134,7 +134,7 @@ class ExceptionBuilder {
     }
     if (exception_.comps.size() == exception_.fields.size()) return;
     block_.diagnostics.Add(diag::Code::E109, exception_.span,
-                           fmt::format("The exception has {} fields but {} comps", exception_.fields.size(),
+                           fmt::format("`fields` has {} entries but `comps` has {}", exception_.fields.size(),
                                        exception_.comps.size()));
   }
 
@@ -158,8 +158,8 @@ class ExceptionBuilder {
       std::vector<std::vector<ast::Word>> columns;
       for (Grammar::ValueContext* column : row->value()) columns.push_back(Words(column));
       if (columns.size() != exception_.fields.size()) {
-        Refuse(row, fmt::format("The exception has {} fields but this row {} values",
-                                exception_.fields.size(), columns.size()));
+        Refuse(row, fmt::format("`fields` has {} entries but this row has {}", exception_.fields.size(),
+                                columns.size()));
       }
       exception_.values.push_back(std::move(columns));
     }

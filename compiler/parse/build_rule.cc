@@ -83,7 +83,7 @@ class RuleBuilder {
       fault.help = fmt::format("a block starts at the beginning of a line: `{} NAME ...`", key.text);
       return;
     }
-    RefuseKey(block_, key, "rule", KeysOf(BlockKind::kRule));
+    seen_.Excuse(RefuseKey(block_, key, "A rule", KeysOf(BlockKind::kRule)));
   }
 
   void TakeWord(size_t key, ast::Word word) {

@@ -16,7 +16,7 @@ class TestBuilder {
     const size_t type =
         entry->key != nullptr ? entry->key->getType() : static_cast<size_t>(Grammar::UNKNOWN_KEY);
     if (type == Grammar::UNKNOWN_KEY || type == Grammar::CONDITION_KEY) {
-      RefuseKey(block_, key, "test", KeysOf(BlockKind::kTest));
+      seen_.Excuse(RefuseKey(block_, key, "A test", KeysOf(BlockKind::kTest)));
       return;
     }
     const bool again = seen_.Has(key.text);

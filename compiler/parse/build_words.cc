@@ -78,23 +78,24 @@ void RefuseValue(const BlockText& block, const ast::Word& word, std::string_view
   for (size_t i = 0; i < known.size(); ++i) list += fmt::format("{}`{}`", i == 0 ? "" : ", ", known[i]);
 }
 
-void RefuseKey(const BlockText& block, const ast::Word& key, std::string_view owner,
-               const std::vector<std::string_view>& known) {
+std::string RefuseKey(const BlockText& block, const ast::Word& key, std::string_view owner,
+                      const std::vector<std::string_view>& known) {
   auto& fault =
-      block.diagnostics.Add(diag::Code::E107, key.span, fmt::format("A {} has no key `{}`", owner, key.text));
+      block.diagnostics.Add(diag::Code::E107, key.span, fmt::format("{} has no key `{}`", owner, key.text));
   const std::string nearest = diag::Nearest(key.text, known);
   if (!nearest.empty()) {
     fault.help = fmt::format("did you mean `{}`?", nearest);
     fault.patches.push_back({key.span, nearest});
-    return;
+    return nearest;
   }
   fault.help = "its keys are ";
   for (size_t i = 0; i < known.size(); ++i) fault.help += fmt::format("{}`{}`", i == 0 ? "" : ", ", known[i]);
+  return {};
 }
 
 bool KeysSeen::Add(const BlockText& block, const ast::Word& key) {
   for (const ast::Word& earlier : seen_) {
-    if (earlier.text != key.text) continue;
+    if (earlier.text != key.text || !earlier.span.valid()) continue;
     auto& fault =
         block.diagnostics.Add(diag::Code::E108, key.span, fmt::format("`{}` is given twice", key.text));
     fault.others.push_back({earlier.span, "first given here"});
@@ -104,6 +105,8 @@ bool KeysSeen::Add(const BlockText& block, const ast::Word& key) {
   seen_.push_back(key);
   return true;
 }
+
+void KeysSeen::Excuse(std::string_view name) { seen_.push_back({std::string(name), {}, false}); }
 
 bool KeysSeen::Has(std::string_view name) const {
   for (const ast::Word& key : seen_) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "SluiceLexer.h"
 #include "compiler/parse/build.h"
 #include "compiler/source/utf8.h"
@@ -138,6 +140,17 @@ void ReportJunk(std::string_view text, source::FileId file, uint32_t begin, uint
   }
 }
 
+// The grammar's faults come before those of values; a reader wants them from top to bottom.
+void AddInOrder(const diag::Diagnostics& found, diag::Diagnostics& diagnostics) {
+  std::vector<const diag::Diagnostic*> sorted;
+  for (const diag::Diagnostic& each : found.all()) sorted.push_back(&each);
+  std::stable_sort(sorted.begin(), sorted.end(), [](const diag::Diagnostic* a, const diag::Diagnostic* b) {
+    return a->primary.span.begin < b->primary.span.begin;
+  });
+  for (const diag::Diagnostic* each : sorted)
+    diagnostics.Add(each->code, each->primary.span, each->message) = *each;
+}
+
 uint32_t AfterMark(std::string_view text) {
   const size_t mark = source::kByteOrderMark.size();
   return text.substr(0, mark) == source::kByteOrderMark ? static_cast<uint32_t>(mark) : 0;
@@ -158,9 +171,10 @@ void Parse(const source::Files& files, source::FileId file, const Limits& limits
   for (const Block& block : split.blocks) {
     if (!FitsIn(text, file, limits, block.begin, block.end, BlockKindName(block.kind), diagnostics)) continue;
     if (!Encoded(text, file, block.begin, block.end, diagnostics)) continue;
-    parser.Parse(
-        {block.kind, file, block.begin, text.substr(block.begin, block.end - block.begin), diagnostics},
-        block.allowed);
+    diag::Diagnostics found;
+    const std::string_view block_text = text.substr(block.begin, block.end - block.begin);
+    parser.Parse({block.kind, file, block.begin, block_text, found}, block.allowed);
+    AddInOrder(found, diagnostics);
   }
   if (split.more) {
     diagnostics.Add(diag::Code::E110, {file, split.more_begin, split.more_begin + 4},

@@ -50,6 +50,10 @@ constexpr Synonym kOperatorSynonyms[] = {
     {"gt", ">"},
     {"lt", "<"},
 };
+constexpr Synonym kTransformerSynonyms[] = {
+    {"lower", "tolower"}, {"lowercase", "tolower"}, {"upper", "toupper"}, {"uppercase", "toupper"},
+    {"length", "len"},    {"size", "len"},          {"base64", "b64"},    {"concatenate", "concat"},
+};
 constexpr Synonym kLogicSynonyms[] = {{"&&", "and"}, {"&", "and"}, {"||", "or"}, {"|", "or"}, {"!", "not"}};
 
 // The token types that could stand at a fault.
@@ -85,7 +89,8 @@ std::string Phrase(const Expected& expected, BlockKind kind) {
   add({Parser::ARG_TEXT}, "an argument");
   if (!expected.Has(Parser::FUNC_LP)) add({Parser::BARE}, "a value");
   if (!condition) add({Parser::LIST_LP}, "a list in parentheses");
-  add({Parser::WORD}, expected.Has(Parser::STRING) ? "a word or a quoted string" : "a word");
+  add({Parser::WORD}, "a word");
+  if (expected.Has(Parser::WORD)) add({Parser::STRING}, "a quoted string");
   add({Parser::AND}, "`and`");
   add({Parser::OR}, "`or`");
   add({Parser::ASSIGN}, "`=`");
@@ -113,6 +118,7 @@ struct Fault {
   const std::vector<Token*>& tokens;
   const Token* token;
   const Token* previous;  // null at the start
+  size_t rule;            // of the grammar
   const Expected expected;
 
   std::string_view text() const { return block.TextOf(token); }
@@ -189,12 +195,30 @@ bool HintForCall(const Fault& fault, diag::Diagnostic& out) {
   }
   out.message = fmt::format("Unknown transformer {}", Quoted(fault.previous_text()));
   out.primary.span = fault.block.SpanOf(fault.previous);
-  const std::string nearest = diag::Nearest(fault.previous_text(), TransformerNames());
+  std::string nearest(Ours(kTransformerSynonyms, fault.previous_text()));
+  if (nearest.empty()) nearest = diag::Nearest(fault.previous_text(), TransformerNames());
   std::string names;
   for (const std::string_view name : TransformerNames())
     names += fmt::format("{}`{}`", names.empty() ? "" : ", ", name);
   out.help = nearest.empty() ? "the transformers are " + names : fmt::format("did you mean `{}`?", nearest);
   return true;
+}
+
+// Values that are short sentences: show the whole form.
+bool HintForForm(const Fault& fault, diag::Diagnostic& out) {
+  switch (fault.rule) {
+    case Parser::RuleRate:
+      out.help = "write `N per TIME`, for example `1 per 10m`";
+      return true;
+    case Parser::RuleAction:
+      out.help = "write `add %FIELD to SET for TIME`";
+      return true;
+    case Parser::RuleScope:
+      out.help = "write `uid N`, `cgroup PATH` or `percent N`";
+      return true;
+    default:
+      return false;
+  }
 }
 
 bool HintForValue(const Fault& fault, diag::Diagnostic& out) {
@@ -204,7 +228,8 @@ bool HintForValue(const Fault& fault, diag::Diagnostic& out) {
                            fault.text());
     return true;
   }
-  if (fault.expected.Has(Parser::LIST_LP) && fault.text() == "[") {
+  if (fault.expected.Has(Parser::AND) && fault.previous_type() == Parser::BARE &&
+      fault.previous_text()[0] == '[') {
     out.help = "a list of values in a condition stands in parentheses: `(a, b)`";
     return true;
   }
@@ -292,7 +317,7 @@ void ShowOpening(const Fault& fault, diag::Diagnostic& out) {
   const size_t closer = bracket == Bracket::kRound    ? Parser::RP
                         : bracket == Bracket::kSquare ? Parser::RBRACK
                                                       : Parser::RBRACE;
-  if (!at_end || !fault.expected.Has(closer)) return;
+  if (!(at_end && fault.expected.Has(closer)) && !fault.expected.Only(closer)) return;
   const source::Span whole = fault.block.SpanOf(open);
   const source::Span sign{whole.file, whole.end - 1, whole.end};  // the bracket alone: `proc.aname[`
   const std::string_view text = fault.block.TextOf(open);
@@ -338,10 +363,11 @@ const std::vector<std::string_view>& TransformerNames() {
 
 // A string without an end ate the rest of its line; what is missing after it was reported with it.
 bool SyntaxErrors::Excused(size_t index) const {
-  if (scanned_.unterminated.empty()) return false;
   for (size_t i = std::min(index + 1, tokens_.size()); i-- > 0;) {
     if (scanned_.unterminated.count(i) > 0) return true;
-    if (i < index && IsBlockKey(tokens_[i]->getType())) return false;
+    if (i == index || !IsBlockKey(tokens_[i]->getType())) continue;
+    // A test has no condition; that is said once, whatever stands in it.
+    return block_.kind == BlockKind::kTest && tokens_[i]->getType() == Parser::CONDITION_KEY;
   }
   return false;
 }
@@ -356,14 +382,18 @@ void SyntaxErrors::Report(antlr4::Parser* parser) {
   if (inErrorRecoveryMode(parser)) return;
   beginErrorCondition(parser);
   if (Excused(index)) return;
-  const Fault fault{block_, tokens_, token, index > 0 ? tokens_[index - 1] : nullptr,
+  const Fault fault{block_,
+                    tokens_,
+                    token,
+                    index > 0 ? tokens_[index - 1] : nullptr,
+                    parser->getContext()->getRuleIndex(),
                     Expected(parser->getExpectedTokens())};
   auto& out = block_.diagnostics.Add(diag::Code::E101, block_.SpanOf(token), Sentence(fault));
   ShowOpening(fault, out);
   if (!out.help.empty()) return;
-  HintForOutside(fault, out) || HintForLogic(fault, out) || HintForCall(fault, out) ||
-      HintForSwallowedKeyword(fault, out) || HintForOperator(fault, out) || HintForValue(fault, out) ||
-      HintForNotACheck(fault, out) || HintForNeighbour(fault, out);
+  HintForOutside(fault, out) || HintForLogic(fault, out) || HintForForm(fault, out) ||
+      HintForSwallowedKeyword(fault, out) || HintForCall(fault, out) || HintForOperator(fault, out) ||
+      HintForValue(fault, out) || HintForNotACheck(fault, out) || HintForNeighbour(fault, out);
 }
 
 void SyntaxErrors::SkipToKey(antlr4::Parser* parser) {

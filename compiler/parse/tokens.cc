@@ -181,7 +181,7 @@ Scanned Scan(const BlockText& block, const std::vector<antlr4::Token*>& tokens, 
       scanned.fit_to_parse = false;
       block.diagnostics
           .Add(diag::Code::E104, block.SpanOf(token),
-               fmt::format("More than {} levels of parentheses and `not`", limits.max_nesting))
+               fmt::format("More than {} levels of brackets and `not`", limits.max_nesting))
           .help = "move parts of it into macros";
     }
     if (type == Lexer::LBRACE) ++braces;

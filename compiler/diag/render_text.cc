@@ -12,8 +12,9 @@ namespace sluice::diag {
 namespace {
 
 constexpr size_t kTabStop = 4;
-constexpr size_t kMaxShown = 120;  // terminal columns of a source line that are shown
-constexpr size_t kLeadShown = 40;  // of these, how many stand before the label when the line is cut
+constexpr size_t kMaxShown = 120;     // terminal columns of a source line that are shown
+constexpr size_t kLeadShown = 40;     // of these, how many stand before the label when the line is cut
+constexpr size_t kMaxLaidOut = 4096;  // bytes
 constexpr std::string_view kCut = "...";
 
 struct Palette {
@@ -204,7 +205,12 @@ class TextRenderer {
       previous = line;
       std::stable_sort(marks.begin(), marks.end(),
                        [](const Mark& a, const Mark& b) { return a.first < b.first; });
-      const Layout layout(files_.Line(file, line));
+      const std::string_view text = files_.Line(file, line);
+      if (text.size() > kMaxLaidOut) {
+        for (const Mark& mark : marks) Part(text, line, mark);
+        continue;
+      }
+      const Layout layout(text);
       if (layout.Width(0, layout.cells.size()) <= kMaxShown) {
         Gutter(std::to_string(line));
         Cells(layout, 0, layout.cells.size());
@@ -213,6 +219,18 @@ class TextRenderer {
         for (const Mark& mark : marks) CutLine(layout, line, mark);
       }
     }
+  }
+
+  // A line of megabytes is not laid out as a whole.
+  void Part(std::string_view text, uint32_t line, Mark mark) {
+    const auto inside = [&](size_t i) { return i > 0 && i < text.size() && (text[i] & 0xc0) == 0x80; };
+    size_t first = mark.first - std::min(mark.first, kMaxLaidOut / 4);
+    while (inside(first)) --first;
+    size_t last = std::min(first + kMaxLaidOut, text.size());
+    while (inside(last)) --last;
+    mark.first -= first;
+    mark.last = std::min(mark.last, last) - first;
+    CutLine(Layout(text.substr(first, last - first)), line, mark);
   }
 
   // Of a long line only the surroundings of the label are shown.
@@ -282,7 +300,7 @@ class TextRenderer {
 
 std::string RenderText(const Diagnostics& diagnostics, const source::Files& files, bool colour) {
   TextRenderer renderer(files, colour);
-  for (const Diagnostic& diagnostic : diagnostics.all()) renderer.Add(diagnostic);
+  for (const Diagnostic& diagnostic : diagnostics.all()) renderer.Add(Resolved(diagnostic, files));
   return renderer.Take(diagnostics.dropped());
 }
 

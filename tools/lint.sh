@@ -1,0 +1,34 @@
+# ./dev lint - clang-tidy 14 over the C++ sources and shellcheck over the scripts; every warning is an error.
+#
+# Usage: ./dev lint [PATH-REGEX]
+#
+# PATH-REGEX keeps to the sources whose path it matches, such as compiler/norm.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+export SLUICE_QUIET=1
+pattern=${1:-}
+bash tools/setup.sh
+bash tools/build.sh # generated headers must be there
+unset SLUICE_QUIET
+
+tidy() {
+  local log status=0
+  log=$(mktemp)
+  run-clang-tidy-14 -p build -j "$jobs" -quiet "^$root/(compiler|runtime|cli|tests|bench)/.*$pattern" >"$log" 2>&1 || status=$?
+  grep -vE '^clang-tidy-14 |^[0-9]+ warnings? |^Use -header-filter|^Suppressed |^Enabled checks|^$|warnings treated as errors' "$log" |
+    grep -A 12 -E 'error:|warning:' | head -n 300 || true
+  rm -f "$log"
+  return "$status"
+}
+
+scripts() {
+  local files
+  mapfile -t files < <(find tools tests bench -name '*.sh' ! -path '*/vm/init.sh')
+  shellcheck -x -s bash -e SC1091 dev .ci/run "${files[@]}" && shellcheck -s busybox tools/vm/init.sh 2>/dev/null ||
+    shellcheck -s sh -e SC1091,SC3000-SC4000 tools/vm/init.sh
+}
+
+failed=0
+step clang-tidy tidy || failed=1
+step shellcheck scripts || failed=1
+exit "$failed"

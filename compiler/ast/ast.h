@@ -156,6 +156,7 @@ struct Rule {
   Mode mode = Mode::kEnforce;
   std::vector<Word> tags;
   bool enabled = true;
+  bool skip_if_unknown_field = false;  // Falco's skip-if-unknown-filter: an unknown field drops the rule, with a warning
   Word source;  // "syscall" unless given
   std::vector<Exception> exceptions;
   std::optional<Rate> throttle;

@@ -66,6 +66,13 @@ Diagnostic& Diagnostics::Add(Code code, source::Span where, std::string message)
   return *slot;
 }
 
+Diagnostic Resolved(Diagnostic diagnostic, const source::Files& files) {
+  diagnostic.primary.span = files.Resolve(diagnostic.primary.span);
+  for (Label& label : diagnostic.others) label.span = files.Resolve(label.span);
+  for (Patch& patch : diagnostic.patches) patch.span = files.Resolve(patch.span);
+  return diagnostic;
+}
+
 std::string Nearest(std::string_view word, const std::vector<std::string_view>& known) {
   if (word.empty() || word.size() > kMaxSuggestable) return {};
   const size_t limit = std::max<size_t>(1, word.size() / 3);

@@ -1,8 +1,8 @@
 // diag/diag.h - what is wrong with a rule, as data.
 //
-// A Diagnostic is a declared object: its code (codes.def) gives severity and title; the caller adds the sentence,
-// the labels and a hint. Rendering (render.h) happens once, at the edge. Stages never print and never stop at the
-// first fault; they add to a Diagnostics and go on.
+// A Diagnostic is a declared object: its code (codes.def) gives severity and title; the caller adds the
+// sentence, the labels and a hint. Rendering (render.h) happens once, at the edge. Stages never print and
+// never stop at the first fault; they add to a Diagnostics and go on.
 //
 // Threads: not synchronized; one Diagnostics belongs to one compilation.
 // Memory:  at most kMaxDiagnostics are kept; the rest are counted.
@@ -74,6 +74,9 @@ class Diagnostics {
   Diagnostic overflow_{};
   size_t errors_ = 0, warnings_ = 0, dropped_ = 0;
 };
+
+// The diagnostic with every place where a reader finds it (source::Files::Resolve).
+Diagnostic Resolved(Diagnostic diagnostic, const source::Files& files);
 
 // The nearest of `known` to `word` by edit distance, or empty when nothing is near enough to suggest.
 std::string Nearest(std::string_view word, const std::vector<std::string_view>& known);

@@ -66,12 +66,36 @@ Span Cover(Span a, Span b) {
 }
 
 FileId Files::Add(std::string name, std::string text) {
-  File file{std::move(name), std::move(text), {0}};
+  File file{std::move(name), std::move(text), {0}, {}};
   for (size_t i = 0; i < file.text.size(); ++i) {
     if (file.text[i] == '\n') file.line_starts.push_back(static_cast<uint32_t>(i + 1));
   }
   files_.push_back(std::move(file));
   return static_cast<FileId>(files_.size() - 1);
+}
+
+FileId Files::AddDerived(std::string text, std::vector<Piece> pieces) {
+  const FileId id = Add(pieces.empty() ? "" : std::string(name(pieces.front().origin.file)), std::move(text));
+  files_[id].pieces = std::move(pieces);
+  return id;
+}
+
+Span Files::Resolve(Span span) const {
+  if (!span.valid() || files_[span.file].pieces.empty()) return span;
+  const std::vector<Piece>& pieces = files_[span.file].pieces;
+  const auto place = [&](uint32_t offset) -> Span {
+    auto after = std::upper_bound(pieces.begin(), pieces.end(), offset,
+                                  [](uint32_t at, const Piece& piece) { return at < piece.begin; });
+    const Piece& piece = after == pieces.begin() ? *after : *std::prev(after);
+    const uint32_t inside = offset < piece.begin ? 0 : offset - piece.begin;
+    const uint32_t at = std::min(piece.origin.begin + inside, piece.origin.end);
+    return {piece.origin.file, at, at};
+  };
+  const Span first = place(span.begin);
+  if (span.end <= span.begin) return first;
+  const Span last = place(span.end - 1);
+  if (last.file != first.file || last.begin < first.begin) return {first.file, first.begin, first.begin + 1};
+  return {first.file, first.begin, last.begin + 1};
 }
 
 Result<FileId> Files::Read(const std::string& path) {

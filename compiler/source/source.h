@@ -54,8 +54,21 @@ class Files {
   // Adds a text under the name that messages will show. O(text).
   FileId Add(std::string name, std::string text);
 
-  // Reads a file of the host. kNotFound, kPermissionDenied, kInvalidArgument (a folder) or kOutOfRange (too large).
+  // Reads a file of the host. kNotFound, kPermissionDenied, kInvalidArgument (a folder) or kOutOfRange (too
+  // large).
   Result<FileId> Read(const std::string& path);
+
+  // Adds a text that was put together from pieces of other files: a condition inside YAML, an appended
+  // condition. Spans in it are as good as any; Resolve() says where the words stand for a reader. REQUIRES:
+  // pieces sorted by `begin`.
+  struct Piece {
+    uint32_t begin = 0;  // from here to the next piece, byte for byte
+    Span origin;         // these bytes
+  };
+  FileId AddDerived(std::string text, std::vector<Piece> pieces);
+
+  // The place in a file that was added or read itself; any other span is returned as it is. O(log pieces).
+  Span Resolve(Span span) const;
 
   std::string_view name(FileId id) const { return files_[id].name; }
   std::string_view text(FileId id) const { return files_[id].text; }
@@ -70,6 +83,7 @@ class Files {
     std::string name;
     std::string text;
     std::vector<uint32_t> line_starts;
+    std::vector<Piece> pieces;  // empty: not derived
   };
   std::deque<File> files_;
 };

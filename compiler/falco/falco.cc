@@ -1,0 +1,270 @@
+#include "compiler/falco/falco.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "compiler/falco/items.h"
+#include "compiler/falco/read_rule.h"
+#include "compiler/falco/yaml.h"
+#include "compiler/parse/parse.h"
+#include "compiler/parse/values.h"
+
+namespace sluice::falco {
+namespace {
+
+using diag::Code;
+
+// Items in the order of their first definition; a later one of the same name takes its place.
+template <typename T>
+class Ordered {
+ public:
+  T* Find(const std::string& name) {
+    const auto at = index_.find(name);
+    return at == index_.end() ? nullptr : &items_[at->second];
+  }
+  void Put(const std::string& name, T item) {
+    if (T* old = Find(name)) {
+      *old = std::move(item);
+      return;
+    }
+    index_.emplace(name, items_.size());
+    items_.push_back(std::move(item));
+  }
+  std::vector<T>& items() { return items_; }
+
+ private:
+  std::vector<T> items_;
+  std::unordered_map<std::string, size_t> index_;
+};
+
+// `0.57.0`, or an old single number N, which means 0.N.0.
+std::optional<std::pair<uint64_t, uint64_t>> EngineVersion(std::string_view text) {
+  const size_t dot = text.find('.');
+  if (dot == std::string_view::npos) {
+    const std::optional<uint64_t> minor = parse::ParseCount(text);
+    return minor ? std::optional(std::pair<uint64_t, uint64_t>{0, *minor}) : std::nullopt;
+  }
+  const std::string_view rest = text.substr(dot + 1);
+  const std::optional<uint64_t> major = parse::ParseCount(text.substr(0, dot));
+  const std::optional<uint64_t> minor = parse::ParseCount(rest.substr(0, rest.find('.')));
+  if (!major || !minor) return std::nullopt;
+  return std::pair{*major, *minor};
+}
+
+}  // namespace
+
+struct Loader::State {
+  State(source::Files& f, const parse::Limits& l, diag::Diagnostics& d)
+      : files(f), limits(l), diagnostics(d) {}
+
+  void AddItem(const Node& item);
+  void AddList(const Node& item);
+  void AddMacro(const Node& item);
+  void AddRule(const Node& item);
+  void CheckEngine(const Node& version);
+  void CheckPlugins(const Node& plugins);
+  bool ParseText(const Text& text, ast::Expr& condition);
+  std::optional<ast::Exception> BuildException(const ExceptionItem& item);
+  void BuildRule(RuleItem& item, ast::RuleSet& rules);
+
+  source::Files& files;
+  const parse::Limits& limits;
+  diag::Diagnostics& diagnostics;
+  Ordered<ListItem> lists;
+  Ordered<MacroItem> macros;
+  Ordered<RuleItem> rules;
+};
+
+void Loader::State::AddItem(const Node& item) {
+  if (item.kind == Node::Kind::kNull) return;
+  if (item.kind != Node::Kind::kMap) {
+    diagnostics.Add(Code::E112, item.span, "Expected a `- rule:`, `- macro:` or `- list:` item");
+    return;
+  }
+  if (item.Find("rule") != nullptr) return AddRule(item);
+  if (item.Find("macro") != nullptr) return AddMacro(item);
+  if (item.Find("list") != nullptr) return AddList(item);
+  if (const Node* version = item.Find("required_engine_version")) return CheckEngine(*version);
+  if (const Node* plugins = item.Find("required_plugin_versions")) return CheckPlugins(*plugins);
+  diag::Diagnostic& warning = diagnostics.Add(Code::W210, item.span, "Unknown item is ignored");
+  warning.help =
+      "an item is a `rule`, `macro`, `list`, `required_engine_version` or `required_plugin_versions`";
+}
+
+void Loader::State::AddList(const Node& item) {
+  const Node* name = Scalar(item, "list", diagnostics);
+  if (name == nullptr) return;
+  WarnUnknownKeys(item, {"list", "items", "append", "override"}, diagnostics);
+  ListItem list{{name->text, name->span, name->quoted}, {}, name->span};
+  const Node* items = item.Find("items");
+  if (items == nullptr || items->kind == Node::Kind::kMap || items->kind == Node::Kind::kScalar) {
+    diagnostics.Add(Code::E106, name->span, fmt::format("List `{}` has no `items`", name->text));
+    return;
+  }
+  for (const Node& word : items->items) {
+    if (word.kind == Node::Kind::kScalar) {
+      list.items.push_back(WordOf(word));
+    } else {
+      diagnostics.Add(Code::E112, word.span, "An item of a list is a word");
+    }
+  }
+  const std::map<std::string, Merge> merge = ReadMerge(item, {"items"}, {"items"}, diagnostics);
+  ListItem* old = lists.Find(name->text);
+  if (!merge.empty() && old == nullptr) {
+    diagnostics.Add(Code::E113, name->span, fmt::format("No list `{}` has been defined before", name->text));
+  } else if (!merge.empty() && merge.at("items") == Merge::kAppend) {
+    old->items.insert(old->items.end(), list.items.begin(), list.items.end());
+  } else {
+    lists.Put(name->text, std::move(list));
+  }
+}
+
+void Loader::State::AddMacro(const Node& item) {
+  const Node* name = Scalar(item, "macro", diagnostics);
+  if (name == nullptr) return;
+  WarnUnknownKeys(item, {"macro", "condition", "append", "override"}, diagnostics);
+  const Node* condition = Scalar(item, "condition", diagnostics);
+  if (condition == nullptr) {
+    diagnostics.Add(Code::E106, name->span, fmt::format("Macro `{}` has no `condition`", name->text));
+    return;
+  }
+  const std::map<std::string, Merge> merge = ReadMerge(item, {"condition"}, {"condition"}, diagnostics);
+  MacroItem* old = macros.Find(name->text);
+  if (!merge.empty() && old == nullptr) {
+    diagnostics.Add(Code::E113, name->span, fmt::format("No macro `{}` has been defined before", name->text));
+  } else if (!merge.empty() && merge.at("condition") == Merge::kAppend) {
+    old->condition.Append(TextOf(*condition));
+  } else {
+    macros.Put(name->text, {{name->text, name->span, name->quoted}, TextOf(*condition), name->span});
+  }
+}
+
+void Loader::State::AddRule(const Node& item) {
+  std::optional<RuleEdit> edit = ReadRule(item, diagnostics);
+  if (!edit) return;
+  const ast::Word name = edit->item.keys.name;
+  RuleItem* old = rules.Find(name.text);
+  if (edit->define && !edit->only_enabled) {
+    rules.Put(name.text, std::move(edit->item));
+  } else if (old == nullptr) {
+    diagnostics.Add(Code::E113, name.span, fmt::format("No rule `{}` has been defined before", name.text))
+        .help = "files are taken in the order given: load the file that defines it first";
+  } else if (edit->only_enabled) {
+    old->keys.enabled = edit->item.keys.enabled;
+  } else {
+    Apply(*edit, *old, diagnostics);
+  }
+}
+
+void Loader::State::CheckEngine(const Node& version) {
+  const auto wanted = EngineVersion(version.text);
+  if (!wanted) {
+    diagnostics.Add(Code::E109, version.span, fmt::format("`{}` is not a version", version.text));
+  } else if (wanted->first > 0 || wanted->second > static_cast<uint64_t>(kEngineMinor)) {
+    diagnostics.Add(Code::E114, version.span,
+                    fmt::format("These rules need Falco engine {}, and this engine knows 0.{}.0",
+                                version.text, kEngineMinor));
+  }
+}
+
+void Loader::State::CheckPlugins(const Node& plugins) {
+  for (const Node& plugin : plugins.items) {
+    const Node* name = plugin.Find("name");
+    bool provided = name != nullptr && name->text == "container";
+    if (const Node* others = plugin.Find("alternatives")) {
+      for (const Node& other : others->items) {
+        const Node* alternative = other.Find("name");
+        provided = provided || (alternative != nullptr && alternative->text == "container");
+      }
+    }
+    if (provided || name == nullptr) continue;
+    diagnostics.Add(Code::W211, name->span, fmt::format("Plugin `{}` is not provided", name->text)).help =
+        "rules of its source are skipped; fields of it are absent";
+  }
+}
+
+bool Loader::State::ParseText(const Text& text, ast::Expr& condition) {
+  const source::FileId file = files.AddDerived(text.bytes, text.pieces);
+  return parse::ParseCondition(files, file, limits, condition, diagnostics);
+}
+
+std::optional<ast::Exception> Loader::State::BuildException(const ExceptionItem& item) {
+  ast::Exception exception;
+  exception.name = item.name;
+  exception.comps = item.comps;
+  exception.values = item.values;
+  exception.span = item.span;
+  for (const Text& field : item.fields) {
+    // A field or a transformer of one: read by the one parser that knows how, as the left side of a check.
+    Text check = field;
+    check.bytes += " exists";
+    ast::Expr expr;
+    if (!ParseText(check, expr)) return std::nullopt;
+    if (expr.kind != ast::Expr::Kind::kCheck) {
+      diagnostics.Add(Code::E112, field.span, fmt::format("`{}` is not a field", field.bytes));
+      return std::nullopt;
+    }
+    exception.fields.push_back(expr.check->left);
+  }
+  if (exception.comps.empty()) {
+    const std::string_view comp = item.scalar_field ? "in" : "=";
+    for (const ast::Operand& field : exception.fields)
+      exception.comps.push_back({std::string(comp), field.span, false});
+  }
+  return exception;
+}
+
+void Loader::State::BuildRule(RuleItem& item, ast::RuleSet& out) {
+  ast::Rule rule = std::move(item.keys);
+  if (rule.source.text != "syscall") {
+    diagnostics.Add(Code::W211, rule.source.span,
+                    fmt::format("Rule `{}` is skipped: its source `{}` is not provided", rule.name.text,
+                                rule.source.text));
+    return;
+  }
+  rule.desc = {item.desc.bytes, item.desc.span, true};
+  // The output is not cut out of the YAML text byte by byte; labels point at the whole of it.
+  rule.output = {item.output.bytes, item.output.span, true};
+  if (!ParseText(item.condition, rule.condition)) return;
+  for (const ExceptionItem& exception : item.exceptions) {
+    std::optional<ast::Exception> built = BuildException(exception);
+    if (!built) return;
+    rule.exceptions.push_back(*std::move(built));
+  }
+  out.rules.push_back(std::move(rule));
+}
+
+Loader::Loader(source::Files& files, const parse::Limits& limits, diag::Diagnostics& diagnostics)
+    : state_(std::make_unique<State>(files, limits, diagnostics)) {}
+Loader::~Loader() = default;
+
+void Loader::Add(source::FileId file) {
+  for (const Node& document : ReadYaml(state_->files, file, state_->diagnostics)) {
+    if (document.kind == Node::Kind::kNull) continue;
+    if (document.kind != Node::Kind::kSequence) {
+      state_->diagnostics.Add(Code::E112, document.span, "A Falco rules file is a list of items").help =
+          "begin each item with `- rule:`, `- macro:` or `- list:`";
+      continue;
+    }
+    for (const Node& item : document.items) state_->AddItem(item);
+  }
+}
+
+void Loader::Finish(ast::RuleSet& rules) {
+  for (ListItem& list : state_->lists.items()) {
+    ast::List& out = rules.lists.emplace_back();
+    out.name = std::move(list.name);
+    out.items = std::move(list.items);
+    out.span = list.span;
+  }
+  for (MacroItem& item : state_->macros.items()) {
+    ast::Macro macro;
+    macro.name = std::move(item.name);
+    macro.span = item.span;
+    if (state_->ParseText(item.condition, macro.condition)) rules.macros.push_back(std::move(macro));
+  }
+  for (RuleItem& item : state_->rules.items()) state_->BuildRule(item, rules);
+}
+
+}  // namespace sluice::falco

@@ -1,0 +1,60 @@
+// falco/items.h - one item of a Falco file, read but not yet parsed: its texts may still be appended to.
+//
+// Threads: passive data. Private to falco/.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/ast/ast.h"
+#include "compiler/falco/yaml.h"
+
+namespace sluice::falco {
+
+// A text with the origin of each of its bytes.
+struct Text {
+  std::string bytes;
+  std::vector<source::Files::Piece> pieces;
+  source::Span span;
+
+  bool empty() const { return bytes.empty(); }
+  void Append(const Text& other);  // with a blank between, as Falco does
+};
+Text TextOf(const Node& scalar);
+
+struct ListItem {
+  ast::Word name;
+  std::vector<ast::Word> items;
+  source::Span span;
+};
+
+struct MacroItem {
+  ast::Word name;
+  Text condition;
+  source::Span span;
+};
+
+// `fields` and `comps` as written; one text each.
+struct ExceptionItem {
+  ast::Word name;
+  bool scalar_field = false;
+  std::vector<Text> fields;
+  std::vector<ast::Word> comps;
+  std::vector<std::vector<std::vector<ast::Word>>> values;  // as in ast::Exception
+  source::Span span;
+};
+
+struct RuleItem {
+  ast::Rule keys;  // without condition, output, desc and exceptions
+  Text condition, output, desc;
+  std::vector<ExceptionItem> exceptions;
+  bool complete = false;  // all required keys were given
+};
+
+// A word of a list or of an exception's values. A value that carries quotes of its own, '"(x)"', is unquoted
+// once more.
+ast::Word WordOf(const Node& scalar);
+
+}  // namespace sluice::falco

@@ -1,0 +1,200 @@
+#include "compiler/falco/yaml.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+
+namespace sluice::falco {
+namespace {
+
+bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+// Length of the escape sequence that starts at the backslash, as YAML's double quotes know them.
+size_t EscapeBytes(std::string_view raw, size_t at) {
+  if (at + 1 >= raw.size()) return 1;
+  switch (raw[at + 1]) {
+    case 'x':
+      return 4;
+    case 'u':
+      return 6;
+    case 'U':
+      return 10;
+    default:
+      return 2;
+  }
+}
+
+// Finds each byte of a scalar's value in the raw text. Folding and indentation only ever change white space,
+// so the other characters appear in the same order; escapes and doubled quotes are the exceptions.
+class Alignment {
+ public:
+  Alignment(std::string_view file_text, source::FileId file, uint32_t begin)
+      : text_(file_text), file_(file), at_(begin) {}
+
+  void Skip(size_t bytes) { at_ = std::min<size_t>(at_ + bytes, text_.size()); }
+
+  // Returns the end of the raw text.
+  uint32_t Place(std::string_view value, char quote, std::vector<source::Files::Piece>& pieces) {
+    for (size_t i = 0; i < value.size(); ++i) PlaceByte(value, i, quote, pieces);
+    return static_cast<uint32_t>(std::min(at_, text_.size()));
+  }
+
+ private:
+  void PlaceByte(std::string_view value, size_t i, char quote, std::vector<source::Files::Piece>& pieces) {
+    const char c = value[i];
+    if (quote == '"') SkipContinuedLine();
+    const bool escaped = quote == '"' && at_ < text_.size() && text_[at_] == '\\';
+    if (IsBlank(c) && !escaped) {
+      // The run of white space that stands here; its first byte stands for this one.
+      Emit(i, pieces);
+      if (at_ < text_.size() && IsBlank(text_[at_])) ++at_;
+      const bool last_blank = i + 1 >= value.size() || !IsBlank(value[i + 1]);
+      while (last_blank && at_ < text_.size() && IsBlank(text_[at_])) ++at_;
+      return;
+    }
+    while (at_ < text_.size() && IsBlank(text_[at_]) && text_[at_] != c) ++at_;
+    if (quote == '"') SkipContinuedLine();
+    if (quote == '"' && at_ < text_.size() && text_[at_] == '\\') {
+      Emit(i, pieces);
+      // A multi-byte character from one escape: its later bytes stay at the same place.
+      if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) pending_ = EscapeBytes(text_, at_);
+      const bool more = i + 1 < value.size() && (static_cast<unsigned char>(value[i + 1]) & 0xC0) == 0x80;
+      if (!more) at_ += pending_;
+      return;
+    }
+    Emit(i, pieces);
+    if (quote == '\'' && c == '\'') ++at_;
+    ++at_;
+  }
+
+  // A backslash at the end of a line of "..." joins the lines.
+  void SkipContinuedLine() {
+    while (at_ + 1 < text_.size() && text_[at_] == '\\' &&
+           (text_[at_ + 1] == '\n' || text_[at_ + 1] == '\r')) {
+      ++at_;
+      while (at_ < text_.size() && IsBlank(text_[at_])) ++at_;
+    }
+  }
+
+  void Emit(size_t i, std::vector<source::Files::Piece>& pieces) {
+    const auto begin = static_cast<uint32_t>(i);
+    const auto at = static_cast<uint32_t>(std::min(at_, text_.size()));
+    if (!pieces.empty()) {
+      source::Files::Piece& last = pieces.back();
+      if (last.origin.end == at && last.origin.end - last.origin.begin == begin - last.begin) {
+        ++last.origin.end;
+        return;
+      }
+    }
+    pieces.push_back({begin, {file_, at, at + 1}});
+  }
+
+  std::string_view text_;
+  source::FileId file_;
+  size_t at_;
+  size_t pending_ = 0;
+};
+
+class Converter {
+ public:
+  Converter(const source::Files& files, source::FileId file, diag::Diagnostics& diagnostics)
+      : text_(files.text(file)), file_(file), diagnostics_(diagnostics) {}
+
+  Node Convert(const YAML::Node& from) {
+    Node node;
+    const YAML::Mark mark = from.Mark();
+    const auto at =
+        static_cast<uint32_t>(std::clamp<int64_t>(mark.pos, 0, static_cast<int64_t>(text_.size())));
+    node.span = {file_, at, std::min<uint32_t>(at + 1, static_cast<uint32_t>(text_.size()))};
+    if (++nodes_ > kMaxNodes) return TooMany(std::move(node));
+    switch (from.Type()) {
+      case YAML::NodeType::Undefined:
+      case YAML::NodeType::Null:
+        break;
+      case YAML::NodeType::Scalar:
+        FillScalar(from.Scalar(), at, node);
+        break;
+      case YAML::NodeType::Sequence:
+        node.kind = Node::Kind::kSequence;
+        for (const YAML::Node& item : from) node.items.push_back(Convert(item));
+        break;
+      case YAML::NodeType::Map:
+        node.kind = Node::Kind::kMap;
+        for (const auto& entry : from) node.entries.emplace_back(Convert(entry.first), Convert(entry.second));
+        break;
+    }
+    return node;
+  }
+
+ private:
+  Node TooMany(Node node) {
+    if (!reported_) {
+      diagnostics_.Add(diag::Code::E110, node.span, "This YAML has more nodes than can be held").note =
+          fmt::format("at most {} nodes, with aliases followed", kMaxNodes);
+      reported_ = true;
+    }
+    return node;
+  }
+
+  void FillScalar(const std::string& value, uint32_t at, Node& node) {
+    node.kind = Node::Kind::kScalar;
+    node.text = value;
+    size_t begin = at;
+    // A tag or an anchor may stand before the value.
+    while (begin < text_.size() && (text_[begin] == '!' || text_[begin] == '&')) {
+      while (begin < text_.size() && !IsBlank(text_[begin])) ++begin;
+      while (begin < text_.size() && IsBlank(text_[begin])) ++begin;
+    }
+    const char first = begin < text_.size() ? text_[begin] : '\0';
+    char quote = '\0';
+    Alignment alignment(text_, file_, static_cast<uint32_t>(begin));
+    if (first == '"' || first == '\'') {
+      quote = first;
+      node.quoted = true;
+      alignment.Skip(1);
+    } else if (first == '>' || first == '|') {
+      const size_t line_end = text_.find('\n', begin);
+      alignment.Skip((line_end == std::string_view::npos ? text_.size() : line_end + 1) - begin);
+    }
+    const uint32_t end = alignment.Place(node.text, quote, node.pieces);
+    node.span = {file_, static_cast<uint32_t>(begin), std::max<uint32_t>(end, static_cast<uint32_t>(begin))};
+    if (!node.pieces.empty() && quote == '\0') node.span.begin = node.pieces.front().origin.begin;
+  }
+
+  std::string_view text_;
+  source::FileId file_;
+  diag::Diagnostics& diagnostics_;
+  size_t nodes_ = 0;
+  bool reported_ = false;
+};
+
+}  // namespace
+
+const Node* Node::Find(std::string_view key) const {
+  for (const auto& [name, value] : entries) {
+    if (name.kind == Kind::kScalar && name.text == key) return &value;
+  }
+  return nullptr;
+}
+
+std::vector<Node> ReadYaml(const source::Files& files, source::FileId file, diag::Diagnostics& diagnostics) {
+  std::vector<Node> documents;
+  try {
+    Converter converter(files, file, diagnostics);
+    for (const YAML::Node& document : YAML::LoadAll(std::string(files.text(file)))) {
+      documents.push_back(converter.Convert(document));
+    }
+  } catch (const YAML::Exception& error) {
+    const auto size = static_cast<uint32_t>(files.text(file).size());
+    const auto at = static_cast<uint32_t>(std::clamp<int64_t>(error.mark.pos, 0, size));
+    diagnostics
+        .Add(diag::Code::E111, {file, at, std::min(at + 1, size)}, "This is not valid YAML: " + error.msg)
+        .help =
+        "a value with `: `, ` #` or leading `*`, `&`, `%` needs quotes; indentation is made of blanks, never "
+        "of tabs";
+  }
+  return documents;
+}
+
+}  // namespace sluice::falco

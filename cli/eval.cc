@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -27,7 +28,9 @@ class Condition {
     const source::FileId file = files_.Add("condition", text);
     ast::Expr tree;
     if (!parse::ParseCondition(files_, file, {}, tree, diagnostics_) || !diagnostics_.ok()) return;
-    check::CheckedRules checked = check::CheckCondition(tree, {}, diagnostics_);
+    check::Limits limits;
+    limits.results_known = true;  // a written event may carry the call's result
+    check::CheckedRules checked = check::CheckCondition(tree, limits, diagnostics_);
     if (!diagnostics_.ok() || checked.rules.empty()) return;
     split::Partition partition;
     partition.normal = norm::Normalize(std::move(checked), diagnostics_);
@@ -130,7 +133,7 @@ int EvalBatch(const std::string& path) {
   if (path != "-") file.open(path, std::ios::binary);
   std::istream& lines = path == "-" ? std::cin : file;
   if (!lines) {
-    TellError(fmt::format("cannot read `{}`", path));
+    TellError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
     return kUsage;
   }
   Batch batch;

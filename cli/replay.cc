@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <unordered_set>
@@ -90,9 +91,8 @@ int ReplayFile(const Arguments& arguments) {
   const bool from_stdin = arguments.events == "-";
   if (!from_stdin) file.open(arguments.events, std::ios::binary);
   std::istream& events = from_stdin ? std::cin : file;
-  if (!events || events.peek() == EOF) {
-    if (from_stdin || (file.is_open() && access(arguments.events.c_str(), R_OK) == 0 && file.eof())) return kFine;
-    TellError(fmt::format("cannot read `{}`", arguments.events));
+  if (!events || (events.peek() == EOF && events.bad())) {  // a folder opens, and fails when it is read
+    TellError(fmt::format("{}: cannot be read: {}", arguments.events, std::strerror(errno)));
     return kUsage;
   }
   Replay replay(std::make_shared<const uplan::UserPlan>(std::move(compilation->user)));
@@ -112,6 +112,7 @@ int ReplayFile(const Arguments& arguments) {
 
 Verb AddReplay(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
+  arguments->rules.results_known = true;
   app.add_option("EVENTS", arguments->events, "Events, one JSON object a line; - is stdin")->required()->type_name("");
   AddRulesOption(app, arguments->rules);
   AddWarningsOption(app, arguments->rules);

@@ -14,6 +14,7 @@ namespace sluice::cli {
 Options RuleArguments::CompileOptions() const {
   Options options;
   options.warnings_are_errors = !warnings.empty();
+  options.check.results_known = results_known;
   return options;
 }
 
@@ -40,8 +41,11 @@ std::string_view MessageOf(const source::Status& status) {
 }
 
 bool ColourOn(int fd) {
-  const char* off = std::getenv("NO_COLOR");
-  return (off == nullptr || *off == '\0') && isatty(fd) == 1;
+  const auto set = [](const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+  };
+  return !set("NO_COLOR") && (set("CLICOLOR_FORCE") || isatty(fd) == 1);
 }
 
 std::string Count(size_t number, std::string_view noun) {

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 absl::Status Fault(const std::string& path, const std::error_code& error) {
-  const std::string text = fmt::format("cannot read `{}`: {}", path, error.message());
+  const std::string text = fmt::format("{}: {}", path, error.message());
   return error == std::errc::permission_denied ? absl::PermissionDeniedError(text) : absl::NotFoundError(text);
 }
 

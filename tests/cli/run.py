@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Runs the program on good and bad input and compares messages and exit statuses.
+
+Usage: run.py SLUICE [NAME...]     only the cases whose name contains a NAME
+
+A case is a file below cases/: sections of `-- name --`, in txtar's manner.
+  -- run --      the command line after `sluice`; {dir} is the case's own folder; one command a line
+  -- exit --     the exit status (of the last command)
+  -- stdout --   the exact text, or with `-- stdout contains --` lines that must occur in it, in any order
+  -- stderr contains --, -- stderr lacks --
+  -- stdin --
+  -- FILE MODE? --   a file to make, with its content; MODE 000 is a file that cannot be read
+Every case runs as an ordinary user (nobody, when the runner is root), so that permissions count.
+"""
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HEADER = re.compile(r"^-- (.+) --$")
+CHECKS = {"exit", "stdout", "stdout contains", "stderr contains", "stderr lacks", "stdin", "run"}
+
+
+def sections(text):
+    name, found = None, {}
+    for line in text.splitlines(keepends=True):
+        header = HEADER.match(line.rstrip("\n"))
+        if header:
+            name = header.group(1)
+            found[name] = ""
+        elif name is not None:
+            found[name] += line
+    return found
+
+
+def as_nobody():
+    """Arguments before a command that make it run without privileges."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--"]
+
+
+def make_files(folder, parts):
+    for name, text in parts.items():
+        if name in CHECKS:
+            continue
+        path, _, mode = name.partition(" ")
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        target.parent.chmod(0o755)
+        target.chmod(int(mode or "644", 8))
+
+
+def faults(parts, status, out, err):
+    def lines(name):
+        return [line for line in parts.get(name, "").splitlines() if line]
+
+    if status != int(parts.get("exit", "0")):
+        yield f"exit status {status}, expected {parts.get('exit', '0').strip()}"
+    if "stdout" in parts and out != parts["stdout"]:
+        yield f"stdout differs, expected:\n{parts['stdout']}"
+    yield from (f"stdout lacks: {line}" for line in lines("stdout contains") if line not in out)
+    yield from (f"stderr lacks: {line}" for line in lines("stderr contains") if line not in err)
+    yield from (f"stderr has: {line}" for line in lines("stderr lacks") if line in err)
+    if "terminate called" in err or status < 0:
+        yield "the program crashed"
+
+
+def run_case(sluice, case):
+    parts = sections(case.read_text())
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-cli."))
+    try:
+        folder.chmod(0o755)
+        make_files(folder, parts)
+        for command in parts["run"].splitlines():
+            arguments = [word.replace("{dir}", str(folder)) for word in shlex.split(command)]
+            done = subprocess.run(as_nobody() + [sluice, *arguments], input=parts.get("stdin", ""), text=True,
+                                  capture_output=True, timeout=120, errors="backslashreplace",
+                                  env={"PATH": os.environ["PATH"], "NO_COLOR": "1"})
+        out, err = (text.replace(str(folder), "{dir}") for text in (done.stdout, done.stderr))
+        found = list(faults(parts, done.returncode, out, err))
+        if found:
+            found.append(f"stdout was:\n{out}stderr was:\n{err}")
+        return found
+    finally:
+        shutil.rmtree(folder)
+
+
+def run_all(sluice, words):
+    cases = sorted((pathlib.Path(__file__).parent / "cases").glob("*.txt"))
+    cases = [case for case in cases if not words or any(word in case.stem for word in words)]
+    failed = 0
+    for case in cases:
+        found = run_case(sluice, case)
+        print("FAIL" if found else "PASS", case.stem, flush=True)
+        for fault in found:
+            print("    " + fault.replace("\n", "\n    "))
+        failed += bool(found)
+    print(f"{len(cases)} cases, {failed} failed")
+    return 1 if failed or not cases else 0
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    # A copy that everyone may run, wherever the build folder is.
+    with tempfile.TemporaryDirectory(prefix="sluice-cli.") as folder:
+        os.chmod(folder, 0o755)
+        return run_all(shutil.copy(sys.argv[1], os.path.join(folder, "sluice")), sys.argv[2:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -53,7 +53,7 @@ struct Term {
   TransformKind transform{};
   std::vector<Term> arguments;
   std::string literal;
-  std::vector<std::string> tuple;
+  std::vector<std::string> tuple;  // kTuple of constants; with fields in it, all elements are in `arguments`
   std::string index;  // getopt(...)[index]
   Type type = Type::kString;
   Shape shape = Shape::kScalar;
@@ -94,14 +94,25 @@ struct CheckedRule {
   std::vector<FieldUse> throttle_by;
 };
 
+// A predicate that was replaced by its truth, because the hook comes before the call's result (results.h).
+// For `explain`.
+struct Assumption {
+  RuleId rule = 0;
+  source::Span span;
+  std::string predicate;  // canonical text
+  bool value = false;
+};
+
 struct CheckedRules {
   std::vector<Predicate> predicates;       // by PredicateId
   std::vector<source::Span> predicate_at;  // first place of each
   std::vector<CheckedRule> rules;          // by RuleId, load order; disabled rules are left out
   std::vector<ast::Test> tests;
+  std::vector<Assumption> assumptions;     // by rule
 };
 
 std::string Print(const Predicate& predicate);  // canonical Falco text
+uint64_t HashOf(const Predicate& predicate);    // equal predicates have equal hashes, within one run
 std::string Print(const CheckedRules& rules);   // --emit check
 
 }  // namespace sluice::check

@@ -1,0 +1,150 @@
+#include "compiler/check/check.h"
+
+#include <fmt/format.h>
+
+#include "compiler/check/conditions.h"
+#include "compiler/check/exceptions.h"
+#include "compiler/check/output.h"
+#include "compiler/check/results.h"
+#include "compiler/check/terms.h"
+#include "compiler/check/warnings.h"
+
+namespace sluice::check {
+namespace {
+
+using diag::Code;
+
+// The rule without its condition and exceptions, which live on in CheckedRule::condition.
+ast::Rule KeysOf(const ast::Rule& rule) {
+  ast::Rule keys;
+  keys.name = rule.name;
+  keys.desc = rule.desc;
+  keys.output = rule.output;
+  keys.priority = rule.priority;
+  keys.action = rule.action;
+  keys.action_span = rule.action_span;
+  keys.errno_value = rule.errno_value;
+  keys.on_unknown = rule.on_unknown;
+  keys.mode = rule.mode;
+  keys.tags = rule.tags;
+  keys.enabled = rule.enabled;
+  keys.source = rule.source;
+  keys.throttle = rule.throttle;
+  keys.then = rule.then;
+  keys.scope = rule.scope;
+  keys.fuse = rule.fuse;
+  keys.allowed_warnings = rule.allowed_warnings;
+  keys.span = rule.span;
+  return keys;
+}
+
+// Keys of the language that no stage carries out yet. A rule that relies on one must not seem to work.
+bool RefuseUnsupported(const ast::Rule& rule, diag::Diagnostics& diagnostics) {
+  const auto refuse = [&](source::Span span, std::string_view key) {
+    diagnostics.Add(Code::E212, span.valid() ? span : rule.name.span, fmt::format("`{}` is not supported yet", key)).help =
+        "remove the key";
+  };
+  const size_t before = diagnostics.errors();
+  if (rule.then) refuse(rule.then->span, "then");
+  if (rule.fuse) refuse(rule.fuse->span, "fuse");
+  if (rule.throttle) refuse(rule.throttle->span, "throttle");
+  if (rule.scope.kind != ast::Scope::Kind::kAll) refuse(rule.scope.span, "scope");
+  return diagnostics.errors() == before;
+}
+
+class RuleChecker {
+ public:
+  RuleChecker(const ast::RuleSet& rules, const Limits& limits, diag::Diagnostics& diagnostics)
+      : rules_(rules),
+        limits_(limits),
+        diagnostics_(diagnostics),
+        names_(rules, limits, diagnostics),
+        predicates_(names_, diagnostics),
+        conditions_(rules, names_, predicates_, limits, diagnostics),
+        results_(predicates_, diagnostics),
+        warnings_(rules, predicates_, diagnostics) {}
+
+  CheckedRules Check() {
+    for (const ast::Rule& rule : rules_.rules) Check(rule);
+    names_.WarnUnusedLists(diagnostics_);
+    conditions_.WarnUnusedMacros();
+    if (rules_.rules.empty()) {
+      diagnostics_.Add(Code::W206, {}, "There is no rule").help = "declare one: `rule \"NAME\" { ... }`";
+    }
+    return Take();
+  }
+
+  CheckedRules CheckAlone(const ast::Expr& condition) {
+    CheckedRule checked;
+    checked.rule.name.text = "condition";
+    checked.rule.source.text = "syscall";
+    if (conditions_.Build(condition, checked.condition)) result_.rules.push_back(std::move(checked));
+    return Take();
+  }
+
+ private:
+  void Check(const ast::Rule& rule) {
+    CheckedRule checked;
+    bool ok = BuildCondition(rule, checked.condition);
+    ok = ParseOutput(rule.output, diagnostics_, checked.output) && ok;
+    ok = RefuseUnsupported(rule, diagnostics_) && ok;
+    if (rule.throttle) {
+      for (const ast::Field& field : rule.throttle->by) {
+        ok = ResolveUse(field, diagnostics_, checked.throttle_by.emplace_back()) && ok;
+      }
+    }
+    if (!ok || !rule.enabled || names_.IsDuplicate(rule) || SkipsSource(rule)) return;
+    const auto id = static_cast<RuleId>(result_.rules.size());
+    if (!limits_.results_known && !results_.Fold(rule, id, checked.condition, result_.assumptions)) return;
+    warnings_.Look(rule, checked);
+    checked.rule = KeysOf(rule);
+    result_.rules.push_back(std::move(checked));
+  }
+
+  bool BuildCondition(const ast::Rule& rule, Condition& condition) {
+    if (rule.exceptions.empty()) return conditions_.Build(rule.condition, condition);
+    ast::Expr joined = rule.condition;
+    const bool ok = JoinExceptions(rule, diagnostics_, joined);
+    return conditions_.Build(joined, condition) && ok;
+  }
+
+  bool SkipsSource(const ast::Rule& rule) {
+    if (rule.source.text.empty() || rule.source.text == "syscall") return false;
+    if (!IsAllowed(rule.allowed_warnings, Code::W211)) {
+      auto& fault = diagnostics_.Add(Code::W211, rule.source.span,
+                                     fmt::format("Rule `{}` is for the event source `{}`, and is left out",
+                                                 rule.name.text, rule.source.text));
+      fault.note = "the only source here is `syscall`";
+    }
+    return true;
+  }
+
+  CheckedRules Take() {
+    predicates_.MoveInto(result_);
+    result_.tests = rules_.tests;
+    return std::move(result_);
+  }
+
+  const ast::RuleSet& rules_;
+  const Limits& limits_;
+  diag::Diagnostics& diagnostics_;
+  Names names_;
+  PredicateTable predicates_;
+  ConditionTable conditions_;
+  ResultFolder results_;
+  RuleWarnings warnings_;
+  CheckedRules result_;
+};
+
+}  // namespace
+
+CheckedRules Check(const ast::RuleSet& rules, const Limits& limits, diag::Diagnostics& diagnostics) {
+  return RuleChecker(rules, limits, diagnostics).Check();
+}
+
+CheckedRules CheckCondition(const ast::Expr& condition, const Limits& limits, diag::Diagnostics& diagnostics) {
+  const ast::RuleSet none;
+  return RuleChecker(none, limits, diagnostics).CheckAlone(condition);
+}
+
+}  // namespace sluice::check

@@ -1,0 +1,267 @@
+#include "compiler/check/predicates.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <unordered_set>
+
+#include "compiler/check/operators.h"
+#include "compiler/check/terms.h"
+#include "compiler/check/values.h"
+
+namespace sluice::check {
+namespace {
+
+using diag::Code;
+
+void AppendWord(const ast::Word& word, std::string& key) {
+  key += word.quoted ? '"' : ' ';
+  key += std::to_string(word.text.size());
+  key += ':';
+  key += word.text;
+}
+
+// The check as written, unambiguously; "" when it is not worth remembering.
+std::string WordsKey(const ast::Check& check) {
+  if (check.left.kind != ast::Operand::Kind::kField || check.right) return {};
+  std::string key;
+  AppendWord(check.left.field.name, key);
+  key += check.left.field.argument ? '[' : '-';
+  if (check.left.field.argument) AppendWord(*check.left.field.argument, key);
+  key += static_cast<char>('A' + static_cast<int>(check.op));
+  key += static_cast<char>('0' + static_cast<int>(check.quantifier));
+  key += check.parenthesised ? '(' : '.';
+  for (const ast::Word& word : check.values) AppendWord(word, key);
+  return key;
+}
+
+void Mix(uint64_t& hash, uint64_t value) { hash = (hash ^ value) * 0x9e3779b97f4a7c15u + (hash >> 29); }
+void Mix(uint64_t& hash, std::string_view text) { Mix(hash, std::hash<std::string_view>{}(text)); }
+
+void Mix(uint64_t& hash, const Term& term) {
+  Mix(hash, static_cast<uint64_t>(term.kind) << 32 | static_cast<uint64_t>(term.transform));
+  Mix(hash, static_cast<uint64_t>(term.field.field) << 32 | static_cast<uint32_t>(term.field.index));
+  Mix(hash, term.field.argument);
+  Mix(hash, term.literal);
+  Mix(hash, term.index);
+  for (const std::string& text : term.tuple) Mix(hash, text);
+  for (const Term& argument : term.arguments) Mix(hash, argument);
+}
+
+bool NamesType(const Term& term) {
+  return term.kind == Term::Kind::kField &&
+         (term.field.field == FieldId::kEvtType || term.field.field == FieldId::kSyscallType);
+}
+
+bool ComparesWholeNames(ast::Op op) {
+  return op == ast::Op::kEq || op == ast::Op::kNe || op == ast::Op::kIn || op == ast::Op::kIntersects;
+}
+
+// Moves each predicate when it is met first.
+void Renumber(Condition& condition, std::vector<Predicate>& from, const std::vector<source::Span>& first_at,
+              std::vector<PredicateId>& renumbered, CheckedRules& result) {
+  if (condition.kind == Condition::Kind::kPredicate) {
+    PredicateId& id = renumbered[condition.predicate];
+    if (id == from.size()) {
+      id = static_cast<PredicateId>(result.predicates.size());
+      result.predicates.push_back(std::move(from[condition.predicate]));
+      result.predicate_at.push_back(first_at[condition.predicate]);
+    }
+    condition.predicate = id;
+  }
+  for (Condition& child : condition.children) Renumber(child, from, first_at, renumbered, result);
+}
+
+}  // namespace
+
+uint64_t HashOf(const Predicate& predicate) {
+  uint64_t hash = static_cast<uint64_t>(predicate.op) * 8 + static_cast<uint64_t>(predicate.quantifier) + 1;
+  Mix(hash, predicate.left);
+  for (const Value& value : predicate.values) Mix(hash, value.text);
+  for (const Term& term : predicate.right) Mix(hash, term);
+  return hash;
+}
+
+std::optional<Condition> PredicateTable::Build(const ast::Check& check, source::Span span) {
+  Condition condition;
+  condition.kind = Condition::Kind::kPredicate;
+  condition.span = span;
+  std::string key = WordsKey(check);
+  if (!key.empty()) {
+    const auto known = by_words_.find(key);
+    if (known != by_words_.end()) {
+      condition.predicate = known->second;
+      return condition;
+    }
+  }
+  Predicate predicate;
+  if (!Resolve(check, predicate)) return std::nullopt;
+  const bool wants_values = check.op != ast::Op::kExists && predicate.right.empty();
+  if (wants_values && predicate.values.empty() && predicate.left.shape != Shape::kList) {
+    condition.kind = Condition::Kind::kFalse;  // nothing is in an empty list
+    return condition;
+  }
+  condition.predicate = Intern(std::move(predicate), span);
+  if (!key.empty()) by_words_.emplace(std::move(key), condition.predicate);
+  return condition;
+}
+
+PredicateId PredicateTable::Intern(Predicate predicate, source::Span span) {
+  const uint64_t hash = HashOf(predicate);
+  const auto [begin, end] = by_hash_.equal_range(hash);
+  for (auto known = begin; known != end; ++known) {
+    if (predicates_[known->second] == predicate) return known->second;
+  }
+  const auto id = static_cast<PredicateId>(predicates_.size());
+  predicates_.push_back(std::move(predicate));
+  first_at_.push_back(span);
+  by_hash_.emplace(hash, id);
+  return id;
+}
+
+bool PredicateTable::Resolve(const ast::Check& check, Predicate& predicate) {
+  predicate.op = check.op;
+  predicate.quantifier = check.quantifier;
+  if (!ResolveLeft(check, predicate)) return false;
+  if (check.right) return ResolveRight(check, predicate);
+  return check.op == ast::Op::kExists || ResolveValues(check, predicate);
+}
+
+bool PredicateTable::ResolveLeft(const ast::Check& check, Predicate& predicate) {
+  Term& left = predicate.left;
+  if (!ResolveTerm(check.left, diagnostics_, left)) return false;
+  if (Fits(check.op, left.type, left.shape)) return true;
+  const bool list = left.shape == Shape::kList;
+  auto& fault = diagnostics_.Add(Code::E207, check.op_span,
+                                 fmt::format("`{}` does not fit `{}`, which is {} {}", ast::OpName(check.op),
+                                             TermText(left), list ? "a list of type" : "of type", TypeName(left.type)));
+  fault.others.push_back({check.left.span, fmt::format("of type {}", TypeName(left.type))});
+  fault.help = fmt::format("operators that fit: {}", FittingOperators(left.type, left.shape));
+  const bool rendered = left.kind == Term::Kind::kField && left.field.field == FieldId::kEvtRawarg;
+  if (rendered) {
+    fault.help += fmt::format("; `evt.arg.{}` is the same as text", left.field.argument);
+  }
+  return false;
+}
+
+bool PredicateTable::ResolveRight(const ast::Check& check, Predicate& predicate) {
+  Term right;
+  if (!ResolveTerm(*check.right, diagnostics_, right)) return false;
+  const Term& left = predicate.left;
+  const auto refuse = [&](source::Span at, std::string message) {
+    diagnostics_.Add(Code::E207, at, std::move(message));
+    return false;
+  };
+  if (NamesType(left) || NamesType(right)) {
+    return refuse(check.op_span, "`evt.type` is compared with names of event types only");
+  }
+  if (!FitsTerm(check.op, left.type, left.shape)) {
+    return refuse(check.op_span, fmt::format("`{}` on `{}` takes constants, not a field", ast::OpName(check.op),
+                                             TermText(left)));
+  }
+  for (const Term* side : {&left, &std::as_const(right)}) {
+    if (side->shape != Shape::kAny && side->shape != Shape::kEither) continue;
+    return refuse(side == &left ? check.left.span : check.right->span,
+                  fmt::format("`{}` has several values and is compared with constants only", TermText(*side)));
+  }
+  const auto family = [](Type type) { return type == Type::kPath ? Type::kString : type; };
+  if (family(left.type) != family(right.type) || left.shape != right.shape) {
+    const auto describe = [](const Term& term) {
+      return fmt::format("{}{}", term.shape == Shape::kList ? "a list of type " : "of type ", TypeName(term.type));
+    };
+    auto& fault = diagnostics_.Add(Code::E208, check.right->span,
+                                   fmt::format("`{}` is {}, but `{}` is {}", TermText(right), describe(right),
+                                               TermText(left), describe(left)));
+    fault.others.push_back({check.left.span, describe(left)});
+    return false;
+  }
+  predicate.right.push_back(std::move(right));
+  return true;
+}
+
+bool PredicateTable::ResolveValues(const ast::Check& check, Predicate& predicate) {
+  const bool list = IsListOperator(check.op) || check.quantifier != ast::Quantifier::kNone;
+  ListItems words;
+  if (!ExpandWords(check, list, words)) return false;
+  const bool type_names = NamesType(predicate.left) && ComparesWholeNames(check.op);
+  std::unordered_set<std::string_view> seen;
+  predicate.values.reserve(words.size());
+  bool ok = true;
+  for (const ast::Word* word : words) {
+    // A list is free of repeats already; several words may repeat each other.
+    if (check.values.size() > 1 && check.quantifier != ast::Quantifier::kOneOf && !seen.insert(word->text).second) {
+      continue;
+    }
+    Value value;
+    const ValueFault fault = ParseValue(predicate.left.type, check.op, *word, value);
+    if (!fault.ok()) {
+      ok = ReportValue(check, predicate, *word, fault.message, fault.help);
+    } else if (type_names && !CheckEventType(*word, check, predicate.left.field)) {
+      ok = false;
+    }
+    predicate.values.push_back(std::move(value));
+  }
+  return ok;
+}
+
+bool PredicateTable::ReportValue(const ast::Check& check, const Predicate& predicate, const ast::Word& word,
+                                 std::string message, std::string help) {
+  auto& fault = diagnostics_.Add(Code::E208, word.span, std::move(message));
+  fault.others.push_back({check.left.span, fmt::format("`{}` is of type {}", TermText(predicate.left),
+                                                       TypeName(predicate.left.type))});
+  const bool inside = check.values_span.file == word.span.file && word.span.begin >= check.values_span.begin &&
+                      word.span.end <= check.values_span.end;
+  if (!inside && check.values_span.valid()) fault.others.push_back({check.values_span, "through this list"});
+  fault.help = std::move(help);
+  return false;
+}
+
+// The words of the right side, with the lists that they name. Without parentheses a list operator's word is a list's
+// name, or as in Falco a single value.
+bool PredicateTable::ExpandWords(const ast::Check& check, bool list, ListItems& words) {
+  for (const ast::Word& word : check.values) {
+    const ListItems* items = list && !word.quoted ? names_.UseList(word.text) : nullptr;
+    if (items != nullptr) {
+      words.insert(words.end(), items->begin(), items->end());
+      continue;
+    }
+    words.push_back(&word);
+    if (!list || check.parenthesised || word.quoted || names_.IsSet(word.text)) continue;
+    if (const ast::Macro* macro = names_.FindMacro(word.text)) {
+      auto& fault = diagnostics_.Add(Code::E205, word.span,
+                                     fmt::format("`{}` is a macro, and a list is expected here", word.text));
+      fault.others.push_back({macro->name.span, "declared here"});
+      fault.help = fmt::format("write `({})` if the text is meant", word.text);
+      return false;
+    }
+    const std::string near = names_.NearestList(word.text);
+    if (near.empty()) continue;
+    auto& fault = diagnostics_.Add(Code::E203, word.span, fmt::format("There is no list `{}`", word.text));
+    fault.others.push_back({names_.FindList(near)->name.span, "a list of a similar name"});
+    fault.help = fmt::format("did you mean `{}`? Write `({})` if the text is meant", near, word.text);
+    fault.patches.push_back({word.span, near});
+    return false;
+  }
+  return true;
+}
+
+bool PredicateTable::CheckEventType(const ast::Word& word, const ast::Check& check, const FieldUse& use) {
+  if (FindEvent(word.text) != kNoType) return true;
+  std::vector<std::string_view> known;
+  for (const EventRow& row : Events()) known.push_back(row.name);
+  auto& fault = diagnostics_.Add(Code::E210, word.span, fmt::format("There is no event type `{}`", word.text));
+  fault.others.push_back({check.left.span, fmt::format("`{}` is the name of a system call", RowOf(use.field).name)});
+  const std::string near = diag::Nearest(word.text, known);
+  if (!near.empty()) {
+    fault.help = fmt::format("did you mean `{}`?", near);
+    fault.patches.push_back({word.span, near});
+  }
+  return false;
+}
+
+void PredicateTable::MoveInto(CheckedRules& result) {
+  std::vector<PredicateId> renumbered(predicates_.size(), static_cast<PredicateId>(predicates_.size()));
+  for (CheckedRule& rule : result.rules) Renumber(rule.condition, predicates_, first_at_, renumbered, result);
+}
+
+}  // namespace sluice::check

@@ -1,0 +1,52 @@
+// check/predicates.h - checks -> interned predicates. Private to check/.
+//
+// Two look-ups make it fast for many rules: the words of a check as written (no parsing on a hit), and the finished
+// predicate (equal however it was written).
+//
+// Threads: none shared. Memory: the table grows with distinct predicates. Errors: E201 to E210 diagnostics.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "compiler/check/checked.h"
+#include "compiler/check/names.h"
+
+namespace sluice::check {
+
+class PredicateTable {
+ public:
+  PredicateTable(Names& names, diag::Diagnostics& diagnostics) : names_(names), diagnostics_(diagnostics) {}
+
+  // What a check asks; kFalse for a test against nothing (`in ()`). Nothing after an error.
+  std::optional<Condition> Build(const ast::Check& check, source::Span span);
+
+  const Predicate& at(PredicateId id) const { return predicates_[id]; }
+  size_t size() const { return predicates_.size(); }
+
+  // Moves the used predicates out, in the order of first use by `rules`, and renumbers them there.
+  void MoveInto(CheckedRules& result);
+
+ private:
+  bool Resolve(const ast::Check& check, Predicate& predicate);
+  bool ResolveLeft(const ast::Check& check, Predicate& predicate);
+  bool ResolveRight(const ast::Check& check, Predicate& predicate);
+  bool ResolveValues(const ast::Check& check, Predicate& predicate);
+  bool ExpandWords(const ast::Check& check, bool list, ListItems& words);
+  bool CheckEventType(const ast::Word& word, const ast::Check& check, const FieldUse& use);
+  bool ReportValue(const ast::Check& check, const Predicate& predicate, const ast::Word& word, std::string message,
+                   std::string help);
+  PredicateId Intern(Predicate predicate, source::Span span);
+
+  Names& names_;
+  diag::Diagnostics& diagnostics_;
+  std::vector<Predicate> predicates_;
+  std::vector<source::Span> first_at_;
+  std::unordered_map<std::string, PredicateId> by_words_;
+  std::unordered_multimap<uint64_t, PredicateId> by_hash_;
+};
+
+}  // namespace sluice::check

@@ -1,0 +1,37 @@
+// check/results.h - predicates on the result of a call, at a hook that comes before the result. Private to check/.
+//
+// An LSM hook sees an attempt that was permitted so far. So a predicate that merely says "the call succeeded" is true
+// there, one that says "it failed" is false, and any other (fd.num = 3) has no answer: false as for an absent field in
+// an alert, an error in a mitigation. W207 says which. Falco's idioms for "never" and "always" (evt.num = 0, >= 0) are
+// folded as well.
+//
+// Threads: none shared. Errors: E301 and W207 diagnostics.
+#pragma once
+
+#include <unordered_set>
+
+#include "compiler/check/predicates.h"
+
+namespace sluice::check {
+
+class ResultFolder {
+ public:
+  ResultFolder(const PredicateTable& predicates, diag::Diagnostics& diagnostics)
+      : predicates_(predicates), diagnostics_(diagnostics) {}
+
+  // Replaces such predicates in `condition` by constants and notes it in `assumptions`. False: E301 was added.
+  bool Fold(const ast::Rule& rule, RuleId id, Condition& condition, std::vector<Assumption>& assumptions);
+
+ private:
+  bool FoldLeaf(const ast::Rule& rule, RuleId id, Condition& leaf, std::vector<Assumption>& assumptions);
+  void Warn(const ast::Rule& rule, const Condition& leaf, std::string_view verdict);
+
+  const PredicateTable& predicates_;
+  diag::Diagnostics& diagnostics_;
+  std::unordered_set<PredicateId> warned_;
+};
+
+// A field whose value is known only after the call.
+bool IsResult(const FieldUse& use);
+
+}  // namespace sluice::check

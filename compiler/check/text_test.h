@@ -1,0 +1,15 @@
+// check/text_test.h - what a predicate says of a text that is known while compiling. Private to check/.
+//
+// Threads: pure function. Errors: none.
+#pragma once
+
+#include <string_view>
+
+#include "compiler/check/checked.h"
+
+namespace sluice::check {
+
+// The truth of `predicate` where its left side is `text`. REQUIRES: type kString, no right term.
+bool TestText(const Predicate& predicate, std::string_view text);
+
+}  // namespace sluice::check

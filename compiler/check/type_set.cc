@@ -1,0 +1,106 @@
+#include "compiler/check/type_set.h"
+
+#include "compiler/check/terms.h"
+#include "compiler/check/text_test.h"
+
+namespace sluice::check {
+namespace {
+
+// Types at hooks of `mask`, types that no hook supplies (nothing is known of them) and events without a type.
+TypeSet TypesOfMask(HookMask mask) {
+  TypeSet types;
+  types.set(kNoType);
+  for (const EventRow& row : Events()) {
+    if (row.hook == kNoHook || (mask & MaskOf(row.hook)) != 0) types.set(row.type);
+  }
+  return types;
+}
+
+TypeSet MatchNames(const Predicate& predicate) {
+  TypeSet types;
+  for (const EventRow& row : Events()) {
+    if (TestText(predicate, row.name)) types.set(row.type);
+  }
+  return types;
+}
+
+TypeSet MatchHooks(const Predicate& predicate, bool truth) {
+  TypeSet types;
+  types.set(kNoType);
+  for (const EventRow& row : Events()) {
+    const HookRow* hook = FindHook(row.hook);
+    if (hook == nullptr || TestText(predicate, hook->name) == truth) types.set(row.type);
+  }
+  return types;
+}
+
+bool IsOpenKind(FieldId id) {
+  return id == FieldId::kEvtIsOpenRead || id == FieldId::kEvtIsOpenWrite || id == FieldId::kEvtIsOpenExec ||
+         id == FieldId::kEvtIsOpenCreate;
+}
+
+// `evt.is_open_read = true` and the like: false for events that are no opens.
+bool AsksForOpen(const Predicate& predicate) {
+  return IsOpenKind(predicate.left.field.field) && predicate.op == ast::Op::kEq && predicate.values.size() == 1 &&
+         predicate.values[0].number == 1;
+}
+
+}  // namespace
+
+TypeSet AllTypes() { return TypesOfMask(kAllHooks); }
+
+TypeSet TypesAt(HookId hook) {
+  TypeSet types;
+  for (const EventRow& row : Events()) {
+    if (row.hook == hook) types.set(row.type);
+  }
+  return types;
+}
+
+const TypeFinder::Pair& TypeFinder::OfPredicate(PredicateId id) {
+  if (known_.size() <= id) known_.resize(predicates_.size());
+  if (known_[id] != nullptr) return *known_[id];
+  static const TypeSet all = AllTypes();
+  known_[id] = std::make_unique<Pair>(Pair{all, all});
+  Pair& pair = *known_[id];
+  const Predicate& predicate = predicates_.at(id);
+  if (predicate.left.kind != Term::Kind::kField) return pair;
+  const FieldId field = predicate.left.field.field;
+  if (field == FieldId::kEvtType || field == FieldId::kSyscallType) {
+    pair.when_true = MatchNames(predicate);
+    pair.when_false = all & ~pair.when_true;
+  } else if (field == FieldId::kEvtHook) {
+    pair = {MatchHooks(predicate, true), MatchHooks(predicate, false)};
+  } else if (AsksForOpen(predicate)) {
+    pair.when_true = TypesOfMask(kOpenHooks);
+  } else if (const HookMask mask = predicate.left.field.hooks(); mask != 0) {
+    pair.when_true = TypesOfMask(mask);  // elsewhere the field is absent: the predicate is false
+  }
+  return pair;
+}
+
+TypeSet TypeFinder::Find(const Condition& condition, bool negated) {
+  switch (condition.kind) {
+    case Condition::Kind::kTrue:
+    case Condition::Kind::kFalse:
+      return (condition.kind == Condition::Kind::kTrue) != negated ? AllTypes() : TypeSet();
+    case Condition::Kind::kNot:
+      return Find(condition.children[0], !negated);
+    case Condition::Kind::kPredicate: {
+      const Pair& pair = OfPredicate(condition.predicate);
+      return negated ? pair.when_false : pair.when_true;
+    }
+    case Condition::Kind::kAnd:
+    case Condition::Kind::kOr:
+      break;
+  }
+  const bool meet = (condition.kind == Condition::Kind::kAnd) != negated;
+  TypeSet types = Find(condition.children[0], negated);
+  for (size_t i = 1; i < condition.children.size(); ++i) {
+    const TypeSet child = Find(condition.children[i], negated);
+    types = meet ? types & child : types | child;
+  }
+  return types;
+}
+
+}  // namespace sluice::check

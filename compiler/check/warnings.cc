@@ -1,0 +1,297 @@
+#include "compiler/check/warnings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/check/results.h"
+#include "compiler/check/terms.h"
+
+namespace sluice::check {
+namespace {
+
+using diag::Code;
+
+constexpr size_t kNameBytes = SLUICE_NAME_BYTES - 1;
+
+enum class Truth : uint8_t { kFalse, kTrue, kOpen };
+
+Truth ConstantOf(const Condition& condition) {
+  switch (condition.kind) {
+    case Condition::Kind::kTrue:
+      return Truth::kTrue;
+    case Condition::Kind::kFalse:
+      return Truth::kFalse;
+    case Condition::Kind::kPredicate:
+      return Truth::kOpen;
+    case Condition::Kind::kNot: {
+      const Truth inner = ConstantOf(condition.children[0]);
+      return inner == Truth::kOpen ? inner : inner == Truth::kTrue ? Truth::kFalse : Truth::kTrue;
+    }
+    case Condition::Kind::kAnd:
+    case Condition::Kind::kOr:
+      break;
+  }
+  const Truth decides = condition.kind == Condition::Kind::kAnd ? Truth::kFalse : Truth::kTrue;
+  Truth all = decides == Truth::kFalse ? Truth::kTrue : Truth::kFalse;
+  for (const Condition& child : condition.children) {
+    const Truth truth = ConstantOf(child);
+    if (truth == decides) return decides;
+    if (truth == Truth::kOpen) all = Truth::kOpen;
+  }
+  return all;
+}
+
+void CollectConjuncts(const Condition& condition, std::vector<const Condition*>& conjuncts) {
+  if (condition.kind != Condition::Kind::kAnd) {
+    conjuncts.push_back(&condition);
+    return;
+  }
+  for (const Condition& child : condition.children) CollectConjuncts(child, conjuncts);
+}
+
+bool IsSelection(const Predicate& predicate) {
+  const bool any_equal = predicate.op == ast::Op::kEq && predicate.quantifier == ast::Quantifier::kAnyOf;
+  const bool equal = predicate.op == ast::Op::kEq && predicate.quantifier == ast::Quantifier::kNone;
+  return equal || any_equal || predicate.op == ast::Op::kIn;
+}
+
+// Equality of texts is equality of values for these (text is canonical where the type is not a text).
+bool ComparesByText(const Term& term) {
+  return term.kind == Term::Kind::kField && term.shape == Shape::kScalar && term.type != Type::kAddress &&
+         term.type != Type::kNet;
+}
+
+bool Disjoint(const Predicate& a, const Predicate& b) {
+  constexpr size_t kMaxPairs = 100'000;  // longer lists are not worth the time
+  if (a.values.size() * b.values.size() > kMaxPairs) return false;
+  return std::none_of(a.values.begin(), a.values.end(), [&](const Value& value) {
+    return std::any_of(b.values.begin(), b.values.end(), [&](const Value& other) { return other.text == value.text; });
+  });
+}
+
+// What a process says of itself; it can say anything.
+bool IsClaim(FieldId id) {
+  switch (id) {
+    case FieldId::kProcName:
+    case FieldId::kProcExe:
+    case FieldId::kProcArgs:
+    case FieldId::kProcCmdline:
+    case FieldId::kProcExeline:
+    case FieldId::kProcCmdnargs:
+    case FieldId::kProcCmdlenargs:
+    case FieldId::kProcCwd:
+    case FieldId::kProcTty:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsSubject(std::string_view name) {
+  for (const std::string_view prefix : {"proc.", "user.", "group.", "thread.", "container.", "k8s."}) {
+    if (name.substr(0, prefix.size()) == prefix) return true;
+  }
+  return false;
+}
+
+struct Subject {
+  bool name = false, other = false;
+  source::Span name_span;
+};
+
+void FindSubject(const Condition& condition, const PredicateTable& predicates, Subject& subject) {
+  for (const Condition& child : condition.children) FindSubject(child, predicates, subject);
+  if (condition.kind != Condition::Kind::kPredicate) return;
+  ForEachField(predicates.at(condition.predicate).left, [&](const FieldUse& use) {
+    if (use.field == FieldId::kProcName && !subject.name) {
+      subject.name = true;
+      subject.name_span = condition.span;
+    }
+    subject.other = subject.other || (IsSubject(RowOf(use.field).name) && !IsClaim(use.field));
+  });
+}
+
+std::string NamesOf(const TypeSet& types) {
+  std::string names;
+  for (const EventRow& row : Events()) {
+    if (!types.test(row.type)) continue;
+    if (!names.empty()) names += ", ";
+    names += fmt::format("`{}`", row.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+RuleWarnings::RuleWarnings(const ast::RuleSet& rules, const PredicateTable& predicates, diag::Diagnostics& diagnostics)
+    : predicates_(predicates), diagnostics_(diagnostics), types_(predicates) {
+  for (const ast::Macro& macro : rules.macros) {
+    if (!macro.allowed_warnings.empty()) allowing_macros_.push_back(&macro);
+  }
+}
+
+bool RuleWarnings::IsAllowedAt(const ast::Rule& rule, Code code, source::Span span) const {
+  if (IsAllowed(rule.allowed_warnings, code)) return true;
+  return std::any_of(allowing_macros_.begin(), allowing_macros_.end(), [&](const ast::Macro* macro) {
+    return macro->span.file == span.file && macro->span.begin <= span.begin && span.end <= macro->span.end &&
+           IsAllowed(macro->allowed_warnings, code);
+  });
+}
+
+void RuleWarnings::Look(const ast::Rule& rule, const CheckedRule& checked) {
+  LookAtPredicates(rule, checked.condition);
+  LookAtOutput(rule, checked);
+  const TypeSet types = types_.Find(checked.condition);
+  if (NeverMatches(rule, checked.condition, types)) return;
+  LookAtTypes(rule, types);
+  if (rule.action != ast::Action::kAlert) LookAtMitigation(rule, checked.condition, types);
+}
+
+// ---- what this engine does not supply ---------------------------------------------------------------------------
+
+void RuleWarnings::LookAtPredicates(const ast::Rule& rule, const Condition& condition) {
+  for (const Condition& child : condition.children) LookAtPredicates(rule, child);
+  if (condition.kind != Condition::Kind::kPredicate) return;
+  if (settled_.size() < predicates_.size()) settled_.resize(predicates_.size());
+  if (settled_[condition.predicate]) return;
+  const Predicate& predicate = predicates_.at(condition.predicate);
+  const bool allowed = IsAllowedAt(rule, Code::W204, condition.span) || IsAllowedAt(rule, Code::W213, condition.span);
+  settled_[condition.predicate] = !allowed;
+  const auto look = [&](const FieldUse& use) {
+    WarnAbsentField(rule, use, condition.span, "a test of it is false, and `not` of that true");
+  };
+  ForEachField(predicate.left, look);
+  for (const Term& right : predicate.right) ForEachField(right, look);
+  WarnTypes(rule, predicate, condition.span);
+}
+
+void RuleWarnings::WarnAbsentField(const ast::Rule& rule, const FieldUse& use, source::Span span,
+                                   std::string_view effect) {
+  if (use.hooks() != 0 || IsAllowedAt(rule, Code::W204, span)) return;
+  const bool per_argument = use.field == FieldId::kEvtArg || use.field == FieldId::kEvtRawarg;
+  const std::string name = per_argument ? use.Name() : std::string(RowOf(use.field).name);
+  if (!absent_fields_.insert(name).second) return;
+  auto& fault = diagnostics_.Add(Code::W204, span, fmt::format("`{}` is not supplied by this engine: it is absent", name));
+  fault.note = effect;
+}
+
+void RuleWarnings::WarnTypes(const ast::Rule& rule, const Predicate& predicate, source::Span span) {
+  const bool names_types = predicate.left.kind == Term::Kind::kField && IsSelection(predicate) &&
+                           (predicate.left.field.field == FieldId::kEvtType ||
+                            predicate.left.field.field == FieldId::kSyscallType);
+  if (!names_types || IsAllowedAt(rule, Code::W213, span)) return;
+  TypeSet absent;
+  for (const Value& value : predicate.values) {
+    const EventType type = FindEvent(value.text);
+    if (type != kNoType && Events()[type - 1].hook == kNoHook && !absent_types_.test(type)) absent.set(type);
+  }
+  if (absent.none()) return;
+  absent_types_ |= absent;
+  auto& fault = diagnostics_.Add(Code::W213, span, fmt::format("Events of type {} are not supplied yet", NamesOf(absent)));
+  fault.note = "no hook of this engine decides them, so the rule does not see them";
+}
+
+void RuleWarnings::LookAtOutput(const ast::Rule& rule, const CheckedRule& checked) {
+  for (const OutputPiece& piece : checked.output) {
+    if (!piece.is_term) continue;
+    ForEachField(piece.term, [&](const FieldUse& use) {
+      WarnAbsentField(rule, use, rule.output.span, "the output prints `<NA>` for it");
+    });
+  }
+}
+
+// ---- rules that never match -------------------------------------------------------------------------------------
+
+diag::Diagnostic& RuleWarnings::AddNever(const ast::Rule& rule, source::Span span, std::string note) {
+  auto& fault = diagnostics_.Add(Code::W202, span, fmt::format("Rule `{}` can never match", rule.name.text));
+  fault.note = std::move(note);
+  return fault;
+}
+
+bool RuleWarnings::NeverMatches(const ast::Rule& rule, const Condition& condition, const TypeSet& types) {
+  if (IsAllowed(rule.allowed_warnings, Code::W202)) return false;
+  if (ConstantOf(condition) == Truth::kFalse) {
+    AddNever(rule, rule.name.span, "its condition is false whatever happens");
+    return true;
+  }
+  if (types.none()) {
+    AddNever(rule, rule.name.span, "no event type has all that the condition asks for").help =
+        "`sluice fields` says which hooks supply a field; a path that is not opened is `fs.path.name`";
+    return true;
+  }
+  std::vector<const Condition*> conjuncts;
+  CollectConjuncts(condition, conjuncts);
+  for (const Condition* conjunct : conjuncts) {
+    if (NameTooLong(rule, *conjunct)) return true;
+  }
+  return Contradicts(rule, conjuncts);
+}
+
+bool RuleWarnings::NameTooLong(const ast::Rule& rule, const Condition& conjunct) {
+  if (conjunct.kind != Condition::Kind::kPredicate) return false;
+  const Predicate& predicate = predicates_.at(conjunct.predicate);
+  const FieldId field = predicate.left.field.field;
+  const bool name = predicate.left.kind == Term::Kind::kField &&
+                    (field == FieldId::kProcName || field == FieldId::kProcPname || field == FieldId::kProcAname);
+  if (!name || !(IsSelection(predicate) || predicate.op == ast::Op::kStartsWith) || predicate.values.empty()) return false;
+  const bool all_long = std::all_of(predicate.values.begin(), predicate.values.end(),
+                                    [](const Value& value) { return value.text.size() > kNameBytes; });
+  if (!all_long) return false;
+  const std::string& first = predicate.values[0].text;
+  AddNever(rule, conjunct.span, fmt::format("`{}` holds at most {} bytes", TermText(predicate.left), kNameBytes)).help =
+      fmt::format("write `{}`, or compare `proc.exepath`", first.substr(0, kNameBytes));
+  return true;
+}
+
+bool RuleWarnings::Contradicts(const ast::Rule& rule, const std::vector<const Condition*>& conjuncts) {
+  std::vector<std::pair<const Predicate*, source::Span>> selections;
+  for (const Condition* conjunct : conjuncts) {
+    if (conjunct->kind != Condition::Kind::kPredicate) continue;
+    const Predicate& predicate = predicates_.at(conjunct->predicate);
+    if (!IsSelection(predicate) || !predicate.right.empty() || !ComparesByText(predicate.left)) continue;
+    for (const auto& [earlier, span] : selections) {
+      if (earlier->left != predicate.left || !Disjoint(*earlier, predicate)) continue;
+      AddNever(rule, conjunct->span, fmt::format("`{}` cannot be both", TermText(predicate.left)))
+          .others.push_back({span, "and here it is another value"});
+      return true;
+    }
+    selections.push_back({&predicate, conjunct->span});
+  }
+  return false;
+}
+
+// ---- event types and subjects -----------------------------------------------------------------------------------
+
+void RuleWarnings::LookAtTypes(const ast::Rule& rule, const TypeSet& types) {
+  if (IsAllowed(rule.allowed_warnings, Code::W203)) return;
+  const TypeSet supplied = AllTypes() & ~TypesAt(kNoHook);
+  if ((types & supplied) != supplied) return;
+  auto& fault = diagnostics_.Add(Code::W203, rule.name.span,
+                                 fmt::format("Rule `{}` applies to every event type", rule.name.text));
+  fault.note = "it is judged at every hook: one act, such as a program start, may raise it several times";
+  fault.help = "name the types: `evt.type in (execve, execveat) and ...`";
+}
+
+void RuleWarnings::LookAtMitigation(const ast::Rule& rule, const Condition& condition, const TypeSet& types) {
+  Subject subject;
+  FindSubject(condition, predicates_, subject);
+  if (subject.name && !subject.other && !IsAllowed(rule.allowed_warnings, Code::W205)) {
+    auto& fault = diagnostics_.Add(Code::W205, subject.name_span,
+                                   fmt::format("Rule `{}` knows its subject by `proc.name` alone", rule.name.text));
+    fault.note = "any program can be given any name";
+    fault.help = "test `proc.exepath`, an ancestor or the user as well";
+  }
+  if (IsAllowed(rule.allowed_warnings, Code::W208) || types.test(kNoType)) return;
+  for (const HookRow& hook : Hooks()) {
+    const TypeSet here = TypesAt(hook.id);
+    const TypeSet missing = here & ~types;
+    if (missing.none() || missing == here) continue;
+    auto& fault = diagnostics_.Add(Code::W208, rule.name.span,
+                                   fmt::format("Rule `{}` leaves out {}", rule.name.text, NamesOf(missing)));
+    fault.note = fmt::format("they reach the same hook, {}: who is refused one call can use the other", hook.name);
+    fault.help = "add them, or test `evt.hook` instead of `evt.type`";
+  }
+}
+
+}  // namespace sluice::check

@@ -1,0 +1,47 @@
+// check/warnings.h - what people get wrong in a rule that compiles: W202 to W205, W208, W213. Private to check/.
+//
+// Threads: none shared. Memory: borrows the ast::RuleSet. Errors: none; adds warnings, unless `# allow: slug` above the
+// rule, or above the macro that holds the words, names them.
+#pragma once
+
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "compiler/check/type_set.h"
+
+namespace sluice::check {
+
+class RuleWarnings {
+ public:
+  RuleWarnings(const ast::RuleSet& rules, const PredicateTable& predicates, diag::Diagnostics& diagnostics);
+
+  // REQUIRES: results are folded (results.h).
+  void Look(const ast::Rule& rule, const CheckedRule& checked);
+
+ private:
+  bool IsAllowedAt(const ast::Rule& rule, diag::Code code, source::Span span) const;
+
+  void LookAtPredicates(const ast::Rule& rule, const Condition& condition);
+  void WarnAbsentField(const ast::Rule& rule, const FieldUse& use, source::Span span, std::string_view effect);
+  void WarnTypes(const ast::Rule& rule, const Predicate& predicate, source::Span span);
+  void LookAtOutput(const ast::Rule& rule, const CheckedRule& checked);
+
+  bool NeverMatches(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
+  bool Contradicts(const ast::Rule& rule, const std::vector<const Condition*>& conjuncts);
+  bool NameTooLong(const ast::Rule& rule, const Condition& conjunct);
+  diag::Diagnostic& AddNever(const ast::Rule& rule, source::Span span, std::string note);
+
+  void LookAtTypes(const ast::Rule& rule, const TypeSet& types);
+  void LookAtMitigation(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
+
+  const PredicateTable& predicates_;
+  diag::Diagnostics& diagnostics_;
+  TypeFinder types_;
+  std::vector<const ast::Macro*> allowing_macros_;
+  std::unordered_set<std::string> absent_fields_;  // warned about
+  std::vector<bool> settled_;                      // by PredicateId: nothing is left to warn about
+  TypeSet absent_types_;
+};
+
+}  // namespace sluice::check

@@ -85,7 +85,7 @@ TEST(RenderText, ShowsCaretsLabelsNoteAndHelp) {
   Rendered r;
   const auto a = r.files.Add("a.rule", "list x = [a]\nlist y = [b]\n\n\n\nlist x = [c]\n");
   const auto b = r.files.Add("b.rule", "\tlist x = [d]\n");
-  auto& d = r.diagnostics.Add(Code::E206, {a, 32, 33}, "The list `x` is declared twice");
+  auto& d = r.diagnostics.Add(Code::E206, {a, 34, 35}, "The list `x` is declared twice");
   d.primary.text = "again here";
   d.others.push_back({{a, 5, 6}, "first declared here"});
   d.others.push_back({{b, 6, 7}, "and here"});

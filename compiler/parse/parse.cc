@@ -64,24 +64,28 @@ class BlockParser {
       case BlockKind::kList: {
         ast::List list;
         list.allowed_warnings = allowed;
-        if (ListOf(block, errors, parser_.listBlock(), list)) rules_.lists.push_back(std::move(list));
+        if (ListOf(block, errors, parser_.listBlock(), list) && !errors.Guessed())
+          rules_.lists.push_back(std::move(list));
         break;
       }
       case BlockKind::kMacro: {
         ast::Macro macro;
         macro.allowed_warnings = allowed;
-        if (MacroOf(block, errors, parser_.macroBlock(), macro)) rules_.macros.push_back(std::move(macro));
+        if (MacroOf(block, errors, parser_.macroBlock(), macro) && !errors.Guessed())
+          rules_.macros.push_back(std::move(macro));
         break;
       }
       case BlockKind::kRule: {
         ast::Rule rule;
         rule.allowed_warnings = allowed;
-        if (RuleOf(block, errors, parser_.ruleBlock(), rule)) rules_.rules.push_back(std::move(rule));
+        if (RuleOf(block, errors, parser_.ruleBlock(), rule) && !errors.Guessed())
+          rules_.rules.push_back(std::move(rule));
         break;
       }
       case BlockKind::kTest: {
         ast::Test test;
-        if (TestOf(block, errors, parser_.testBlock(), test)) rules_.tests.push_back(std::move(test));
+        if (TestOf(block, errors, parser_.testBlock(), test) && !errors.Guessed())
+          rules_.tests.push_back(std::move(test));
         break;
       }
       case BlockKind::kCondition:

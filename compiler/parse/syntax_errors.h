@@ -22,7 +22,9 @@ class SyntaxErrors final : public antlr4::DefaultErrorStrategy {
 
   // True when a fault was met in this part of the tree; it may then lack anything.
   bool Broken(const antlr4::ParserRuleContext* context) const { return broken_.count(context) > 0; }
-  bool Any() const { return !broken_.empty(); }
+  bool Any() const { return !broken_.empty() || Guessed(); }
+  // True when a string without an end was taken for one: the block may lack the rest of that line.
+  bool Guessed() const { return !scanned_.unterminated.empty(); }
 
   void reportError(antlr4::Parser* parser, const antlr4::RecognitionException& error) override;
   void recover(antlr4::Parser* parser, std::exception_ptr error) override;

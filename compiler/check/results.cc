@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "compiler/check/terms.h"
-#include "compiler/check/text_test.h"
+#include "compiler/check/known_text.h"
 
 namespace sluice::check {
 namespace {

@@ -1,7 +1,7 @@
 #include "compiler/check/type_set.h"
 
 #include "compiler/check/terms.h"
-#include "compiler/check/text_test.h"
+#include "compiler/check/known_text.h"
 
 namespace sluice::check {
 namespace {

@@ -1,4 +1,4 @@
-// check/text_test.h - what a predicate says of a text that is known while compiling. Private to check/.
+// check/known_text.h - what a predicate says of a text that is known while compiling. Private to check/.
 //
 // Threads: pure function. Errors: none.
 #pragma once

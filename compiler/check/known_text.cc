@@ -1,4 +1,4 @@
-#include "compiler/check/text_test.h"
+#include "compiler/check/known_text.h"
 
 #include <fnmatch.h>
 

@@ -14,10 +14,9 @@
 
 #include "compiler/uplan/user_plan.h"
 #include "runtime/eval/event.h"
+#include "runtime/eval/truth.h"
 
 namespace sluice::eval {
-
-enum class Truth : uint8_t { kFalse, kTrue, kUnknown };
 
 struct Match {
   check::RuleId rule = 0;

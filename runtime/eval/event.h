@@ -32,6 +32,9 @@ struct Value {
   static Value String(std::string_view s) { Value v; v.kind = Kind::kString; v.text = s; return v; }
   static Value Number(int64_t n) { Value v; v.kind = Kind::kNumber; v.number = n; return v; }
   static Value Bool(bool b) { Value v; v.kind = Kind::kBool; v.number = b; return v; }
+  static Value Double(double d) { Value v; v.kind = Kind::kDouble; v.real = d; return v; }
+  static Value Net(const check::Net& n) { Value v; v.kind = Kind::kNet; v.net = n; return v; }
+  static Value List(const std::vector<Value>* l) { Value v; v.kind = Kind::kList; v.list = l; return v; }
 };
 
 class Event {
@@ -40,6 +43,8 @@ class Event {
   virtual check::HookId hook() const = 0;
   virtual check::EventType type() const = 0;
   virtual Value Get(const check::FieldUse& use) const = 0;
+  // The field as a list, where a transformer takes one: proc.args is one text for Get() and its arguments here.
+  virtual Value GetList(const check::FieldUse& use) const { return Get(use); }
 };
 
 }  // namespace sluice::eval

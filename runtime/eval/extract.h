@@ -42,6 +42,7 @@ class RecordEvent : public Event {
   check::HookId hook() const override;
   check::EventType type() const override;
   Value Get(const check::FieldUse& use) const override;
+  Value GetList(const check::FieldUse& use) const override;
 
  private:
   struct State;

@@ -1,0 +1,183 @@
+#include "runtime/eval/evaluator.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "runtime/eval/question.h"
+#include "runtime/eval/terms.h"
+
+namespace sluice::eval {
+namespace {
+
+template <typename T>
+struct Cached {
+  uint32_t epoch = 0;  // of the event that it belongs to
+  T value{};
+};
+
+}  // namespace
+
+struct Evaluator::State {
+  explicit State(std::shared_ptr<const uplan::UserPlan> p);
+
+  void Begin(const Event& event);
+  const Value& SlotValue(uplan::SlotId slot);
+  Truth Ask(check::PredicateId id);
+  Truth Evaluate(uplan::ConditionId id);
+  Truth EvaluateBothWays(uint32_t at, uplan::Range range);
+  void Judge(check::RuleId rule, uplan::ConditionId condition);
+  void Report(std::vector<Match>& matches);
+
+  std::shared_ptr<const uplan::UserPlan> plan;
+  const Event* event = nullptr;
+  uint32_t epoch = 0;
+  TermReader terms;
+  std::vector<Question> questions;       // by PredicateId
+  std::vector<Cached<Value>> slots;      // by SlotId
+  std::vector<Cached<Truth>> answers;    // by PredicateId
+  std::vector<Cached<Truth>> judged;     // by RuleId
+  std::vector<check::RuleId> candidates; // judged for this call
+  std::vector<uint32_t> pending;         // steps still to be followed, when a literal is unknown
+  std::vector<bool> followed;
+};
+
+Evaluator::State::State(std::shared_ptr<const uplan::UserPlan> p) : plan(std::move(p)) {
+  const check::CheckedRules& checked = plan->checked;
+  questions.reserve(checked.predicates.size());
+  for (const check::Predicate& predicate : checked.predicates) questions.emplace_back(predicate);
+  slots.resize(plan->slots.size());
+  answers.resize(checked.predicates.size());
+  judged.resize(checked.rules.size());
+}
+
+void Evaluator::State::Begin(const Event& next) {
+  event = &next;
+  terms.Begin(next);
+  if (++epoch != 0) return;
+  // Once in four thousand million events: nothing cached may look current again.
+  std::fill(slots.begin(), slots.end(), Cached<Value>{});
+  std::fill(answers.begin(), answers.end(), Cached<Truth>{});
+  std::fill(judged.begin(), judged.end(), Cached<Truth>{});
+  epoch = 1;
+}
+
+const Value& Evaluator::State::SlotValue(uplan::SlotId slot) {
+  Cached<Value>& cached = slots[slot];
+  if (cached.epoch != epoch) {
+    cached.value = terms.Of(plan->slots[slot]);
+    cached.epoch = epoch;
+  }
+  return cached.value;
+}
+
+Truth Evaluator::State::Ask(check::PredicateId id) {
+  Cached<Truth>& cached = answers[id];
+  if (cached.epoch == epoch) return cached.value;
+  static const Value kNothing;
+  const uplan::SlotId right = plan->right_slot[id];
+  const Value& left_value = SlotValue(plan->left_slot[id]);
+  cached.value = questions[id].Ask(left_value, right == uplan::kNoSlot ? kNothing : SlotValue(right));
+  cached.epoch = epoch;
+  return cached.value;
+}
+
+Truth Evaluator::State::Evaluate(uplan::ConditionId id) {
+  const uplan::Range range = plan->conditions[id];
+  if (range.begin == range.end) return Truth::kTrue;
+  uint32_t at = range.begin;
+  while (true) {
+    const uplan::Step& step = plan->steps[at];
+    Truth truth = Ask(step.predicate);
+    if (truth == Truth::kUnknown) return EvaluateBothWays(at, range);
+    if (step.negated) truth = Not(truth);
+    at = truth == Truth::kTrue ? step.on_true : step.on_false;
+    if (at == uplan::kAccept) return Truth::kTrue;
+    if (at == uplan::kReject) return Truth::kFalse;
+  }
+}
+
+// From an unknown literal both ways are open. The condition is decided when all open ways end alike, which is what
+// Kleene's logic says of it. Steps only lead forward, so each is followed once.
+Truth Evaluator::State::EvaluateBothWays(uint32_t first, uplan::Range range) {
+  bool accepts = false, rejects = false;
+  followed.assign(range.end - range.begin, false);
+  pending.assign(1, first);
+  const auto follow = [&](uint32_t to) {
+    if (to == uplan::kAccept) {
+      accepts = true;
+    } else if (to == uplan::kReject) {
+      rejects = true;
+    } else if (!followed[to - range.begin]) {
+      followed[to - range.begin] = true;
+      pending.push_back(to);
+    }
+  };
+  while (!pending.empty() && !(accepts && rejects)) {
+    const uplan::Step& step = plan->steps[pending.back()];
+    pending.pop_back();
+    const Truth truth = Ask(step.predicate);
+    if (truth == Truth::kUnknown || (truth == Truth::kTrue) != step.negated) follow(step.on_true);
+    if (truth == Truth::kUnknown || (truth == Truth::kTrue) == step.negated) follow(step.on_false);
+  }
+  if (accepts && rejects) return Truth::kUnknown;
+  return TruthOf(accepts);
+}
+
+// A rule may stand behind several clauses: it matches when one of them does.
+void Evaluator::State::Judge(check::RuleId rule, uplan::ConditionId condition) {
+  Cached<Truth>& so_far = judged[rule];
+  if (so_far.epoch != epoch) {
+    so_far = {epoch, Truth::kFalse};
+    candidates.push_back(rule);
+  }
+  if (so_far.value != Truth::kTrue) so_far.value = Or(so_far.value, Evaluate(condition));
+}
+
+void Evaluator::State::Report(std::vector<Match>& matches) {
+  std::sort(candidates.begin(), candidates.end());
+  for (const check::RuleId rule : candidates) {
+    const Truth truth = judged[rule].value;
+    if (truth != Truth::kFalse) matches.push_back({rule, truth == Truth::kUnknown});
+    judged[rule].epoch = 0;  // a further call for this event judges afresh
+  }
+  candidates.clear();
+}
+
+Evaluator::Evaluator(std::shared_ptr<const uplan::UserPlan> plan) : state_(std::make_unique<State>(std::move(plan))) {}
+Evaluator::~Evaluator() = default;
+
+void Evaluator::Begin(const Event& event) { state_->Begin(event); }
+
+void Evaluator::MatchSet(const uint64_t* set, bool whole, std::vector<Match>& matches) {
+  const check::HookId hook_id = state_->event->hook();
+  if (hook_id >= SLUICE_HOOKS) return;
+  const uplan::HookPlan& hook = state_->plan->hooks[hook_id];
+  for (uint32_t word = 0; word < SLUICE_WORDS; ++word) {
+    for (uint64_t bits = set[word]; bits != 0; bits &= bits - 1) {
+      const size_t bit = word * 64 + static_cast<size_t>(std::countr_zero(bits));
+      if (bit >= hook.bits.size()) break;
+      for (uint32_t at = hook.bits[bit].begin; at < hook.bits[bit].end; ++at) {
+        const uplan::Candidate& candidate = hook.candidates[at];
+        state_->Judge(candidate.rule, whole ? candidate.whole : candidate.residue);
+      }
+    }
+  }
+  state_->Report(matches);
+}
+
+void Evaluator::MatchAll(std::vector<Match>& matches) {
+  const check::HookId hook_id = state_->event->hook();
+  const bool everywhere = hook_id == check::kNoHook || hook_id >= SLUICE_HOOKS;
+  for (const uplan::HookPlan& hook : state_->plan->hooks) {
+    if (!everywhere && &hook != &state_->plan->hooks[hook_id]) continue;
+    for (const uplan::Candidate& candidate : hook.rules) state_->Judge(candidate.rule, candidate.whole);
+  }
+  state_->Report(matches);
+}
+
+Truth Evaluator::Evaluate(uplan::ConditionId condition) { return state_->Evaluate(condition); }
+Truth Evaluator::Ask(check::PredicateId predicate) { return state_->Ask(predicate); }
+Value Evaluator::TermValue(const check::Term& term) { return state_->terms.Of(term); }
+const uplan::UserPlan& Evaluator::plan() const { return *state_->plan; }
+
+}  // namespace sluice::eval

@@ -24,6 +24,9 @@ case $kind in
   *) die "no kind of build is called '$kind': default, asan, tsan or fuzz" ;;
 esac
 
+# Objects are shared by all clones.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+
 configure() {
   local log
   log=$(mktemp)
@@ -38,7 +41,7 @@ configure() {
 
 # On a terminal ninja shows its one line; elsewhere the last of its lines comes now and then. A failure is shown whole.
 compile() {
-  local log status=0 ninja
+  local log status=0 ninja line shown=''
   if [[ -n $bold ]]; then
     NINJA_STATUS='    [%f/%t] ' ninja -C "$folder" -j "$jobs" "$@" >&2
     return
@@ -47,7 +50,10 @@ compile() {
   NINJA_STATUS='[%f/%t] ' ninja -C "$folder" -j "$jobs" "$@" >"$log" 2>&1 8>&- &
   ninja=$!
   while sleep 0.2 && kill -0 "$ninja" 2>/dev/null; do
-    ((SECONDS % 20 != 19)) || { SECONDS=0 && say "    $(grep '^\[' "$log" | tail -n 1 | cut -c 1-100)"; }
+    ((SECONDS >= 20)) || continue
+    line=$(tail -n 1 "$log" | cut -c 1-100)
+    [[ $line == "$shown" || $line != \[* ]] || say "    $line"
+    shown=$line SECONDS=0
   done
   wait "$ninja" || status=$?
   ((status == 0)) || sed -n '/^FAILED: \|error:/,$p' "$log" | grep -v '^\[[0-9]*/[0-9]*\] ' | head -n 200 >&2

@@ -27,10 +27,14 @@ started=$SECONDS
 # run NAME COMMAND...: one step. Lines of COMMAND's output that start with PASS, FAIL or SKIP are its results; when it has
 # none, the step itself is one. The whole output is in the step's log; what failed is shown.
 run() {
-  local name=$1 log=$logs/${1// /-}.log begin=$EPOCHREALTIME status=0 passed failed skipped tenths
+  local name=$1 log=$logs/${1// /-}.log begin=$EPOCHREALTIME status=0 passed failed skipped tenths ticker
   shift
   printf '%s==> %s ...%s\n' "$bold" "$name" "$plain"
+  : >"$log"
+  (while sleep 30; do echo "    $(tail -n 1 "$log" | cut -c 1-110)"; done) &
+  ticker=$!
   "$@" >"$log" 2>&1 </dev/null || status=$?
+  kill "$ticker" && wait "$ticker" 2>/dev/null
   tenths=$(((${EPOCHREALTIME/./} - ${begin/./}) / 100000))
   if ((status)) && ! grep -q '^FAIL ' "$log"; then
     tail -n 60 "$log" | sed 's/^/    /'
@@ -90,7 +94,7 @@ finish() {
   local passed failed skipped
   passed=$(grep -c '^PASS ' "$logs/results" || true) failed=$(grep -c '^FAIL ' "$logs/results" || true)
   skipped=$(grep -c '^SKIP ' "$logs/results" || true)
-  printf '\n%s\n' "${summary[@]}"
+  printf '\n' && printf '%s\n' "${summary[@]}"
   if ((failed)); then
     printf '\nfailed:\n'
     sed -n 's/^FAIL /  /p' "$logs/results"
@@ -104,7 +108,7 @@ finish() {
   ((failed == 0))
 }
 
-trap 'trap - INT TERM; kill 0; exit 130' INT TERM
+trap 'trap - INT TERM; kill 0; exit 130' INT TERM # the steps' processes too
 mkdir -p "$logs"
 : >"$logs/results"
 bash tools/setup.sh

@@ -191,7 +191,8 @@ struct sluice_task {
 
 /* Written by user space before a swap, one per living process, read by the task iterator. */
 struct sluice_seed {
-  __u64 start_ns; /* boot-time start of the process: guards against a reused pid */
+  __u64 start_ns; /* boot-time start of the process: guards against a reused pid. Compare by clock ticks (10 ms): of
+                     what was read from /proc only the tick is known, and a pid is not reused within one */
   struct sluice_task task;
 };
 

@@ -26,7 +26,7 @@ namespace sluice::load {
 struct Options {
   uint32_t events_ring_bytes = 8u << 20;       // power of two
   uint32_t mitigations_ring_bytes = 1u << 20;  // power of two
-  uint32_t max_entries = 0;                    // per value map; 0: sized from the plan with room to grow
+  uint32_t max_entries = 0;                    // the most that a value map may hold; 0: kMostEntries (tables.h)
 };
 
 // Whether this host can run it, without changing anything. `sluice run` and `dev run` ask it first.
@@ -56,7 +56,8 @@ class Kernel {
   // Opens a canary file and expects the counter to move: a kernel without `bpf` in its LSM list attaches silently.
   source::Status Canary();
 
-  // Hands over waiting records, both rings merged by time, at most `timeout_ms` waiting for the first.
+  // Hands over waiting records, both rings merged by time, at most `timeout_ms` waiting for the first. A record is held
+  // for kReorderNs (record_merge.h), except from within Swap()'s `drain` and after Detach().
   // The bytes are valid during the call only.
   source::Status Poll(int timeout_ms, const std::function<void(std::string_view record)>& callback);
 

@@ -1,0 +1,147 @@
+#include "runtime/load/attach.h"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "runtime/load/libbpf_log.h"
+
+namespace sluice::load {
+namespace {
+
+// "file_open" of "lsm/file_open" and "lsm.s/file_open".
+std::string HookNameOf(const std::string& section) {
+  for (const char* prefix : {"lsm/", "lsm.s/"}) {
+    if (section.rfind(prefix, 0) == 0) return section.substr(std::strlen(prefix));
+  }
+  return "";
+}
+
+uint32_t IdOf(const bpf_link* link) {
+  bpf_link_info info{};
+  uint32_t bytes = sizeof info;
+  return bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &bytes) == 0 ? info.id : 0;
+}
+
+void WaitUntilGone(const std::vector<uint32_t>& ids) {
+  constexpr int kTries = 100, kPauseUs = 10'000;
+  for (int tries = 0; tries < kTries; ++tries) {
+    bool any = false;
+    for (uint32_t id : ids) {
+      const int file = bpf_link_get_fd_by_id(id);
+      if (file >= 0) close(file);
+      any = any || file >= 0;
+    }
+    if (!any) return;
+    usleep(kPauseUs);
+  }
+}
+
+}  // namespace
+
+Attachments::~Attachments() { DetachAll(); }
+
+void Attachments::Open(bpf_object* object) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    const std::string section = bpf_program__section_name(program);
+    if (section.rfind("iter/", 0) == 0 || section.rfind("iter.s/", 0) == 0) {
+      iterator_ = program;
+      continue;
+    }
+    const std::string hook_name = HookNameOf(section);
+    const check::HookRow* row = check::FindHook(hook_name);
+    programs_.push_back({program, hook_name, row == nullptr ? check::kNoHook : row->id});
+  }
+}
+
+source::Status Attachments::AttachOne(Program& program) {
+  if (program.link != nullptr) return absl::OkStatus();
+  program.link = bpf_program__attach(program.program);
+  if (program.link != nullptr) return absl::OkStatus();
+  const int error = errno;
+  return absl::FailedPreconditionError(
+      fmt::format("the program {} cannot be attached to {}: {}{}", bpf_program__name(program.program),
+                  bpf_program__section_name(program.program), std::strerror(error), TakeLibbpfLog()));
+}
+
+source::Status Attachments::AttachLineage() {
+  for (Program& program : programs_) {
+    if (program.hook != check::kNoHook) continue;
+    if (source::Status attached = AttachOne(program); !attached.ok()) return attached;
+  }
+  return absl::OkStatus();
+}
+
+source::Status Attachments::Attach(uint64_t mask) {
+  uint64_t before = 0;
+  for (const Program& program : programs_) {
+    if (program.link != nullptr) before |= 1ull << program.hook;
+  }
+  for (Program& program : programs_) {
+    if (program.hook == check::kNoHook || (mask >> program.hook & 1) == 0) continue;
+    source::Status attached = AttachOne(program);
+    if (attached.ok()) continue;
+    DetachAllBut(before);
+    return attached;
+  }
+  return absl::OkStatus();
+}
+
+void Attachments::DetachAllBut(uint64_t mask) {
+  for (Program& program : programs_) {
+    if (program.hook == check::kNoHook || (mask >> program.hook & 1) != 0 || program.link == nullptr)
+      continue;
+    bpf_link__destroy(program.link);
+    program.link = nullptr;
+  }
+}
+
+void Attachments::DetachAll() {
+  std::vector<uint32_t> ids;
+  for (Program& program : programs_) {
+    if (program.link == nullptr) continue;
+    ids.push_back(IdOf(program.link));
+    bpf_link__destroy(program.link);
+    program.link = nullptr;
+  }
+  // The kernel drops a closed link in the background.
+  WaitUntilGone(ids);
+}
+
+source::Status Attachments::IterateTasks() const {
+  if (iterator_ == nullptr) return absl::InternalError("the programs have no task iterator");
+  bpf_link* link = bpf_program__attach_iter(iterator_, nullptr);
+  const int iteration = link == nullptr ? -1 : bpf_iter_create(bpf_link__fd(link));
+  int error = iteration < 0 ? errno : 0;
+  if (iteration >= 0) {
+    char unused[256];
+    ssize_t bytes = 0;
+    do {
+      bytes = read(iteration, unused, sizeof unused);
+    } while (bytes > 0 || (bytes < 0 && errno == EAGAIN));
+    if (bytes < 0) error = errno;
+    close(iteration);
+  }
+  if (link != nullptr) bpf_link__destroy(link);
+  if (error == 0) return absl::OkStatus();
+  return absl::InternalError(
+      fmt::format("the kernel's tasks cannot be iterated: {}{}", std::strerror(error), TakeLibbpfLog()));
+}
+
+std::map<std::string, uint64_t> Attachments::Runs() const {
+  std::map<std::string, uint64_t> runs;
+  for (const Program& program : programs_) {
+    if (program.link == nullptr || program.hook_name.empty()) continue;
+    bpf_prog_info info{};
+    uint32_t bytes = sizeof info;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program.program), &info, &bytes) != 0) continue;
+    runs[program.hook_name] = info.run_cnt;
+  }
+  return runs;
+}
+
+}  // namespace sluice::load

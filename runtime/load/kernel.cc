@@ -1,0 +1,282 @@
+#include "runtime/load/kernel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "bpf/abi/event_abi.h"
+#include "compiler/kplan/model.h"
+#include "runtime/load/attach.h"
+#include "runtime/load/calls.h"
+#include "runtime/load/libbpf_log.h"
+#include "runtime/load/record_merge.h"
+#include "runtime/load/seeds.h"
+#include "runtime/load/tables.h"
+#include "sluice.skel.h"
+
+namespace sluice::load {
+namespace {
+
+constexpr int kFillRounds = 5;
+constexpr int kLongestWaitMs = 10;  // the kernel wakes us above a watermark only
+constexpr size_t kBytesPerPoll =
+    16u << 20;  // so that one Poll() ends even when records come as fast as they go
+constexpr uint32_t kMostProcesses = 1u << 18;
+
+uint64_t BootNs() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+source::Status Failed(const std::string& what, int error) {
+  const std::string message = fmt::format("{}: {}{}", what, std::strerror(error), TakeLibbpfLog());
+  if (error == EPERM || error == EACCES) return absl::PermissionDeniedError(message);
+  if (error == ENOMEM) return absl::ResourceExhaustedError(message);
+  return absl::FailedPreconditionError(message);
+}
+
+static_assert(sizeof(sluice_hook_stats) % sizeof(uint64_t) == 0, "added as numbers");
+
+void Add(const sluice_hook_stats& from, sluice_hook_stats& to) {
+  uint64_t values[sizeof from / sizeof(uint64_t)], sums[sizeof to / sizeof(uint64_t)];
+  std::memcpy(values, &from, sizeof from);
+  std::memcpy(sums, &to, sizeof to);
+  for (size_t i = 0; i < std::size(sums); ++i) sums[i] += values[i];
+  std::memcpy(&to, sums, sizeof to);
+}
+
+}  // namespace
+
+struct Kernel::State {
+  ~State();
+
+  source::Status Open(const Options& given);
+  source::Status Prepare(uint32_t slot, const kplan::KernelPlan& plan);
+  source::Status FillLineage(uint32_t slot, uint32_t next, const kplan::KernelPlan& plan,
+                             const lineage::Tree& tree, const std::function<void()>& drain);
+  source::Status StoreSeeds(const Seeds& seeds);
+  void ClearSeeds(const Seeds& seeds);
+  source::Status Consume();
+  void Wait(int timeout_ms);
+  static int Take(void* state, void* record, size_t bytes);
+
+  sluice_control& control() { return skeleton->data_control->control; }
+  sluice_totals& totals() const { return skeleton->bss_totals->totals; }
+
+  Options options;
+  sluice_bpf* skeleton = nullptr;
+  ring_buffer* rings = nullptr;
+  Attachments attachments;
+  GracePeriod grace_period;
+  RecordMerge merge;
+  uint32_t generation = 0;  // the last one given out
+  bool detached = false;
+  bool flushing = false;  // hand over at once, without waiting for records from elsewhere
+};
+
+Kernel::Kernel() : state_(std::make_unique<State>()) {}
+Kernel::~Kernel() = default;
+
+Kernel::State::~State() {
+  attachments.DetachAll();
+  if (rings != nullptr) ring_buffer__free(rings);
+  if (skeleton != nullptr) sluice_bpf__destroy(skeleton);
+}
+
+source::Status Kernel::State::Open(const Options& given) {
+  options = given;
+  CaptureLibbpfLog();
+  skeleton = sluice_bpf__open();
+  if (skeleton == nullptr) return Failed("the programs cannot be read", errno);
+  bpf_map__set_max_entries(skeleton->maps.events, options.events_ring_bytes);
+  bpf_map__set_max_entries(skeleton->maps.mitigations, options.mitigations_ring_bytes);
+  // Filled for the moment of a swap only, so it takes memory when it is needed.
+  bpf_map__set_max_entries(skeleton->maps.seed_by_pid, kMostProcesses);
+  bpf_map__set_map_flags(skeleton->maps.seed_by_pid, BPF_F_NO_PREALLOC);
+  control().agent_pid = static_cast<uint32_t>(getpid());
+  control().wake_bytes = options.events_ring_bytes / 8;
+  if (const int error = sluice_bpf__load(skeleton); error != 0) {
+    return Failed("the kernel does not take the programs", -error);
+  }
+  attachments.Open(skeleton->obj);
+  const std::vector<sluice_call> calls = CallTable();
+  std::vector<uint32_t> numbers(calls.size());
+  for (uint32_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
+  source::Status stored = StoreAll(bpf_map__fd(skeleton->maps.type_by_call), "type_by_call",
+                                   {numbers.data(), calls.data(), sizeof(uint32_t), sizeof(sluice_call),
+                                    static_cast<uint32_t>(calls.size())});
+  if (!stored.ok()) return stored;
+  rings = ring_buffer__new(bpf_map__fd(skeleton->maps.mitigations), Take, this, nullptr);
+  if (rings == nullptr || ring_buffer__add(rings, bpf_map__fd(skeleton->maps.events), Take, this) != 0) {
+    return Failed("the ring buffers cannot be mapped", errno);
+  }
+  return grace_period.Open();
+}
+
+source::Result<std::unique_ptr<Kernel>> Kernel::Open(const Options& options) {
+  if (source::Status host = ProbeHost(); !host.ok()) return host;
+  std::unique_ptr<Kernel> kernel(new Kernel());
+  if (source::Status opened = kernel->state_->Open(options); !opened.ok()) return opened;
+  return kernel;
+}
+
+source::Status Kernel::AttachLineage() { return state_->attachments.AttachLineage(); }
+
+source::Status Kernel::State::Prepare(uint32_t slot, const kplan::KernelPlan& plan) {
+  // A program that began before the last swap may still read this slot.
+  if (source::Status waited = grace_period.Wait(); !waited.ok()) return waited;
+  __atomic_store_n(&control().generation[slot], 0u, __ATOMIC_RELEASE);
+  return FillSlot(skeleton->obj, plan, slot, options.max_entries);
+}
+
+source::Status Kernel::State::StoreSeeds(const Seeds& seeds) {
+  return StoreAll(bpf_map__fd(skeleton->maps.seed_by_pid), "seed_by_pid",
+                  {seeds.pids.data(), seeds.seeds.data(), sizeof(uint32_t), sizeof(sluice_seed),
+                   static_cast<uint32_t>(seeds.pids.size())});
+}
+
+void Kernel::State::ClearSeeds(const Seeds& seeds) {
+  const int map = bpf_map__fd(skeleton->maps.seed_by_pid);
+  for (uint32_t pid : seeds.pids) bpf_map_delete_elem(map, &pid);
+}
+
+// From the moment that the slot has its generation number, forks inherit its bits and execs make them; what
+// was there before is filled from the tree. A task forked by one that is not filled yet is found in the next
+// round.
+source::Status Kernel::State::FillLineage(uint32_t slot, uint32_t next, const kplan::KernelPlan& plan,
+                                          const lineage::Tree& tree, const std::function<void()>& drain) {
+  __atomic_store_n(&control().seed_slot, slot, __ATOMIC_RELEASE);
+  __atomic_store_n(&control().generation[slot], next, __ATOMIC_RELEASE);
+  const kplan::Model model(plan);
+  uint64_t unfilled = UINT64_MAX;
+  for (int round = 0; round < kFillRounds; ++round) {
+    drain();
+    const Seeds seeds = ComputeSeeds(tree, model, slot, next);
+    source::Status status = StoreSeeds(seeds);
+    __atomic_store_n(&totals().unfilled, uint64_t{0}, __ATOMIC_RELEASE);
+    if (status.ok()) status = attachments.IterateTasks();
+    ClearSeeds(seeds);
+    if (!status.ok()) return status;
+    const uint64_t before = unfilled;
+    unfilled = __atomic_load_n(&totals().unfilled, __ATOMIC_ACQUIRE);
+    // What stays unfilled has a gap above it: unknown, which is a value of its own.
+    if (unfilled == 0 || (unfilled == before && round >= 2)) break;
+  }
+  return absl::OkStatus();
+}
+
+source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const lineage::Tree& tree,
+                                      const std::function<void()>& drain) {
+  State& state = *state_;
+  const uint32_t slot = 1 - (state.control().active & 1);
+  const uint64_t mask = plan.HookMask();
+  const uint32_t next =
+      ++state.generation;  // never used again, for tasks may keep it as the tag of their bits
+  source::Status status = state.Prepare(slot, plan);
+  if (status.ok()) {
+    state.flushing = true;
+    status = state.FillLineage(slot, next, plan, tree, drain);
+    state.flushing = false;
+  }
+  if (status.ok()) status = state.attachments.Attach(mask);
+  if (!status.ok()) {
+    __atomic_store_n(&state.control().generation[slot], 0u, __ATOMIC_RELEASE);
+    return status;
+  }
+  __atomic_store_n(&state.control().active, slot, __ATOMIC_RELEASE);
+  state.attachments.DetachAllBut(mask);
+  return next;
+}
+
+source::Status Kernel::Canary() {
+  const int statistics = bpf_enable_stats(BPF_STATS_RUN_TIME);
+  if (statistics < 0) return Failed("the kernel's statistics of programs cannot be switched on", errno);
+  const std::map<std::string, uint64_t> before = state_->attachments.Runs();
+  const int file = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);  // file_open, whatever it returns
+  if (file >= 0) close(file);
+  const pid_t child = fork();  // task_alloc
+  if (child == 0) _exit(0);
+  if (child > 0) waitpid(child, nullptr, 0);
+  const std::map<std::string, uint64_t> after = state_->attachments.Runs();
+  close(statistics);
+  for (const char* hook : {"file_open", "task_alloc"}) {
+    const auto first = before.find(hook), last = after.find(hook);
+    if (first == before.end() || last == after.end() || last->second > first->second) continue;
+    return absl::FailedPreconditionError(fmt::format(
+        "the program at the hook {} is attached, but the kernel does not call it: its LSM list must hold bpf "
+        "(`lsm=...,bpf` on the kernel command line)",
+        hook));
+  }
+  return absl::OkStatus();
+}
+
+int Kernel::State::Take(void* state, void* record, size_t bytes) {
+  RecordMerge& merge = static_cast<State*>(state)->merge;
+  merge.Add({static_cast<const char*>(record), bytes});
+  return merge.bytes() < kBytesPerPoll ? 0 : -ENOBUFS;  // the record is consumed all the same
+}
+
+source::Status Kernel::State::Consume() {
+  const int taken = ring_buffer__consume(rings);
+  if (taken >= 0 || taken == -ENOBUFS) return absl::OkStatus();
+  return Failed("the ring buffers cannot be read", -taken);
+}
+
+// Level-triggered: it returns at once while records wait, otherwise at a wake-up from the kernel.
+void Kernel::State::Wait(int timeout_ms) {
+  int longest = std::min(timeout_ms, kLongestWaitMs);
+  if (!merge.empty()) longest = std::min(longest, static_cast<int>(kReorderNs / 1'000'000));
+  epoll_event events[2];
+  epoll_wait(ring_buffer__epoll_fd(rings), events, 2, longest);
+}
+
+source::Status Kernel::Poll(int timeout_ms, const std::function<void(std::string_view record)>& callback) {
+  State& state = *state_;
+  if (timeout_ms > 0) state.Wait(timeout_ms);
+  const uint64_t now = BootNs();  // before reading: whatever is older than the window is in the rings by now
+  if (source::Status consumed = state.Consume(); !consumed.ok()) return consumed;
+  state.merge.HandOver(state.flushing ? UINT64_MAX : now - std::min(now, kReorderNs), callback);
+  return absl::OkStatus();
+}
+
+std::vector<HookCounters> Kernel::Counters() const {
+  const int cpus = libbpf_num_possible_cpus();
+  std::vector<sluice_hook_stats> per_cpu(static_cast<size_t>(std::max(cpus, 1)));
+  std::vector<HookCounters> rows;
+  for (const check::HookRow& hook : check::Hooks()) {
+    HookCounters& row = rows.emplace_back();
+    row.hook = hook.name;
+    const uint32_t key = hook.id;
+    if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.stats_by_hook), &key, per_cpu.data()) != 0)
+      continue;
+    for (const sluice_hook_stats& stats : per_cpu) Add(stats, row.stats);
+    // An exec that was judged and never got its new image.
+    if (state_->detached && hook.id == SLUICE_HOOK_BPRM_CHECK) row.stats.dropped += state_->totals().parked;
+  }
+  return rows;
+}
+
+uint64_t Kernel::TreeRecordsLost() const { return state_->totals().tree_lost; }
+
+void Kernel::Detach() {
+  State& state = *state_;
+  if (state.detached) return;
+  // The kernel lets go of a closed link a moment later. Without clauses nothing is counted in that moment.
+  ClearSlot(state.skeleton->obj, state.control().active & 1).IgnoreError();
+  state.grace_period.Wait().IgnoreError();
+  state.attachments.DetachAll();
+  state.detached = true;
+  state.flushing = true;
+}
+
+}  // namespace sluice::load

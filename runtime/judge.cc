@@ -62,11 +62,8 @@ void Judge::Apply(const ring::Record& record, const std::shared_ptr<const lineag
   if (header.kind != SLUICE_RECORD_EVENT && header.kind != SLUICE_RECORD_EXEC) return;
   std::array<uint64_t, SLUICE_WORDS> clauses{};  // __u64 is another type
   std::copy(std::begin(header.set), std::end(header.set), clauses.begin());
-  const bool empty = IsEmpty(clauses.data());
-  if (empty && !operations_.contains(header.tid)) return;
-
   std::vector<check::RuleId> fired = FiredBefore(record);
-  if (empty) return;
+  if (IsEmpty(clauses.data())) return;
   RuleSet* set = Find(header.generation);
   if (set == nullptr) {
     ++orphaned_;
@@ -79,7 +76,8 @@ void Judge::Apply(const ring::Record& record, const std::shared_ptr<const lineag
       Round(*set, record, self, static_cast<int>(i), record.rounds[i].set, fired);
     }
   }
-  if ((header.flags & SLUICE_EVENT_NO_TYPE) != 0) Remember(record, std::move(fired));
+  const bool may_be_exec = header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0;
+  if (may_be_exec) Remember(record, std::move(fired));
 }
 
 void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self, int round,
@@ -99,8 +97,8 @@ void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_pt
   }
 }
 
-// An execve opens the program and its interpreter, and an open that creates passes the mknod hook: those records have
-// no type of their own and come just before the call's own record, on the same thread.
+// An execve opens the program and its interpreters: those records have no type of their own and come just before the
+// exec's, on the same thread. (An open that creates is one event already in the kernel.)
 std::vector<check::RuleId> Judge::FiredBefore(const ring::Record& record) {
   const auto at = operations_.find(record.header.tid);
   if (at == operations_.end()) return {};
@@ -108,22 +106,16 @@ std::vector<check::RuleId> Judge::FiredBefore(const ring::Record& record) {
   operations_.erase(at);
   const sluice_record& header = record.header;
   if (operation.generation != header.generation || header.time_ns - operation.time_ns > kOperationNs) return {};
-  const bool exec = header.kind == SLUICE_RECORD_EXEC || header.hook == SLUICE_HOOK_BPRM_CHECK;
-  const bool within_exec = operation.hook == SLUICE_HOOK_FILE_OPEN &&
-                           (exec || (header.flags & SLUICE_EVENT_NO_TYPE) != 0);
-  const bool within_open = operation.hook == SLUICE_HOOK_PATH_MKNOD && header.hook == SLUICE_HOOK_FILE_OPEN &&
-                           operation.path == record.path.bytes;
-  return within_exec || within_open ? std::move(operation.fired) : std::vector<check::RuleId>{};
+  const bool exec = header.hook == SLUICE_HOOK_BPRM_CHECK;
+  const bool further_open = header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0;
+  return exec || further_open ? std::move(operation.fired) : std::vector<check::RuleId>{};
 }
 
 void Judge::Remember(const ring::Record& record, std::vector<check::RuleId> fired) {
   if (fired.empty()) return;
   if (operations_.size() >= kMaxOperations) operations_.clear();
-  operations_[record.header.tid] = {.time_ns = record.header.time_ns,
-                                    .generation = record.header.generation,
-                                    .hook = record.header.hook,
-                                    .path = std::string(record.path.bytes),
-                                    .fired = std::move(fired)};
+  operations_[record.header.tid] = {
+      .time_ns = record.header.time_ns, .generation = record.header.generation, .fired = std::move(fired)};
 }
 
 }  // namespace sluice

@@ -3,7 +3,7 @@
 // Every record is judged by the rule set that sent it: sets are kept by generation until their records are drained.
 // One operation gives a rule at most one alert, however many hooks it passes.
 //
-// Threads: engine thread. Memory: kKeptSets user plans; one small entry per thread that is inside an operation.
+// Threads: engine thread. Memory: kKeptSets user plans; one small entry per thread that may be inside an exec.
 // Errors:  a record of a generation that is no longer kept is counted as orphaned and gives no alert.
 #pragma once
 
@@ -48,12 +48,10 @@ class Judge {
     uint32_t generation;
     std::unique_ptr<eval::Evaluator> evaluator;
   };
-  // A thread on its way through the hooks of one system call.
+  // A thread that may be on its way through an execve, and the rules that its opens have fired.
   struct Operation {
     uint64_t time_ns = 0;
     uint32_t generation = 0;
-    uint16_t hook = 0;
-    std::string path;
     std::vector<check::RuleId> fired;
   };
 

@@ -64,33 +64,34 @@ class BlockParser {
       case BlockKind::kList: {
         ast::List list;
         list.allowed_warnings = allowed;
-        if (ListOf(block, errors, parser_.listBlock(), list) && !errors.Guessed())
-          rules_.lists.push_back(std::move(list));
+        Keep(ListOf(block, errors, parser_.listBlock(), list), errors, list, rules_.lists);
         break;
       }
       case BlockKind::kMacro: {
         ast::Macro macro;
         macro.allowed_warnings = allowed;
-        if (MacroOf(block, errors, parser_.macroBlock(), macro) && !errors.Guessed())
-          rules_.macros.push_back(std::move(macro));
+        Keep(MacroOf(block, errors, parser_.macroBlock(), macro), errors, macro, rules_.macros);
         break;
       }
       case BlockKind::kRule: {
         ast::Rule rule;
         rule.allowed_warnings = allowed;
-        if (RuleOf(block, errors, parser_.ruleBlock(), rule) && !errors.Guessed())
-          rules_.rules.push_back(std::move(rule));
+        Keep(RuleOf(block, errors, parser_.ruleBlock(), rule), errors, rule, rules_.rules);
         break;
       }
       case BlockKind::kTest: {
         ast::Test test;
-        if (TestOf(block, errors, parser_.testBlock(), test) && !errors.Guessed())
-          rules_.tests.push_back(std::move(test));
+        Keep(TestOf(block, errors, parser_.testBlock(), test), errors, test, rules_.tests);
         break;
       }
       case BlockKind::kCondition:
         break;
     }
+  }
+
+  template <typename Node>
+  static void Keep(bool usable, const SyntaxErrors& errors, Node& node, std::vector<Node>& nodes) {
+    if (usable && !errors.Guessed()) nodes.push_back(std::move(node));
   }
 
   const Limits& limits_;

@@ -16,11 +16,16 @@ if [[ ${1:-} == --kind ]]; then
   shift 2
 fi
 options=("-DSLUICE_VMLINUX=$cache/kernel-6.1/vmlinux")
+instrumented=(-DCMAKE_BUILD_TYPE=None "-DCMAKE_CXX_FLAGS=-O1 -g1" "-DCMAKE_C_FLAGS=-O1 -g1" -DSLUICE_BENCH=OFF)
 case $kind in
   default) folder=build ;;
-  asan) folder=build-asan options+=(-DSLUICE_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=None "-DCMAKE_CXX_FLAGS=-O1 -g1" "-DCMAKE_C_FLAGS=-O1 -g1" -DSLUICE_BENCH=OFF) ;;
-  tsan) folder=build-tsan options+=(-DSLUICE_SANITIZE=thread -DCMAKE_BUILD_TYPE=None "-DCMAKE_CXX_FLAGS=-O1 -g1" "-DCMAKE_C_FLAGS=-O1 -g1" -DSLUICE_BENCH=OFF) ;;
-  fuzz) folder=build-fuzz options+=(-DSLUICE_FUZZ=ON -DSLUICE_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=None "-DCMAKE_CXX_FLAGS=-O1 -g1" "-DCMAKE_C_FLAGS=-O1 -g1" -DSLUICE_BENCH=OFF -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_C_COMPILER=clang-14) ;;
+  asan) folder=build-asan options+=("${instrumented[@]}" "-DSLUICE_SANITIZE=address,undefined") ;;
+  tsan) folder=build-tsan options+=("${instrumented[@]}" "-DSLUICE_SANITIZE=thread") ;;
+  fuzz)
+    folder=build-fuzz
+    options+=("${instrumented[@]}" "-DSLUICE_SANITIZE=address,undefined" -DSLUICE_FUZZ=ON
+      -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_C_COMPILER=clang-14)
+    ;;
   *) die "no kind of build is called '$kind': default, asan, tsan or fuzz" ;;
 esac
 

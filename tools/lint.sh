@@ -23,9 +23,9 @@ tidy() {
 
 scripts() {
   local files
-  mapfile -t files < <(find tools tests bench -name '*.sh' ! -path '*/vm/init.sh')
-  shellcheck -x -s bash -e SC1091 dev .ci/run "${files[@]}" && shellcheck -s busybox tools/vm/init.sh 2>/dev/null ||
-    shellcheck -s sh -e SC1091,SC3000-SC4000 tools/vm/init.sh
+  mapfile -t files < <(find tools tests bench -name '*.sh' ! -path 'tools/vm/init.sh')
+  # not followed: lib.sh (its variables, too); text for awk, sed and the guest stays in single quotes
+  shellcheck -s bash -e SC1091,SC2154,SC2016,SC2317 dev .ci/run "${files[@]}" && shellcheck -s dash -e SC1091 tools/vm/init.sh
 }
 
 failed=0

@@ -179,7 +179,7 @@ def describe_job(options):
             return shell_line(["bash", "-c", options.command[0]]), [], {}
         return shell_line(options.command), [], {}
     if sys.stdin.isatty():
-        return shell_line(["bash", "-i"]), [], {}
+        return shell_line(["env", r"PS1=\h:\w\$ ", "bash", "--norc", "-i"]), [], {}
     return shell_line(["bash", "/run/sluice-vm/script"]), [], {"script": sys.stdin.buffer.read()}
 
 
@@ -258,7 +258,7 @@ def qemu_command(options, interactive, use_kvm, initrd_fd, outputs):
         else:
             command += ["-device", f"virtserialport,chardev={name},name={name}"]
     if interactive:
-        command += ["-chardev", "stdio,id=terminal,signal=off", "-device", "isa-serial,chardev=terminal,index=1"]
+        command += ["-chardev", "stdio,id=terminal,signal=off", "-device", "virtconsole,chardev=terminal"]
     return command
 
 

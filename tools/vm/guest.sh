@@ -34,8 +34,8 @@ exec 3>"$(port status)"
 echo started >&3
 
 if [[ $GUEST_INTERACTIVE == 1 ]]; then
-  stty -F /dev/ttyS1 sane cols "$GUEST_COLUMNS" rows "$GUEST_ROWS"
-  setsid --ctty --wait bash /run/sluice-vm/job.sh <>/dev/ttyS1 >&0 2>&1 3>&-
+  stty -F /dev/hvc0 sane cols "$GUEST_COLUMNS" rows "$GUEST_ROWS"
+  setsid --ctty --wait bash /run/sluice-vm/job.sh <>/dev/hvc0 >&0 2>&1 3>&-
   echo "exit $?" >&3
 else
   mkfifo /run/sluice-vm/stdout /run/sluice-vm/stderr

@@ -1,0 +1,166 @@
+#include "runtime/judge.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "compiler/compile.h"
+#include "runtime/ring/build_record.h"
+
+namespace sluice {
+namespace {
+
+using alert::Decision;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+using Set = std::array<uint64_t, SLUICE_WORDS>;
+
+std::string RuleText(const std::string& name, const std::string& condition, const std::string& more = "") {
+  return "rule " + name + " {\n  desc: \"d\"\n  condition: " + condition +
+         "\n  output: \"%proc.name %proc.exepath\"\n  priority: warning\n" + more + "}\n";
+}
+
+std::shared_ptr<const uplan::UserPlan> PlanOf(const std::string& rules) {
+  const std::unique_ptr<Compilation> compilation = CompileTexts({{"test.rule", rules}}, {});
+  EXPECT_TRUE(compilation->ok());
+  return std::make_shared<const uplan::UserPlan>(std::move(compilation->user));
+}
+
+class JudgeTest : public testing::Test {
+ protected:
+  JudgeTest() {
+    judge_.SetHost(&host_);
+    judge_.SetNames(std::make_shared<const eval::Names>());
+  }
+
+  void Send(const std::string& bytes) {
+    ASSERT_TRUE(ring::Decode(bytes, record_).ok());
+    judge_.Apply(record_, nullptr);
+  }
+
+  std::vector<std::string> Rules() const {
+    std::vector<std::string> rules;
+    for (const alert::Alert& alert : alerts_) rules.push_back(alert.rule);
+    return rules;
+  }
+
+  static ring::RecordBuilder Record(sluice_record_kind kind, uint16_t hook, uint32_t flags, uint64_t time_ns) {
+    ring::RecordBuilder builder(kind, hook);
+    builder.header().generation = 1;
+    builder.header().tid = builder.header().pid = 100;
+    builder.header().flags = flags;
+    builder.header().time_ns = time_ns;
+    builder.header().set[0] = 1;
+    builder.Item(SLUICE_ITEM_NAME, "evil");
+    return builder;
+  }
+
+  static std::string Open(uint32_t flags = 0, uint64_t time_ns = 1000) {
+    ring::RecordBuilder builder = Record(SLUICE_RECORD_EVENT, SLUICE_HOOK_FILE_OPEN, flags, time_ns);
+    return builder.Item(SLUICE_ITEM_PATH, "/etc/shadow").Bytes();
+  }
+
+  static std::string Exec(uint64_t time_ns = 1000) {
+    const Set clauses{1};
+    ring::RecordBuilder builder = Record(SLUICE_RECORD_EXEC, SLUICE_HOOK_BPRM_CHECK, 0, time_ns);
+    return builder.Round(clauses.data(), "/tmp/script").Round(clauses.data(), "/usr/bin/dash").Bytes();
+  }
+
+  alert::Host host_{.hostname = "h", .boot_id = "b"};
+  std::vector<alert::Alert> alerts_;
+  Judge judge_{[this](const alert::Alert& alert) { alerts_.push_back(alert); }};
+  ring::Record record_;
+};
+
+TEST_F(JudgeTest, ASurvivingClauseBecomesAnAlert) {
+  judge_.Add(1, PlanOf(RuleText("R", "evt.type = openat and fd.name = /etc/shadow")));
+  Send(Open());
+  ASSERT_THAT(Rules(), ElementsAre("R"));
+  EXPECT_EQ(alerts_[0].hook, "file_open");
+  EXPECT_EQ(alerts_[0].decision, Decision::kAlert);
+  EXPECT_EQ(alerts_[0].time_unix_ns, 1000u);
+  EXPECT_EQ(alerts_[0].id.size(), 32u);
+}
+
+TEST_F(JudgeTest, AnExecWithTwoRoundsGivesARuleOneAlertWithTheFirstRound) {
+  judge_.Add(1, PlanOf(RuleText("R", "evt.type = execve and proc.name = evil")));
+  Send(Exec());
+  ASSERT_THAT(Rules(), ElementsAre("R"));
+  EXPECT_EQ(alerts_[0].output, "evil /tmp/script");
+}
+
+TEST_F(JudgeTest, OpensInsideAnExecBelongToTheExec) {
+  judge_.Add(1, PlanOf("# allow: no-event-type\n" + RuleText("R", "proc.name = evil")));
+  Send(Open(SLUICE_EVENT_NO_TYPE, 1000));  // the program
+  Send(Open(SLUICE_EVENT_NO_TYPE, 2000));  // its interpreter
+  Send(Exec(3000));
+  EXPECT_THAT(Rules(), ElementsAre("R"));
+  Send(Exec(4000));
+  EXPECT_THAT(Rules(), ElementsAre("R", "R"));
+}
+
+TEST_F(JudgeTest, TwoOpensAreTwoOperations) {
+  judge_.Add(1, PlanOf(RuleText("R", "evt.type = openat and fd.name = /etc/shadow")));
+  Send(Open(0, 1000));
+  Send(Open(0, 2000));
+  EXPECT_THAT(Rules(), ElementsAre("R", "R"));
+}
+
+TEST_F(JudgeTest, ARecordIsJudgedByTheSetThatSentIt) {
+  judge_.Add(1, PlanOf(RuleText("Old", "evt.type = openat and fd.name = /etc/shadow")));
+  judge_.Add(2, PlanOf(RuleText("New", "evt.type = openat and fd.name = /etc/passwd")));
+  Send(Open());
+  EXPECT_THAT(Rules(), ElementsAre("Old"));
+}
+
+TEST_F(JudgeTest, ARecordOfASetThatIsGoneIsCounted) {
+  judge_.Add(5, PlanOf(RuleText("R", "evt.type = openat and fd.name = /etc/shadow")));
+  Send(Open());
+  EXPECT_THAT(Rules(), IsEmpty());
+  EXPECT_EQ(judge_.orphaned(), 1u);
+}
+
+TEST_F(JudgeTest, TreeRecordsRaiseNothing) {
+  judge_.Add(1, PlanOf(RuleText("R", "evt.type = openat and fd.name = /etc/shadow")));
+  Send(ring::RecordBuilder(SLUICE_RECORD_FORK).Bytes());
+  EXPECT_THAT(Rules(), IsEmpty());
+  EXPECT_EQ(judge_.orphaned(), 0u);
+}
+
+ast::Rule RuleWith(ast::Action action, ast::OnUnknown on_unknown = ast::OnUnknown::kAllow) {
+  ast::Rule rule;
+  rule.action = action;
+  rule.on_unknown = on_unknown;
+  return rule;
+}
+
+TEST(Decide, AnAlertRuleAlertsWhateverOthersDid) {
+  EXPECT_EQ(Decide(RuleWith(ast::Action::kAlert), SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED, false), Decision::kAlert);
+  EXPECT_EQ(Decide(RuleWith(ast::Action::kAlert), 0, true), Decision::kUndecided);
+}
+
+TEST(Decide, AMitigationSaysWhatTheKernelDid) {
+  EXPECT_EQ(Decide(RuleWith(ast::Action::kDeny), SLUICE_EVENT_DENIED, false), Decision::kDenied);
+  EXPECT_EQ(Decide(RuleWith(ast::Action::kKill), SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED, false), Decision::kKilled);
+  EXPECT_EQ(Decide(RuleWith(ast::Action::kDeny), SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED, false), Decision::kDenied);
+  EXPECT_EQ(Decide(RuleWith(ast::Action::kDeny), SLUICE_EVENT_AUDITED, false), Decision::kAudited);
+}
+
+TEST(Decide, AnAuditedRuleIsAuditedThoughAnotherDenies) {
+  ast::Rule rule = RuleWith(ast::Action::kDeny);
+  rule.mode = ast::Mode::kAudit;
+  EXPECT_EQ(Decide(rule, SLUICE_EVENT_DENIED | SLUICE_EVENT_AUDITED, false), Decision::kAudited);
+}
+
+TEST(Decide, AnUnknownValueDeniesOnlyWhereTheRuleSaysSo) {
+  const uint32_t flags = SLUICE_EVENT_DENIED | SLUICE_EVENT_UNDECIDED;
+  EXPECT_EQ(Decide(RuleWith(ast::Action::kDeny), flags, true), Decision::kUndecided);
+  EXPECT_EQ(Decide(RuleWith(ast::Action::kDeny, ast::OnUnknown::kDeny), flags, true), Decision::kDenied);
+  EXPECT_EQ(Decide(RuleWith(ast::Action::kDeny, ast::OnUnknown::kDeny), SLUICE_EVENT_UNDECIDED, true),
+            Decision::kUndecided);
+}
+
+}  // namespace
+}  // namespace sluice

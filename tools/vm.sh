@@ -3,5 +3,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 export SLUICE_QUIET=1
 command -v python3 >/dev/null || bash tools/setup.sh --no-kernels >&2
-cd "$OLDPWD"
+cd "$OLDPWD" || exit
 exec python3 "$root/tools/vm.py" "$@"

@@ -1,0 +1,79 @@
+#include "compiler/compile.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "compiler/falco/falco.h"
+#include "compiler/norm/normal.h"
+
+namespace sluice {
+namespace {
+
+bool EndsWith(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+bool IsFalcoYaml(std::string_view name) { return EndsWith(name, ".yaml") || EndsWith(name, ".yml"); }
+
+// Every file into one tree: .rule files as they come, Falco's after them (a later file there may change an
+// earlier one).
+void ParseAll(const std::vector<source::FileId>& ids, const parse::Limits& limits, Compilation& compilation) {
+  falco::Loader falco(compilation.files, limits, compilation.diagnostics);
+  for (const source::FileId id : ids) {
+    if (IsFalcoYaml(compilation.files.name(id))) {
+      falco.Add(id);
+    } else {
+      parse::Parse(compilation.files, id, limits, compilation.ast, compilation.diagnostics);
+    }
+  }
+  falco.Finish(compilation.ast);
+}
+
+// Each stage makes what it can of its input, faults or not, so that one run reports all of them.
+void Compile(const std::vector<source::FileId>& ids, const Options& options, Compilation& compilation) {
+  diag::Diagnostics& diagnostics = compilation.diagnostics;
+  ParseAll(ids, options.parse, compilation);
+  check::CheckedRules checked = check::Check(compilation.ast, options.check, diagnostics);
+  norm::NormalRules normal = norm::Normalize(std::move(checked), diagnostics);
+  compilation.partition = split::Split(std::move(normal), options.split, diagnostics);
+  compilation.kernel = kplan::LowerKernel(compilation.partition, diagnostics);
+  compilation.user = uplan::LowerUser(compilation.partition);
+}
+
+}  // namespace
+
+source::Result<std::unique_ptr<Compilation>> CompileFiles(const std::vector<std::string>& paths,
+                                                          const Options& options) {
+  auto compilation = std::make_unique<Compilation>();
+  std::vector<source::FileId> ids;
+  for (const std::string& path : paths) {
+    const source::Result<source::FileId> id = compilation->files.Read(path);
+    if (!id.ok()) return id.status();
+    ids.push_back(*id);
+  }
+  Compile(ids, options, *compilation);
+  return compilation;
+}
+
+std::unique_ptr<Compilation> CompileTexts(const std::vector<std::pair<std::string, std::string>>& texts,
+                                          const Options& options) {
+  auto compilation = std::make_unique<Compilation>();
+  std::vector<source::FileId> ids;
+  for (const auto& [name, text] : texts) ids.push_back(compilation->files.Add(name, text));
+  Compile(ids, options, *compilation);
+  return compilation;
+}
+
+std::optional<std::string> PrintStage(const Compilation& compilation, std::string_view stage) {
+  const norm::NormalRules& normal = compilation.partition.normal;
+  if (stage == "parse") return ast::Print(compilation.ast);
+  if (stage == "check") return check::Print(normal.checked);
+  if (stage == "norm") return norm::Print(normal);
+  if (stage == "split") return split::Print(compilation.partition);
+  if (stage == "kplan") return kplan::Print(compilation.kernel, compilation.partition);
+  if (stage == "uplan") return uplan::Print(compilation.user);
+  return std::nullopt;
+}
+
+}  // namespace sluice

@@ -1,0 +1,162 @@
+#include "compiler/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "compiler/split/condition.h"
+
+namespace sluice {
+namespace {
+
+using split::Decision;
+
+constexpr size_t kTextColumn = 56;  // where the reasons start, unless a predicate is longer
+
+std::string_view WhereName(Decision::Where where) {
+  switch (where) {
+    case Decision::Where::kKernel:
+      return "kernel";
+    case Decision::Where::kUser:
+      return "user";
+    case Decision::Where::kConstantTrue:
+      return "true";
+    case Decision::Where::kConstantFalse:
+      return "false";
+  }
+  return "";
+}
+
+// (rule, hook) pairs behind a bit that every event of the hook has.
+std::set<std::pair<check::RuleId, check::HookId>> FindUnfiltered(const split::Partition& partition) {
+  std::set<std::pair<check::RuleId, check::HookId>> unfiltered;
+  for (const split::HookPartition& hook : partition.hooks) {
+    for (const split::Entry& entry : hook.entries) {
+      if (hook.bits[entry.bit].empty()) unfiltered.emplace(entry.rule, hook.hook);
+    }
+  }
+  return unfiltered;
+}
+
+// (rule, hook) pairs of which something is left to user space.
+std::set<std::pair<check::RuleId, check::HookId>> FindInexact(const split::Partition& partition) {
+  std::set<std::pair<check::RuleId, check::HookId>> inexact;
+  for (const split::HookPartition& hook : partition.hooks) {
+    for (const split::Entry& entry : hook.entries) {
+      const bool exact = !entry.judge_whole && entry.residue.kind == norm::Condition::Kind::kTrue;
+      if (!exact) inexact.emplace(entry.rule, hook.hook);
+    }
+  }
+  return inexact;
+}
+
+PredicateLine LineOf(const Decision& decision, const check::CheckedRules& checked) {
+  PredicateLine line;
+  line.text = split::Brief(checked.predicates[decision.predicate]);
+  line.where = WhereName(decision.where);
+  line.why = decision.where == Decision::Where::kKernel ? decision.how : decision.reason;
+  if (decision.code) line.code = diag::RowOf(*decision.code).name;
+  return line;
+}
+
+std::string Share(const HookLines& hook) {
+  if (hook.asked == 0) return "nothing to ask";
+  if (hook.kernel == hook.asked) {
+    return hook.asked == 1 ? "the kernel decides its predicate"
+                           : fmt::format("the kernel decides all {} predicates", hook.asked);
+  }
+  return fmt::format("the kernel decides {} of {} predicates", hook.kernel, hook.asked);
+}
+
+void AppendHook(const HookLines& hook, std::string& out) {
+  out += fmt::format("  {}: {}{}\n", hook.hook, Share(hook), hook.exact ? "; exact" : "");
+  size_t width = 0;
+  for (const PredicateLine& line : hook.predicates) width = std::max(width, line.text.size());
+  width = std::min(width, kTextColumn);
+  for (const PredicateLine& line : hook.predicates) {
+    out += fmt::format("    {:<6}  {:<{}}  {}{}\n", line.where, line.text, width, line.why,
+                       line.code.empty() ? "" : " [" + line.code + "]");
+  }
+  if (hook.every_event) {
+    out +=
+        "    every event of this hook is sent to user space: nothing in the condition lets the kernel drop "
+        "one\n";
+  }
+}
+
+// Hooks with the same share are named together.
+std::string SummaryOf(const RuleLines& rule) {
+  std::string text = fmt::format("\"{}\"", rule.name);
+  if (rule.action != "alert") text += fmt::format(" ({})", rule.action);
+  if (rule.hooks.empty()) return text + ": never matches";
+  std::vector<std::pair<std::string, std::vector<std::string>>> shares;
+  for (const HookLines& hook : rule.hooks) {
+    std::string share = Share(hook);
+    const auto known =
+        std::find_if(shares.begin(), shares.end(), [&](const auto& s) { return s.first == share; });
+    if (known == shares.end()) {
+      shares.push_back({std::move(share), {hook.hook}});
+    } else {
+      known->second.push_back(hook.hook);
+    }
+  }
+  std::vector<std::string> parts;
+  for (const auto& [share, hooks] : shares)
+    parts.push_back(fmt::format("{} at {}", share, fmt::join(hooks, ", ")));
+  return fmt::format("{}: {}", text, fmt::join(parts, "; "));
+}
+
+}  // namespace
+
+std::vector<RuleLines> Explain(const Compilation& compilation) {
+  const split::Partition& partition = compilation.partition;
+  const check::CheckedRules& checked = partition.normal.checked;
+  const auto unfiltered = FindUnfiltered(partition);
+  const auto inexact = FindInexact(partition);
+  std::vector<RuleLines> rules;
+  for (const check::CheckedRule& rule : checked.rules) {
+    rules.push_back({rule.rule.name.text, std::string(ast::ActionName(rule.rule.action)), {}});
+  }
+  for (const split::HookPartition& hook : partition.hooks) {
+    for (const auto& [rule, whole] : hook.whole) {
+      HookLines lines;
+      lines.hook = check::FindHook(hook.hook)->name;
+      lines.exact = inexact.count({rule, hook.hook}) == 0;
+      lines.every_event = unfiltered.count({rule, hook.hook}) != 0;
+      rules[rule].hooks.push_back(std::move(lines));
+    }
+  }
+  for (const Decision& decision : partition.decisions) {
+    const std::string_view name = check::FindHook(decision.hook)->name;
+    for (HookLines& hook : rules[decision.rule].hooks) {
+      if (hook.hook != name) continue;
+      hook.asked += decision.where == Decision::Where::kKernel || decision.where == Decision::Where::kUser;
+      hook.kernel += decision.where == Decision::Where::kKernel;
+      hook.predicates.push_back(LineOf(decision, checked));
+    }
+  }
+  return rules;
+}
+
+std::string ExplainText(const Compilation& compilation) {
+  std::string out;
+  for (const RuleLines& rule : Explain(compilation)) {
+    if (!out.empty()) out += '\n';
+    out += fmt::format("rule \"{}\" ({})\n", rule.name, rule.action);
+    for (const HookLines& hook : rule.hooks) AppendHook(hook, out);
+    if (rule.hooks.empty()) out += "  never matches\n";
+  }
+  return out;
+}
+
+std::string Summary(const Compilation& compilation, size_t max_rules) {
+  std::string out;
+  const std::vector<RuleLines> rules = Explain(compilation);
+  for (size_t i = 0; i < std::min(rules.size(), max_rules); ++i) out += SummaryOf(rules[i]) + '\n';
+  if (rules.size() > max_rules) out += fmt::format("... and {} more rules\n", rules.size() - max_rules);
+  return out;
+}
+
+}  // namespace sluice

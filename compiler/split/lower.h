@@ -1,0 +1,61 @@
+// split/lower.h - one predicate at one hook: a kernel test, a constant, or a reason why user space must ask
+// it.
+//
+// The subjects that the kernel knows stand in one table (kSubjects in lower.cc); each kind has one function.
+//
+// Threads: not synchronized. Memory: one Lowered per predicate and hook that was asked for, kept until
+// destruction. Errors:  none; what does not fit a kernel table is kUser with the code that says why.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "compiler/split/partition.h"
+
+namespace sluice::split {
+
+using Ranges = std::vector<std::pair<int64_t, int64_t>>;
+// Sorted, disjoint, neighbours joined.
+Ranges JoinRanges(Ranges ranges);
+
+struct Lowered {
+  enum class Kind : uint8_t { kTrue, kFalse, kTest, kUser } kind = Kind::kUser;
+  uint32_t lookup = 0;             // kTest
+  Test test;                       // kTest: of the predicate as it stands, not negated
+  std::optional<diag::Code> code;  // kUser
+  std::string reason;              // a constant, kUser: why
+  std::string how;                 // kTest: which table
+  std::string help;                // kUser: what the kernel could decide instead; may be empty
+};
+
+class Lowering {
+ public:
+  // Borrows `rules`.
+  Lowering(const check::CheckedRules& rules, const Budget& budget);
+
+  // Borrowed until destruction. Scarce tables (lineage atoms, flag tests) go to whoever asks first.
+  const Lowered& At(check::PredicateId predicate, check::HookId hook);
+
+  // Image conditions in the order in which lineage tests asked for them.
+  const std::vector<KernelCondition>& atoms() const { return atoms_; }
+
+ private:
+  Lowered Lower(const check::Predicate& predicate, check::HookId hook);
+  Lowered LowerLineage(const check::Predicate& predicate, uint32_t string, uint32_t level);
+  void ReserveMask(Lowered& lowered, check::HookId hook);
+
+  const check::CheckedRules& rules_;
+  const Budget budget_;
+  std::deque<Lowered> all_;
+  std::array<std::vector<uint32_t>, SLUICE_HOOKS> known_;  // by PredicateId: index into all_ + 1
+  std::vector<KernelCondition> atoms_;
+  std::map<KernelCondition, uint32_t> atom_ids_;
+  std::array<std::set<uint64_t>, SLUICE_HOOKS> masks_;
+};
+
+}  // namespace sluice::split

@@ -1,0 +1,118 @@
+#include "compiler/split/mitigation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/split/condition.h"
+
+namespace sluice::split {
+namespace {
+
+using diag::Code;
+
+// True when the clause leaves room for a call of this type.
+bool Admits(const Kernel& kernel, const Interner& interner, check::EventType type) {
+  for (const AnyOfId id : kernel) {
+    const AnyOf& any_of = interner[id];
+    if (any_of.lookup != SLUICE_LOOKUP_TYPE) continue;
+    const bool truth = std::any_of(any_of.tests.begin(), any_of.tests.end(), [&](const Test& test) {
+      const bool member = std::find(test.types.begin(), test.types.end(), type) != test.types.end();
+      return test.negated != (test.complement != member);
+    });
+    if (!truth) return false;
+  }
+  return true;
+}
+
+bool OnlyReads(const Kernel& kernel, const Interner& interner) {
+  return std::any_of(kernel.begin(), kernel.end(), [&](AnyOfId id) {
+    const AnyOf& any_of = interner[id];
+    return any_of.lookup == SLUICE_LOOKUP_BITS &&
+           std::all_of(any_of.tests.begin(), any_of.tests.end(), [](const Test& test) {
+             return !test.complement && (test.flags & ~(SLUICE_FLAG_READ | SLUICE_FLAG_EXEC)) == 0;
+           });
+  });
+}
+
+}  // namespace
+
+bool IsAllowed(const check::CheckedRule& rule, Code code) {
+  const auto& allowed = rule.rule.allowed_warnings;
+  return std::any_of(allowed.begin(), allowed.end(),
+                     [&](const ast::Word& word) { return word.text == diag::RowOf(code).slug; });
+}
+
+source::Span ActionSpan(const check::CheckedRule& rule) {
+  return rule.rule.action_span.valid() ? rule.rule.action_span : rule.rule.name.span;
+}
+
+bool MitigationCheck::Decidable(check::RuleId id, check::HookId hook, const norm::Condition& whole) {
+  const check::CheckedRule& rule = rules_.rules[id];
+  const check::HookRow* row = check::FindHook(hook);
+  if (!row->can_deny) {
+    diag::Diagnostic& error = diagnostics_.Add(
+        Code::E303, ActionSpan(rule),
+        fmt::format("`{}` can be true at `{}`, which cannot refuse", rule.rule.name.text, row->name));
+    error.help = "name the event types that the rule is about with `evt.type`";
+    return false;
+  }
+  bool decidable = true;
+  ForEachLiteral(whole, [&](const norm::Condition& literal) {
+    const Lowered& lowered = lowering_.At(literal.predicate, hook);
+    if (lowered.kind != Lowered::Kind::kUser) return;
+    decidable = false;
+    if (reported_.emplace(id, literal.predicate).second) ReportLiteral(rule, hook, literal, lowered);
+  });
+  return decidable;
+}
+
+void MitigationCheck::ReportLiteral(const check::CheckedRule& rule, check::HookId hook,
+                                    const norm::Condition& literal, const Lowered& lowered) {
+  const bool full = lowered.code == Code::N306;
+  diag::Diagnostic& error =
+      diagnostics_.Add(full ? Code::E304 : Code::E301, literal.span,
+                       fmt::format("`{}` cannot be decided in the kernel at `{}`",
+                                   Brief(rules_.predicates[literal.predicate]), check::FindHook(hook)->name));
+  error.others.push_back(
+      {ActionSpan(rule), fmt::format("`{}` must be decided there, for all of its condition",
+                                     ast::ActionName(rule.rule.action))});
+  error.note = lowered.reason;
+  error.help = lowered.help.empty() ? "or make the rule an alert: `action: alert`"
+                                    : lowered.help + "; or make the rule an alert: `action: alert`";
+}
+
+bool MitigationCheck::Exact(check::RuleId id, check::HookId hook, const Expansion& expansion,
+                            uint32_t max_clauses) {
+  const bool exact =
+      std::all_of(expansion.clauses.begin(), expansion.clauses.end(),
+                  [](const Clause& clause) { return clause.residue.kind == norm::Condition::Kind::kTrue; });
+  if (exact) return true;
+  const check::CheckedRule& rule = rules_.rules[id];
+  diag::Diagnostic& error =
+      diagnostics_.Add(Code::E302, ActionSpan(rule),
+                       fmt::format("`{}` needs more than {} clauses at `{}`", rule.rule.name.text,
+                                   max_clauses, check::FindHook(hook)->name));
+  error.note = "every way in which its condition can be true becomes one clause of the kernel's filter";
+  error.help = "write alternatives of one field with `in`, `pmatch` or `startswith`, or split the rule";
+  return false;
+}
+
+void MitigationCheck::WarnOfCreation(check::RuleId id, const Expansion& expansion, const Interner& interner) {
+  const check::CheckedRule& rule = rules_.rules[id];
+  const check::EventType openat2 = check::FindEvent("openat2");
+  const bool creates =
+      std::any_of(expansion.clauses.begin(), expansion.clauses.end(), [&](const Clause& clause) {
+        return Admits(clause.kernel, interner, openat2) && !OnlyReads(clause.kernel, interner);
+      });
+  if (!creates || IsAllowed(rule, Code::W209)) return;
+  diag::Diagnostic& warning = diagnostics_.Add(
+      Code::W209, ActionSpan(rule),
+      fmt::format("An `openat2` that `{}` refuses may leave an empty file behind", rule.rule.name.text));
+  warning.note =
+      "the flags of `openat2` lie in the caller's memory, so that the file is made before they are known";
+  warning.help =
+      "a rule about reading says so with `evt.is_open_read=true`; `# allow: empty-file-remains` accepts it";
+}
+
+}  // namespace sluice::split

@@ -1,0 +1,41 @@
+// split/mitigation.h - a mitigation is exact or it does not compile; and what its author should know.
+//
+// Threads: pure functions. Errors: E301, E302, E303, E304 and W209 diagnostics.
+#pragma once
+
+#include "compiler/split/expand.h"
+
+namespace sluice::split {
+
+inline bool IsMitigation(const check::CheckedRule& rule) { return rule.rule.action != ast::Action::kAlert; }
+
+// `# allow: slug` above the rule names the code.
+bool IsAllowed(const check::CheckedRule& rule, diag::Code code);
+
+// Where the rule says what it does, or its name.
+source::Span ActionSpan(const check::CheckedRule& rule);
+
+// A mitigation at one hook at which it can be true. False after an error.
+class MitigationCheck {
+ public:
+  MitigationCheck(const check::CheckedRules& rules, Lowering& lowering, diag::Diagnostics& diagnostics)
+      : rules_(rules), lowering_(lowering), diagnostics_(diagnostics) {}
+
+  // Before expansion: every predicate is decided by the kernel at a hook that can deny.
+  bool Decidable(check::RuleId rule, check::HookId hook, const norm::Condition& whole);
+  // After expansion: nothing was left.
+  bool Exact(check::RuleId rule, check::HookId hook, const Expansion& expansion, uint32_t max_clauses);
+  // W209: an open that is denied may have made its file already.
+  void WarnOfCreation(check::RuleId rule, const Expansion& expansion, const Interner& interner);
+
+ private:
+  void ReportLiteral(const check::CheckedRule& rule, check::HookId hook, const norm::Condition& literal,
+                     const Lowered& lowered);
+
+  const check::CheckedRules& rules_;
+  Lowering& lowering_;
+  diag::Diagnostics& diagnostics_;
+  std::set<std::pair<check::RuleId, check::PredicateId>> reported_;
+};
+
+}  // namespace sluice::split

@@ -1,0 +1,238 @@
+// The order of things: place every rule at its hooks (mitigations first, since some tables are scarce), give
+// bits, number the lineage atoms that are left, and write down who decides what.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "compiler/split/bits.h"
+#include "compiler/split/condition.h"
+#include "compiler/split/decide.h"
+#include "compiler/split/mitigation.h"
+
+namespace sluice::split {
+namespace {
+
+using diag::Code;
+using norm::Condition;
+
+class Splitter {
+ public:
+  Splitter(norm::NormalRules normal, const Budget& budget, diag::Diagnostics& diagnostics)
+      : normal_(std::move(normal)),
+        budget_{budget.clauses_per_rule, std::min<uint32_t>(budget.clauses_per_hook, SLUICE_CLAUSES),
+                std::min<uint32_t>(budget.atoms, SLUICE_ATOMS)},
+        diagnostics_(diagnostics),
+        lowering_(normal_.checked, budget_),
+        mitigation_(normal_.checked, lowering_, diagnostics) {}
+
+  Partition Run() && {
+    const std::vector<check::CheckedRule>& rules = normal_.checked.rules;
+    for (const bool mitigations : {true, false}) {
+      for (check::RuleId rule = 0; rule < rules.size(); ++rule) {
+        if (IsMitigation(rules[rule]) == mitigations) Place(rule);
+      }
+    }
+    Partition partition;
+    for (const check::HookRow& row : check::Hooks()) {
+      if (!placed_[row.id].empty()) partition.hooks.push_back(Assemble(row.id));
+    }
+    NumberAtoms(partition);
+    for (const check::HookRow& row : check::Hooks()) {
+      for (const Placed& placed : placed_[row.id]) {
+        Decide(normal_.conditions[placed.rule], placed, row.id, budget_, lowering_, atom_numbers_,
+               partition.decisions);
+      }
+    }
+    std::stable_sort(
+        partition.decisions.begin(), partition.decisions.end(),
+        [](const auto& a, const auto& b) { return std::pair(a.rule, a.hook) < std::pair(b.rule, b.hook); });
+    partition.normal = std::move(normal_);
+    return partition;
+  }
+
+ private:
+  // Every hook at which the rule may be true.
+  void Place(check::RuleId rule) {
+    bool somewhere = false;
+    for (const check::HookRow& row : check::Hooks()) {
+      Placed placed;
+      placed.rule = rule;
+      placed.whole = Specialise(normal_.conditions[rule], row.id, lowering_);
+      if (placed.whole.kind == Condition::Kind::kFalse) continue;
+      const bool mitigation = IsMitigation(normal_.checked.rules[rule]);
+      if (mitigation && !mitigation_.Decidable(rule, row.id, placed.whole)) {
+        somewhere = true;
+        continue;
+      }
+      placed.expansion = Expand(placed.whole, row.id, budget_.clauses_per_rule, lowering_, interner_);
+      if (placed.expansion.clauses.empty()) continue;
+      somewhere = true;
+      if (mitigation) {
+        if (!mitigation_.Exact(rule, row.id, placed.expansion, budget_.clauses_per_rule)) continue;
+        if (row.id == SLUICE_HOOK_FILE_OPEN) mitigation_.WarnOfCreation(rule, placed.expansion, interner_);
+      }
+      placed_[row.id].push_back(std::move(placed));
+    }
+    if (!somewhere) WarnNever(rule);
+  }
+
+  void WarnNever(check::RuleId id) {
+    const check::CheckedRule& rule = normal_.checked.rules[id];
+    if (IsAllowed(rule, Code::W202) || IsKnownNever(rule.rule.span)) return;
+    diag::Diagnostic& warning = diagnostics_.Add(
+        Code::W202, rule.rule.name.span, fmt::format("Rule `{}` can never match", rule.rule.name.text));
+    warning.note = ReasonOfNever(normal_.conditions[id]);
+  }
+
+  // check/ saw it already, from the names alone.
+  bool IsKnownNever(source::Span rule) const {
+    const auto& all = diagnostics_.all();
+    return std::any_of(all.begin(), all.end(), [&](const diag::Diagnostic& known) {
+      const source::Span& at = known.primary.span;
+      return known.code == Code::W202 && at.file == rule.file && rule.begin <= at.begin && at.end <= rule.end;
+    });
+  }
+
+  // The conjunct that is false at the hooks of the rule's event types; "" when it is not so simple.
+  std::string ReasonOfNever(const Condition& condition) {
+    std::vector<const Condition*> conjuncts = {&condition};
+    if (condition.kind == Condition::Kind::kAnd) {
+      conjuncts.clear();
+      for (const Condition& child : condition.children) conjuncts.push_back(&child);
+    }
+    std::vector<std::string> reasons;
+    for (const check::HookRow& row : check::Hooks()) {
+      std::string reason;
+      for (const Condition* conjunct : conjuncts) {
+        if (conjunct->kind != Condition::Kind::kLiteral || conjunct->negated) continue;
+        const Lowered& lowered = lowering_.At(conjunct->predicate, row.id);
+        if (lowered.kind != Lowered::Kind::kFalse) continue;
+        const check::Predicate& predicate = normal_.checked.predicates[conjunct->predicate];
+        const bool is_type = predicate.left.kind == check::Term::Kind::kField &&
+                             (predicate.left.field.field == check::FieldId::kEvtType ||
+                              predicate.left.field.field == check::FieldId::kSyscallType);
+        if (is_type) reason.clear();
+        if (is_type) break;
+        if (reason.empty()) reason = fmt::format("`{}` is false: {}", Brief(predicate), lowered.reason);
+      }
+      if (!reason.empty() && std::find(reasons.begin(), reasons.end(), reason) == reasons.end()) {
+        reasons.push_back(std::move(reason));
+      }
+    }
+    return fmt::format("{}", fmt::join(reasons, "; "));
+  }
+
+  HookPartition Assemble(check::HookId hook) {
+    std::vector<Placed>& placed = placed_[hook];
+    std::vector<Kernel> conditions;
+    std::map<Kernel, uint32_t> index;
+    std::vector<std::pair<Placed*, std::vector<uint32_t>>> uses;  // by clause
+    size_t pinned = 0;
+    for (Placed& rule : placed) {  // mitigations stand first
+      uses.emplace_back(&rule, std::vector<uint32_t>{});
+      for (const Clause& clause : rule.expansion.clauses) {
+        const auto [it, added] = index.emplace(clause.kernel, static_cast<uint32_t>(conditions.size()));
+        if (added) conditions.push_back(clause.kernel);
+        uses.back().second.push_back(it->second);
+      }
+      if (IsMitigation(normal_.checked.rules[rule.rule])) pinned = conditions.size();
+    }
+    const Bits bits = AssignBits(conditions, pinned, budget_.clauses_per_hook, interner_);
+    HookPartition partition;
+    partition.hook = hook;
+    if (!bits.fits) {
+      ReportOverflow(hook, placed, pinned);
+      return partition;
+    }
+    for (const Kernel& kernel : bits.kernels) partition.bits.push_back(Materialise(kernel));
+    for (const auto& [rule, clauses] : uses) AddEntries(*rule, clauses, bits, partition);
+    std::sort(partition.entries.begin(), partition.entries.end(), [](const Entry& a, const Entry& b) {
+      return std::pair(a.bit, a.rule) < std::pair(b.bit, b.rule);
+    });
+    std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) { return a.rule < b.rule; });
+    for (const Placed& rule : placed) partition.whole.emplace_back(rule.rule, rule.whole);
+    return partition;
+  }
+
+  // Clauses of one rule may have come to share a bit; it is listed there once.
+  static void AddEntries(Placed& rule, const std::vector<uint32_t>& clauses, const Bits& bits,
+                         HookPartition& partition) {
+    std::map<uint32_t, Entry> by_bit;
+    for (size_t i = 0; i < clauses.size(); ++i) {
+      const uint32_t bit = bits.bit_of[clauses[i]];
+      const bool weakened = bits.weakened[clauses[i]];
+      rule.weakened = rule.weakened || weakened;
+      const auto [it, added] = by_bit.emplace(bit, Entry{rule.rule, bit, {}, weakened});
+      Entry& entry = it->second;
+      Condition residue = rule.expansion.clauses[i].residue;
+      entry.residue = added ? std::move(residue) : Any({std::move(entry.residue), std::move(residue)});
+      entry.judge_whole = entry.judge_whole || weakened;
+      if (entry.judge_whole) entry.residue = True();
+    }
+    for (auto& [bit, entry] : by_bit) partition.entries.push_back(std::move(entry));
+  }
+
+  KernelCondition Materialise(const Kernel& kernel) const {
+    KernelCondition condition;
+    for (const AnyOfId id : kernel) condition.push_back(interner_[id]);
+    std::sort(condition.begin(), condition.end());
+    return condition;
+  }
+
+  void ReportOverflow(check::HookId hook, const std::vector<Placed>& placed, size_t pinned) {
+    const check::CheckedRule& last = normal_.checked.rules[placed.back().rule];
+    diag::Diagnostic& error = diagnostics_.Add(
+        Code::E304, ActionSpan(last),
+        fmt::format("The mitigations at `{}` have {} distinct conditions, the kernel's filter holds {}",
+                    check::FindHook(hook)->name, pinned, budget_.clauses_per_hook));
+    error.note = "conditions of alerts can be merged, those of mitigations cannot; alerts need one bit";
+    error.help = "write alternatives of one field with `in`, `pmatch` or `startswith`";
+  }
+
+  // Atoms that no bit asks for any more are dropped, the rest are numbered anew in their order.
+  void NumberAtoms(Partition& partition) {
+    std::vector<bool> used(lowering_.atoms().size());
+    const auto for_each_atom = [&](const auto& visit) {
+      for (HookPartition& hook : partition.hooks) {
+        for (KernelCondition& condition : hook.bits) {
+          for (AnyOf& any_of : condition) {
+            for (Test& test : any_of.tests) {
+              if (test.atom) visit(*test.atom);
+            }
+          }
+        }
+      }
+    };
+    for_each_atom([&](uint32_t& atom) { used[atom] = true; });
+    atom_numbers_.resize(used.size());
+    HookPartition image;
+    image.hook = SLUICE_HOOK_IMAGE;
+    for (uint32_t atom = 0; atom < used.size(); ++atom) {
+      atom_numbers_[atom] = static_cast<uint32_t>(partition.atoms.size());
+      if (used[atom]) partition.atoms.push_back(lowering_.atoms()[atom]);
+    }
+    for_each_atom([&](uint32_t& atom) { atom = atom_numbers_[atom]; });
+    image.bits = partition.atoms;
+    if (!image.bits.empty()) partition.hooks.insert(partition.hooks.begin(), std::move(image));
+  }
+
+  norm::NormalRules normal_;
+  const Budget budget_;
+  diag::Diagnostics& diagnostics_;
+  Lowering lowering_;
+  Interner interner_;
+  MitigationCheck mitigation_;
+  std::array<std::vector<Placed>, SLUICE_HOOKS> placed_;  // mitigations first until Assemble() sorts by rule
+  std::vector<uint32_t> atom_numbers_;
+};
+
+}  // namespace
+
+Partition Split(norm::NormalRules normal, const Budget& budget, diag::Diagnostics& diagnostics) {
+  return Splitter(std::move(normal), budget, diagnostics).Run();
+}
+
+}  // namespace sluice::split

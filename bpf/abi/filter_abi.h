@@ -213,7 +213,7 @@ struct sluice_control {
   __u32 wake_bytes;              /* user space is woken when this much is queued; it polls every 10 ms anyway */
 };
 
-/* Counters outside the hooks, summed over all CPUs: the global `totals` (section .bss.totals). */
+/* Counters outside the hooks, summed over all CPUs: the global `totals` (section .data.totals). */
 struct sluice_totals {
   __u64 parked;                   /* execs seen but not decided yet; at the end they count as dropped */
   __u64 unfilled;                 /* tasks that the last iterator run could not fill; user space stores 0 before */

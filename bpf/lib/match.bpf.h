@@ -20,7 +20,12 @@
 
 #ifdef __bpf__
 #define SLUICE_INLINE static __always_inline
+#define SLUICE_ONCE __noinline __weak /* a function of its own, verified once whatever it is called with */
 #define SLUICE_OPAQUE(value) asm volatile("" : "+r"(value)) /* the next mask is not redundant */
+#define SLUICE_ROLLED _Pragma("clang loop unroll(disable)")
+#define SLUICE_UNROLLED _Pragma("unroll")
+#define SLUICE_LOAD64(from) (*(const __u64 *)(const void *)(from)) /* unaligned; memcpy would go byte by byte */
+#define SLUICE_STORE64(to, value) (*(__u64 *)(void *)(to) = (value))
 #else
 #include "match_host.h"
 #endif
@@ -60,7 +65,7 @@ struct sluice_match {
   __u32 class_of[SLUICE_LOOKUPS + 1];
   /* out */
   __u32 unknown; /* lookups whose value was unknown */
-  __u32 reserved;
+  __u32 first;   /* order and errno of the first denying rule in load order */
   __u64 set[SLUICE_WORDS];
   __u64 undecided[SLUICE_WORDS]; /* subset of set */
 };
@@ -134,15 +139,18 @@ SLUICE_INLINE __u64 sluice_match_bits(struct sluice_match *m, const struct sluic
 }
 
 /* Class of the last interval whose first is not above the value. */
-SLUICE_INLINE __u64 sluice_match_int(struct sluice_match *m, const struct sluice_hook_config *config, __u32 subject,
-                                     __u64 standing) {
+SLUICE_ONCE __u64 sluice_match_int(struct sluice_match *m, const struct sluice_hook_config *config, __u32 subject,
+                                   __u64 standing) {
   const struct sluice_interval *interval;
   __u32 lookup = SLUICE_LOOKUP_INT + subject;
-  __u32 base = config->int_base[subject];
-  __u32 count = config->int_count[subject];
-  __s64 value = m->ints[subject];
-  __u32 step;
+  __u32 base, count, step;
+  __s64 value;
 
+  if (!m || !config || subject >= SLUICE_INTS) return standing;
+  base = config->int_base[subject];
+  count = config->int_count[subject];
+  value = m->ints[subject];
+  SLUICE_ROLLED
   for (step = 0; step < 20 && count > 1; step++) {
     __u32 half = count / 2;
 
@@ -156,21 +164,30 @@ SLUICE_INLINE __u64 sluice_match_int(struct sluice_match *m, const struct sluice
   return sluice_take(m, config, lookup, interval->class_id, standing);
 }
 
-/* ANDs the summary (words == 0) or the words of every atom asked for at one level. Not inlined: verified once. */
-#ifdef __bpf__
-__noinline __weak
-#else
-static inline
-#endif
-__u64 sluice_lineage_atoms(struct sluice_match *m, const struct sluice_hook_config *config, __u32 level, __u32 words) {
+SLUICE_ONCE int sluice_and_words(struct sluice_match *m, __u32 class_id) {
+  const struct sluice_set *set;
+  __u32 i;
+
+  if (!m) return 0;
+  set = sluice_class_set(m, class_id);
+  if (!set) return 0; /* cannot be: it was read before, or is `other`, which every plan holds */
+  SLUICE_UNROLLED
+  for (i = 0; i < SLUICE_WORDS; i++) m->set[i] &= set->words[i];
+  return 1;
+}
+
+/* ANDs the summaries (words == 0) or the words of every atom asked for at one level. */
+SLUICE_ONCE __u64 sluice_lineage_atoms(struct sluice_match *m, const struct sluice_hook_config *config, __u32 level,
+                                       __u32 words) {
   __u64 summary = ~0ull;
   __u64 used, word;
-  __u32 base, atom, i;
+  __u32 base, atom;
 
   if (!m || !config || level >= SLUICE_LINEAGE_LEVELS) return ~0ull;
   used = config->lineage_used[level];
   word = m->lineage[level];
   base = config->lineage_base[level];
+  SLUICE_ROLLED
   for (atom = 0; atom < SLUICE_ATOMS; atom++) {
     const struct sluice_set *set;
     const __u32 *class_id;
@@ -178,19 +195,21 @@ __u64 sluice_lineage_atoms(struct sluice_match *m, const struct sluice_hook_conf
     if (!(used >> atom & 1)) continue;
     class_id = sluice_dense_class(m, base + 2 * atom + (__u32)(word >> atom & 1));
     if (!class_id) continue;
+    if (words) {
+      sluice_and_words(m, *class_id);
+      continue;
+    }
     set = sluice_class_set(m, *class_id);
-    if (!set) continue;
-    summary &= set->summary;
-    if (words)
-      for (i = 0; i < SLUICE_WORDS; i++) m->set[i] &= set->words[i];
+    if (set) summary &= set->summary;
   }
   return summary;
 }
 
-SLUICE_INLINE __u64 sluice_match_level(struct sluice_match *m, const struct sluice_hook_config *config, __u32 level,
-                                       __u64 standing) {
+SLUICE_ONCE __u64 sluice_match_level(struct sluice_match *m, const struct sluice_hook_config *config, __u32 level,
+                                     __u64 standing) {
   __u32 lookup = SLUICE_LOOKUP_LINEAGE + level;
 
+  if (!m || !config || level >= SLUICE_LINEAGE_LEVELS) return standing;
   if (!m->lineage_known) return sluice_unknown(m, lookup, standing);
   if (!(m->lineage[level] & config->lineage_used[level]))
     return sluice_take(m, config, lookup, config->lookups[lookup].other, standing);
@@ -204,7 +223,8 @@ SLUICE_INLINE __u64 sluice_match_level(struct sluice_match *m, const struct slui
 SLUICE_INLINE void sluice_clear(char *bytes, __u32 from, __u32 words) {
   __u32 i;
 
-  for (i = 0; i < words; i++) __builtin_memset(bytes + from + 8 * i, 0, 8);
+  SLUICE_UNROLLED
+  for (i = 0; i < words; i++) SLUICE_STORE64(bytes + from + 8 * i, 0);
 }
 
 SLUICE_INLINE const __u32 *sluice_exact(const struct sluice_match *m, __u32 *lookup, char *value, __u32 bytes) {
@@ -224,12 +244,8 @@ SLUICE_INLINE void sluice_reverse(struct sluice_suffix_key *key, const char *end
   __u32 i;
 
   for (i = 0; i < SLUICE_SUFFIX_BYTES / 8; i++) {
-    __u64 word;
-
     if (8 * i >= count) break;
-    __builtin_memcpy(&word, end - 8 * i - 8, 8);
-    word = __builtin_bswap64(word);
-    __builtin_memcpy(key->value + 8 * i, &word, 8);
+    SLUICE_STORE64(key->value + 8 * i, __builtin_bswap64(SLUICE_LOAD64(end - 8 * i - 8)));
   }
 }
 
@@ -291,22 +307,28 @@ SLUICE_INLINE __u64 sluice_match_string(struct sluice_match *m, const struct slu
 #define SLUICE_STRING_BITS(string) (7u << (SLUICE_LOOKUP_STRING + (string)*SLUICE_MODES))
 
 /* The lookups that need no string. Returns the summary of what may still stand; 0: nothing does. */
-SLUICE_INLINE __u64 sluice_match_begin(struct sluice_match *m, const struct sluice_hook_config *config) {
-  __u64 standing = config->all.summary;
+SLUICE_ONCE __u64 sluice_match_begin(struct sluice_match *m, const struct sluice_hook_config *config) {
+  __u64 standing;
   __u32 i;
 
+  if (!m || !config) return 0;
+  standing = config->all.summary;
   m->hits = 0;
   m->taken = 0;
   m->unknown = 0;
   if (sluice_asked(config, SLUICE_LOOKUP_TYPE, standing)) standing = sluice_match_type(m, config, standing);
   if (sluice_asked(config, SLUICE_LOOKUP_BITS, standing)) standing = sluice_match_bits(m, config, standing);
-  if (config->used & SLUICE_INT_BITS)
+  if (config->used & SLUICE_INT_BITS) {
+    SLUICE_UNROLLED
     for (i = 0; i < SLUICE_INTS; i++)
       if (sluice_asked(config, SLUICE_LOOKUP_INT + i, standing)) standing = sluice_match_int(m, config, i, standing);
-  if (config->used & SLUICE_LINEAGE_BITS)
+  }
+  if (config->used & SLUICE_LINEAGE_BITS) {
+    SLUICE_UNROLLED
     for (i = 0; i < SLUICE_LINEAGE_LEVELS; i++)
       if (sluice_asked(config, SLUICE_LOOKUP_LINEAGE + i, standing))
         standing = sluice_match_level(m, config, i, standing);
+  }
   return standing;
 }
 
@@ -323,6 +345,7 @@ SLUICE_INLINE __u64 sluice_match_text(struct sluice_match *m, const struct sluic
 SLUICE_INLINE __u32 sluice_directory_bytes(const char *path, __u32 bytes) {
   __u32 step;
 
+  SLUICE_ROLLED
   for (step = 0; step < 320 && bytes > 0; step++) {
     bytes--;
     SLUICE_OPAQUE(bytes);
@@ -334,22 +357,25 @@ SLUICE_INLINE __u32 sluice_directory_bytes(const char *path, __u32 bytes) {
 
 SLUICE_INLINE __u64 sluice_match_directory(struct sluice_match *m, const struct sluice_hook_config *config,
                                            const struct sluice_long_text *path, struct sluice_text *directory,
-                                           struct sluice_suffix_key *suffix, __u64 standing) {
+                                           __u64 standing) {
+  const __u32 lookup = SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES + SLUICE_MODE_EXACT;
+  const __u32 *entry = 0;
   __u32 bytes;
 
-  m->state[SLUICE_STR_DIRECTORY] = m->state[SLUICE_STR_PATH];
-  m->bytes[SLUICE_STR_DIRECTORY] = 0;
-  if (m->state[SLUICE_STR_PATH] == SLUICE_TEXT_PRESENT) {
-    bytes = sluice_directory_bytes(path->value, m->bytes[SLUICE_STR_PATH] & (SLUICE_PATH_BYTES - 1));
+  if (m->state[SLUICE_STR_PATH] == SLUICE_TEXT_ABSENT)
+    return sluice_take(m, config, lookup, config->lookups[lookup].absent, standing);
+  if (m->state[SLUICE_STR_PATH] == SLUICE_TEXT_UNKNOWN) return sluice_unknown(m, lookup, standing);
+  bytes = sluice_directory_bytes(path->value, m->bytes[SLUICE_STR_PATH] & (SLUICE_PATH_BYTES - 1));
+  if (bytes < SLUICE_KEY_BYTES && m->state[SLUICE_STR_PATH] == SLUICE_TEXT_PRESENT) {
     __builtin_memcpy(directory->value, path->value, SLUICE_KEY_BYTES);
     if (bytes == 0) {
       directory->value[0] = '/';
       bytes = 1;
     }
-    m->bytes[SLUICE_STR_DIRECTORY] = bytes;
+    directory->lookup = m->hook * SLUICE_LOOKUPS + lookup;
+    entry = sluice_exact(m, &directory->lookup, directory->value, bytes);
   }
-  return sluice_match_string(m, config, SLUICE_STR_DIRECTORY, &directory->prefixlen, &directory->lookup,
-                             directory->value, suffix, 0, standing);
+  return sluice_take_entry(m, config, lookup, entry, standing);
 }
 
 /* The event's own path: SLUICE_STR_PATH with its directory or, at exec, SLUICE_STR_EXEPATH. */
@@ -360,17 +386,12 @@ SLUICE_INLINE __u64 sluice_match_path(struct sluice_match *m, const struct sluic
 
   standing = sluice_match_string(m, config, string, &path->prefixlen, &path->lookup, path->value, suffix, 0, standing);
   if (string == SLUICE_STR_PATH && sluice_asked(config, directory_lookup, standing))
-    standing = sluice_match_directory(m, config, path, directory, suffix, standing);
+    standing = sluice_match_directory(m, config, path, directory, standing);
   return standing;
 }
 
-/* From summaries to clauses: the AND over all lookups taken so far, in m->set. Not inlined: verified once. */
-#ifdef __bpf__
-__noinline __weak
-#else
-static inline
-#endif
-__u64 sluice_match_finish(struct sluice_match *m, const struct sluice_hook_config *config) {
+/* From summaries to clauses: the AND over all lookups taken so far, in m->set. */
+SLUICE_ONCE __u64 sluice_match_finish(struct sluice_match *m, const struct sluice_hook_config *config) {
   const struct sluice_set *set;
   __u64 any = 0;
   __u32 lookup, i;
@@ -380,16 +401,16 @@ __u64 sluice_match_finish(struct sluice_match *m, const struct sluice_hook_confi
     m->set[i] = config->all.words[i];
     m->undecided[i] = 0;
   }
+  SLUICE_ROLLED
   for (lookup = 0; lookup < SLUICE_LOOKUPS; lookup++) {
     if (!(m->taken >> lookup & 1)) continue;
     if (m->class_of[lookup] == SLUICE_CLASS_PER_ATOM) {
       sluice_lineage_atoms(m, config, lookup - SLUICE_LOOKUP_LINEAGE, 1);
       continue;
     }
-    set = sluice_class_set(m, m->class_of[lookup]);
-    if (!set) continue; /* cannot be: it was read before, or is `other`, which every plan holds */
-    for (i = 0; i < SLUICE_WORDS; i++) m->set[i] &= set->words[i];
+    sluice_and_words(m, m->class_of[lookup]);
   }
+  SLUICE_ROLLED
   for (lookup = 0; lookup < SLUICE_LOOKUPS; lookup++) {
     if (!(m->unknown >> lookup & 1)) continue;
     set = sluice_class_set(m, config->lookups[lookup].users);
@@ -413,36 +434,51 @@ SLUICE_INLINE int sluice_worth_finishing(const struct sluice_match *m) { return 
 #define SLUICE_VERDICT_UNDECIDED (1u << 18)
 #define SLUICE_EPERM 1u
 
-/* Undecided mitigations follow their on_unknown, and then deny at most: a kill takes certainty. Not inlined. */
-#ifdef __bpf__
-__noinline __weak
-#else
-static inline
-#endif
-__u32 sluice_judge(const struct sluice_match *m, const struct sluice_hook_config *config) {
-  __u32 order = ~0u, verdict = 0;
-  __u32 word, bit;
+/* Lowers m->first to the first rule in load order among these clauses of one word. What a loop keeps from one round to
+ * the next is in memory: 6.1 would otherwise follow every combination. */
+SLUICE_ONCE int sluice_first_action(struct sluice_match *m, __u32 word, __u64 denying) {
+  __u32 bit;
+
+  if (!m) return 0;
+  SLUICE_ROLLED
+  for (bit = 0; bit < 64; bit++) {
+    const struct sluice_action *action;
+    __u32 errno_value, this_one;
+
+    if (!(denying >> bit & 1)) continue;
+    action = sluice_action_of(m, word * 64 + bit);
+    if (!action) continue;
+    errno_value = action->errno_value & 0xfff;
+    this_one = (__u32)action->order << 16 | errno_value;
+    if (this_one < m->first) m->first = this_one;
+  }
+  return 0;
+}
+
+/* Undecided mitigations follow their on_unknown, and then deny at most: a kill takes certainty. */
+SLUICE_ONCE __u32 sluice_judge(struct sluice_match *m, const struct sluice_hook_config *config) {
+  __u64 undecided = 0, killing = 0, auditing = 0, any = 0;
+  __u32 verdict, word;
 
   if (!m || !config) return 0;
+  m->first = 0xffff0000u | SLUICE_EPERM;
+  SLUICE_ROLLED
   for (word = 0; word < SLUICE_WORDS; word++) {
-    __u64 sure = m->set[word] & ~m->undecided[word];
-    __u64 acting = sure | (m->undecided[word] & config->unknown_deny[word]);
+    __u64 doubtful = m->undecided[word];
+    __u64 sure = m->set[word] & ~doubtful;
+    __u64 acting = sure | (doubtful & config->unknown_deny[word]);
     __u64 denying = acting & config->deny[word];
 
-    if (m->undecided[word]) verdict |= SLUICE_VERDICT_UNDECIDED;
-    if (sure & config->kill[word]) verdict |= SLUICE_VERDICT_KILL;
-    if (acting & config->audit[word]) verdict |= SLUICE_VERDICT_AUDIT;
-    if (!denying) continue;
-    for (bit = 0; bit < 64; bit++) {
-      const struct sluice_action *action;
-
-      if (!(denying >> bit & 1)) continue;
-      action = sluice_action_of(m, word * 64 + bit);
-      if (action && action->order >= order) continue;
-      order = action ? action->order : 0xffff;
-      verdict &= ~SLUICE_VERDICT_ERRNO;
-      verdict |= action && action->errno_value && action->errno_value < 4096 ? action->errno_value : SLUICE_EPERM;
-    }
+    undecided |= doubtful;
+    killing |= sure & config->kill[word];
+    auditing |= acting & config->audit[word];
+    any |= denying;
+    if (denying) sluice_first_action(m, word, denying);
   }
+  verdict = any ? m->first & 0xfff : 0;
+  if (any && !verdict) verdict = SLUICE_EPERM;
+  if (killing) verdict |= SLUICE_VERDICT_KILL;
+  if (auditing) verdict |= SLUICE_VERDICT_AUDIT;
+  if (undecided) verdict |= SLUICE_VERDICT_UNDECIDED;
   return verdict;
 }

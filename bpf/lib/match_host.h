@@ -22,4 +22,16 @@
 #include <string.h>
 
 #define SLUICE_INLINE static inline
+#define SLUICE_ONCE static inline
 #define SLUICE_OPAQUE(value) (void)(value)
+#define SLUICE_ROLLED
+#define SLUICE_UNROLLED
+
+static inline __u64 sluice_host_load64(const void *from) {
+  __u64 value;
+  memcpy(&value, from, sizeof(value));
+  return value;
+}
+static inline void sluice_host_store64(void *to, __u64 value) { memcpy(to, &value, sizeof(value)); }
+#define SLUICE_LOAD64(from) sluice_host_load64(from)
+#define SLUICE_STORE64(to, value) sluice_host_store64(to, value)

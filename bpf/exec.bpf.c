@@ -1,0 +1,461 @@
+/* exec.bpf.c - the exec family: new images, and who forked whom.
+ *
+ *   exec_bprm_check     bprm_check_security: decides execve and execveat, once per interpreter round
+ *   exec_bprm_committed bprm_committed_creds: the task's image is the new one from here on
+ *   exec_task_alloc     task_alloc: the child inherits image and ancestors
+ *   exec_sched_fork, exec_sched_exec, exec_sched_exit   tracepoints: the records that the process tree lives on
+ *   exec_seed           iterator: lineage of tasks that are older than the agent or than a rule set
+ *
+ * A round that a rule denies ends the exec: its record is sent at once. A set that merely survives is parked with the
+ * task, joined with those of later rounds, and sent with arguments and environment when the new image is in place:
+ * user space sees one record an exec. An exec that fails later counts as dropped.
+ *
+ * Fail direction: allow (lib/decide.bpf.h). An error that another LSM program decided on is passed on unseen.
+ */
+#include "lib/lineage.bpf.h"
+
+char LICENSE[] __weak SEC("license") = "GPL";
+
+#define EXEC_RECORD_BYTES 65536
+#define EXEC_ITEM_BYTES 16384
+#define EXEC_LIMIT (EXEC_RECORD_BYTES - 8 - EXEC_ITEM_BYTES)
+
+/* An exec's record is too large for scratch. Tracepoints are not preempted: one a CPU. The loader sizes it. */
+struct exec_record {
+  struct sluice_record header;
+  char items[EXEC_RECORD_BYTES];
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct exec_record);
+} SLUICE_MAP(exec_record_by_cpu);
+
+SLUICE_INLINE int is_first_round(const struct linux_binprm *bprm) { return bprm->interp == bprm->filename; }
+
+/* A later exec or the exit of the task: what was parked never became an image. */
+SLUICE_INLINE void abandon(struct task_struct *task) {
+  struct parked_exec *parked;
+
+  if (!totals.parked) return;
+  parked = bpf_task_storage_get(&parked_by_task, task, 0, 0);
+  if (!parked || !parked->open) return;
+  parked->open = 0;
+  TOTAL(parked, -1);
+  COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, 1);
+}
+
+/* proc.name of the new image: the base name of the file asked for, cut to 15 bytes. */
+static __noinline void name_of_exec(struct scratch *s, struct linux_binprm *bprm) {
+  char *value = s->record.more;
+  long length = bpf_probe_read_kernel_str(value, SLUICE_PATH_BYTES, bprm->filename);
+  __u32 start, step;
+
+  s->match.state[SLUICE_STR_NAME] = SLUICE_TEXT_UNKNOWN;
+  if (length <= 0) return;
+  start = length - 1;
+  SLUICE_ROLLED
+  for (step = 0; step < 256; step++) {
+    __u32 before = start - 1;
+
+    if (start == 0) break;
+    BOUND(before, SLUICE_PATH_BYTES - 1);
+    if (value[before] == '/') break;
+    start = before;
+  }
+  SLUICE_STORE64(s->name.value, 0);
+  SLUICE_STORE64(s->name.value + 8, 0);
+  bpf_probe_read_kernel_str(s->name.value, SLUICE_NAME_BYTES, value + (start & (SLUICE_PATH_BYTES - 1)));
+  s->match.state[SLUICE_STR_NAME] = SLUICE_TEXT_PRESENT;
+  s->match.bytes[SLUICE_STR_NAME] = name_bytes(s->name.value);
+}
+
+/* The lookups of one round, the path last. 0: no clause survives it. */
+SLUICE_INLINE __u64 match_round(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
+                                struct linux_binprm *bprm) {
+  struct sluice_match *m = &s->match;
+  __u64 standing;
+
+  if (config->used & SLUICE_INT_BITS) fill_ints(m, task);
+  if (config->used & SLUICE_LINEAGE_BITS) fill_lineage(m, state_of(task), s->generation);
+  m->flags = image_bits(image_flags_of(bprm->file));
+  standing = sluice_match_begin(m, config);
+  if (!standing) return 0;
+  if (config->used & SLUICE_STRING_BITS(SLUICE_STR_NAME)) {
+    name_of_exec(s, bprm);
+    standing = match_name_text(s->index, standing);
+  }
+  standing = match_early(s, config, standing, SLUICE_STRING_BITS(SLUICE_STR_EXEPATH));
+  if (!standing) return 0;
+  path_of_file(s, task, bprm->file, SLUICE_STR_EXEPATH);
+  if (!(config->used & SLUICE_STRING_BITS(SLUICE_STR_EXEPATH))) return standing;
+  standing = match_exec_path(s->index, standing);
+  return standing && sluice_match_finish(m, config);
+}
+
+SLUICE_INLINE __u32 put_parked_rounds(char *buffer, __u32 at, __u32 limit, struct parked_exec *parked) {
+  __u32 i;
+
+  SLUICE_ROLLED
+  for (i = 0; i < SLUICE_ROUNDS; i++) {
+    __u32 bytes, from;
+
+    if (i >= parked->rounds) break;
+    bytes = parked->path_bytes[i];
+    from = parked->path_at[i];
+    BOUND(bytes, SLUICE_PATH_BYTES - 1);
+    BOUND(from, PARKED_BYTES - 1);
+    at = put_item(buffer, at, limit, SLUICE_ITEM_ROUND_SET, 0, parked->round_set[i], 8 * SLUICE_WORDS, 0);
+    at = put_item(buffer, at, limit, SLUICE_ITEM_ROUND_PATH, bytes ? 0 : SLUICE_ITEM_UNKNOWN, parked->paths + from,
+                  bytes, 0);
+  }
+  return at;
+}
+
+/* A round that a rule denies or kills: the only record of this exec, in the mitigations' lane. */
+static __noinline int refuse(struct scratch *s, struct task_struct *task, struct linux_binprm *bprm, __u32 verdict) {
+  struct parked_exec *parked = totals.parked ? bpf_task_storage_get(&parked_by_task, task, 0, 0) : 0;
+  struct sluice_record *r = &s->record.header;
+  char *buffer = (char *)&s->record;
+  __u32 bytes, at;
+
+  fill_header(r, SLUICE_RECORD_EVENT, SLUICE_HOOK_BPRM_CHECK, task, task->real_parent);
+  fill_verdict(s, r, verdict);
+  r->numbers[0] = (__u32)(s->match.flags >> 32);
+  name_of_exec(s, bprm);
+  at = put_path(s, SLUICE_STR_EXEPATH, SLUICE_ITEM_EXEPATH);
+  bytes = s->match.bytes[SLUICE_STR_NAME];
+  BOUND(bytes, SLUICE_NAME_BYTES - 1);
+  at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_NAME, 0, s->name.value, bytes, 0);
+  if (parked && parked->open) {
+    at = put_parked_rounds(buffer, at, RECORD_LIMIT, parked);
+    parked->open = 0;
+    TOTAL(parked, -1);
+  } else if (!is_first_round(bprm)) {
+    COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, -1); /* as it was counted after the first round */
+  }
+  count_verdict(SLUICE_HOOK_BPRM_CHECK, verdict);
+  if (verdict & SLUICE_VERDICT_KILL) kill_task(SLUICE_HOOK_BPRM_CHECK);
+  send_record(s, SLUICE_HOOK_BPRM_CHECK, at, 1);
+  return hook_result(verdict);
+}
+
+/* Keeps the round's set and path until the new image is in place. 0: there is no memory for it. */
+static __noinline int park(struct scratch *s, struct task_struct *task, int first, __u32 verdict) {
+  struct parked_exec *parked =
+      bpf_task_storage_get(&parked_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  __u32 round, at, bytes, i;
+
+  if (!parked) return 0;
+  if (!parked->open) {
+    parked->open = 1;
+    parked->slot = s->match.slot;
+    parked->generation = s->generation;
+    parked->type = s->match.type;
+    parked->flags = s->flags;
+    parked->unknown = 0;
+    parked->rounds = 0;
+    parked->used = 0;
+    __builtin_memset(parked->set, 0, sizeof(parked->set));
+    TOTAL(parked, 1);
+    if (!first) COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, -1);
+  }
+  if (verdict & SLUICE_VERDICT_AUDIT) parked->flags |= SLUICE_EVENT_AUDITED;
+  if (verdict & SLUICE_VERDICT_UNDECIDED) parked->flags |= SLUICE_EVENT_UNDECIDED;
+  if (s->match.unknown & SLUICE_LINEAGE_BITS) parked->flags |= SLUICE_EVENT_NO_LINEAGE;
+  parked->unknown |= s->match.unknown;
+  for (i = 0; i < SLUICE_WORDS; i++) parked->set[i] |= s->match.set[i];
+  round = parked->rounds;
+  if (round >= SLUICE_ROUNDS) return 1;
+  for (i = 0; i < SLUICE_WORDS; i++) parked->round_set[round][i] = s->match.set[i];
+  at = parked->used;
+  bytes = s->match.state[SLUICE_STR_EXEPATH] == SLUICE_TEXT_PRESENT ? s->match.bytes[SLUICE_STR_EXEPATH] : 0;
+  BOUND(bytes, SLUICE_PATH_BYTES - 1);
+  if (at + bytes >= PARKED_BYTES) bytes = 0;
+  BOUND(at, PARKED_BYTES - 1);
+  bpf_probe_read_kernel(parked->paths + at, bytes, s->record.path.value);
+  parked->path_at[round] = at;
+  parked->path_bytes[round] = bytes;
+  parked->used = at + bytes;
+  parked->rounds = round + 1;
+  return 1;
+}
+
+/* No memory to park: an event without arguments, for user space to judge. */
+SLUICE_INLINE void send_unparked(struct scratch *s, struct task_struct *task, int first) {
+  __u32 at;
+
+  if (!first) COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, -1);
+  TOTAL(no_storage, 1);
+  fill_header(&s->record.header, SLUICE_RECORD_EVENT, SLUICE_HOOK_BPRM_CHECK, task, task->real_parent);
+  fill_verdict(s, &s->record.header, SLUICE_VERDICT_UNDECIDED);
+  at = put_path(s, SLUICE_STR_EXEPATH, SLUICE_ITEM_EXEPATH);
+  send_record(s, SLUICE_HOOK_BPRM_CHECK, at, 0);
+}
+
+SLUICE_INLINE int judge_round(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
+                              struct linux_binprm *bprm, int first) {
+  __u32 verdict;
+
+  if (!match_round(s, config, task, bprm)) {
+    if (first) COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, 1);
+    return 0;
+  }
+  verdict = sluice_judge(&s->match, config);
+  if (verdict & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL)) return refuse(s, task, bprm, verdict);
+  if (verdict & SLUICE_VERDICT_AUDIT) COUNT(SLUICE_HOOK_BPRM_CHECK, audited, 1);
+  if (verdict & SLUICE_VERDICT_UNDECIDED) COUNT(SLUICE_HOOK_BPRM_CHECK, undecided, 1);
+  if (!park(s, task, first, verdict)) send_unparked(s, task, first);
+  return 0;
+}
+
+/* The slot that judged the first round, while its rule set is loaded; otherwise the active one. */
+SLUICE_INLINE __u32 slot_of_round(struct task_struct *task, int first) {
+  struct parked_exec *parked;
+
+  if (first || !totals.parked) return control.active & 1;
+  parked = bpf_task_storage_get(&parked_by_task, task, 0, 0);
+  if (parked && parked->open && control.generation[parked->slot & 1] == parked->generation) return parked->slot & 1;
+  return control.active & 1;
+}
+
+SLUICE_INLINE int decide_round(struct linux_binprm *bprm) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  int first = is_first_round(bprm);
+  __u32 slot = slot_of_round(task, first);
+  const struct sluice_hook_config *config = active_config(slot, SLUICE_HOOK_BPRM_CHECK);
+  __u32 type, flags;
+  struct scratch *s;
+  int result;
+
+  if (first) abandon(task);
+  if (!config) return 0;
+  if (first) COUNT(SLUICE_HOOK_BPRM_CHECK, seen, 1);
+  type = call_type(task, SLUICE_HOOK_BPRM_CHECK, &flags);
+  s = scratch_claim();
+  if (!s) return first ? decide_blind(slot, SLUICE_HOOK_BPRM_CHECK, type, flags, task) : 0;
+  begin(s, slot, SLUICE_HOOK_BPRM_CHECK, type, flags);
+  result = judge_round(s, config, task, bprm, first);
+  scratch_release(s);
+  return result;
+}
+
+/* Without scratch or storage the image is unknown, and so is the lineage of its children. */
+SLUICE_INLINE void commit_image(struct linux_binprm *bprm) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct task_state *state = state_made(task);
+  struct scratch *s;
+  __u32 flags;
+
+  if (!state) return;
+  state->task.self_generation[0] = 0;
+  state->task.self_generation[1] = 0;
+  s = scratch_claim();
+  if (!s) return;
+  flags = image_flags_of(bprm->file);
+  bpf_get_current_comm(s->name.value, SLUICE_NAME_BYTES); /* the base name of bprm->filename by now */
+  s->match.state[SLUICE_STR_NAME] = SLUICE_TEXT_PRESENT;
+  s->match.bytes[SLUICE_STR_NAME] = name_bytes(s->name.value);
+  path_of_file(s, task, bprm->file, SLUICE_STR_EXEPATH);
+  store_image(s, &state->task.image, flags);
+  state->image_set = 1;
+  judge_image(s, &state->task, 0);
+  judge_image(s, &state->task, 1);
+  scratch_release(s);
+}
+
+/* Arguments or environment of the new image, as the kernel laid them out. */
+SLUICE_INLINE __u32 put_user(char *buffer, __u32 at, __u32 tag, __u64 start, __u64 end, __u32 most) {
+  __u32 flags = end - start > most ? SLUICE_ITEM_TRUNCATED : 0;
+  __u32 bytes = flags ? most : end - start;
+
+  if (end <= start) return at;
+  SLUICE_OPAQUE(bytes);
+  if (bytes > most) bytes = most;
+  return put_item(buffer, at, EXEC_LIMIT, tag, flags, (void *)start, bytes, 1);
+}
+
+SLUICE_INLINE __u32 put_string(char *buffer, __u32 at, __u32 limit, __u32 tag, const char *from) {
+  struct sluice_item *item;
+  long length;
+
+  if (at > limit) return at;
+  item = (struct sluice_item *)(buffer + at);
+  length = bpf_probe_read_kernel_str(item + 1, SLUICE_PATH_BYTES, from);
+  item->tag = tag;
+  item->flags = length > 0 ? 0 : SLUICE_ITEM_UNKNOWN;
+  item->length = length > 0 ? length - 1 : 0;
+  return at + 8 + ((item->length + 7) & ~7u);
+}
+
+/* The working directory, walked in scratch. */
+SLUICE_INLINE __u32 put_cwd(char *buffer, __u32 at, struct task_struct *task) {
+  struct scratch *s = scratch_claim();
+  __u32 bytes = 0, state;
+
+  if (!s) return put_item(buffer, at, EXEC_LIMIT, SLUICE_ITEM_CWD, SLUICE_ITEM_UNKNOWN, 0, 0, 0);
+  state = path_walk(s, task->fs->pwd.mnt, task->fs->pwd.dentry, is_unlinked(task->fs->pwd.dentry), &bytes);
+  BOUND(bytes, SLUICE_PATH_BYTES - 1);
+  if (state != SLUICE_TEXT_PRESENT) bytes = 0;
+  at = put_item(buffer, at, EXEC_LIMIT, SLUICE_ITEM_CWD, state == SLUICE_TEXT_PRESENT ? 0 : SLUICE_ITEM_UNKNOWN,
+                s->record.path.value, bytes, 0);
+  scratch_release(s);
+  return at;
+}
+
+/* What the parked rounds add: the decision, the rounds, and what only a decision needs. */
+static __noinline __u32 put_decision(struct exec_record *record, __u32 at, struct task_struct *task,
+                                     struct parked_exec *parked) {
+  struct sluice_record *r = &record->header;
+  const struct sluice_hook_config *config = config_of(parked->slot, SLUICE_HOOK_BPRM_CHECK);
+  char *buffer = (char *)record;
+
+  r->generation = parked->generation;
+  r->type = parked->type;
+  r->flags = parked->flags;
+  r->unknown = parked->unknown;
+  __builtin_memcpy(r->set, parked->set, sizeof(r->set));
+  at = put_parked_rounds(buffer, at, EXEC_LIMIT, parked);
+  if (config && (config->flags & SLUICE_HOOK_NEEDS_ENV))
+    at = put_user(buffer, at, SLUICE_ITEM_ENV, task->mm->env_start, task->mm->env_end, SLUICE_ENV_BYTES);
+  if (config && (config->flags & SLUICE_HOOK_NEEDS_CWD)) at = put_cwd(buffer, at, task);
+  return at;
+}
+
+SLUICE_INLINE void send_exec(struct task_struct *task, struct linux_binprm *bprm) {
+  __u32 cpu = bpf_get_smp_processor_id();
+  struct exec_record *record = bpf_map_lookup_elem(&exec_record_by_cpu, &cpu);
+  struct parked_exec *parked = totals.parked ? bpf_task_storage_get(&parked_by_task, task, 0, 0) : 0;
+  const struct task_state *state = state_of(task);
+  char *buffer = (char *)record;
+  __u32 at = sizeof(struct sluice_record);
+  long error;
+
+  if (!record) return;
+  if (parked && !parked->open) parked = 0;
+  fill_header(&record->header, SLUICE_RECORD_EXEC, SLUICE_HOOK_BPRM_CHECK, task, task->real_parent);
+  record->header.numbers[0] = state ? state->task.image.flags : 0;
+  at = put_image(buffer, at, EXEC_LIMIT, state, 1);
+  at = put_string(buffer, at, EXEC_LIMIT, SLUICE_ITEM_FILENAME, bprm->filename);
+  at = put_user(buffer, at, SLUICE_ITEM_ARGS, task->mm->arg_start, task->mm->arg_end, SLUICE_ARGS_BYTES);
+  if (parked) at = put_decision(record, at, task, parked);
+  if (at > EXEC_RECORD_BYTES - 1) return;
+  record->header.size = at;
+  error = send_event(record, at);
+  if (!parked) {
+    if (error)
+      TOTAL(tree_lost, 1);
+    else
+      TOTAL(tree_sent, 1);
+    return;
+  }
+  parked->open = 0;
+  TOTAL(parked, -1);
+  if (error)
+    COUNT(SLUICE_HOOK_BPRM_CHECK, lost, 1);
+  else
+    COUNT(SLUICE_HOOK_BPRM_CHECK, sent, 1);
+  bpf_task_storage_delete(&parked_by_task, task);
+}
+
+/* FORK and EXIT: a header alone. */
+static __noinline void send_tree(__u32 kind, struct task_struct *task, struct task_struct *parent) {
+  struct sluice_record *r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+
+  if (!r) {
+    next_sequence();
+    TOTAL(tree_lost, 1);
+    return;
+  }
+  fill_header(r, kind, SLUICE_HOOK_IMAGE, task, parent);
+  r->size = sizeof(*r);
+  bpf_ringbuf_submit(r, wake_flag(sizeof(*r)));
+  TOTAL(tree_sent, 1);
+}
+
+SLUICE_INLINE int same_image(const struct sluice_image *a, const struct sluice_image *b) {
+  __u64 differs = 0;
+  __u32 i;
+
+  for (i = 0; i < sizeof(*a) / 8; i++) differs |= ((const __u64 *)a)[i] ^ ((const __u64 *)b)[i];
+  return !differs;
+}
+
+/* Fills one slot of a task from its seed. What the kernel knows better, an image from an exec, stays: the seed's own
+ * bits count only when they were made from this very image. Returns 0 when something is still missing. */
+SLUICE_INLINE int seed(struct task_struct *task, const struct sluice_seed *from) {
+  const __u32 slot = control.seed_slot & 1;
+  __u32 generation = control.generation[slot];
+  struct task_state *state;
+  __u32 i;
+
+  if (!from || from->start_ns != task->group_leader->start_boottime) return 0;
+  state = state_made(task);
+  if (!state) return 0;
+  if (!state->image_set) {
+    __builtin_memcpy(&state->task.image, &from->task.image, sizeof(state->task.image));
+    state->image_set = 1;
+  }
+  if (state->task.ancestors_generation[slot] != generation && from->task.ancestors_generation[slot] == generation) {
+    for (i = 0; i < SLUICE_LINEAGE_LEVELS; i++) state->task.ancestors[slot][i] = from->task.ancestors[slot][i];
+    state->task.ancestors_generation[slot] = generation;
+  }
+  if (state->task.self_generation[slot] != generation && from->task.self_generation[slot] == generation &&
+      same_image(&state->task.image, &from->task.image)) {
+    state->task.self[slot] = from->task.self[slot];
+    state->task.self_generation[slot] = generation;
+  }
+  return state->task.self_generation[slot] == generation && state->task.ancestors_generation[slot] == generation;
+}
+
+SEC("lsm/bprm_check_security")
+int BPF_PROG(exec_bprm_check, struct linux_binprm *bprm, int ret) {
+  if (ret) return ret;
+  return decide_round(bprm);
+}
+
+SEC("lsm/bprm_committed_creds")
+int BPF_PROG(exec_bprm_committed, struct linux_binprm *bprm) {
+  commit_image(bprm);
+  return 0;
+}
+
+SEC("lsm/task_alloc")
+int BPF_PROG(exec_task_alloc, struct task_struct *task, unsigned long clone_flags, int ret) {
+  if (ret) return ret;
+  inherit(task, (clone_flags & CLONE_THREAD) != 0);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(exec_sched_fork, struct task_struct *parent, struct task_struct *child) {
+  if (child->pid != child->tgid) return 0;
+  send_tree(SLUICE_RECORD_FORK, child, parent);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(exec_sched_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm) {
+  send_exec(task, bprm);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(exec_sched_exit, struct task_struct *task) {
+  abandon(task);
+  if (task->signal->live.counter > 0) return 0;
+  send_tree(SLUICE_RECORD_EXIT, task, task->real_parent);
+  return 0;
+}
+
+SEC("iter/task")
+int exec_seed(struct bpf_iter__task *ctx) {
+  struct task_struct *task = ctx->task;
+  __u32 pid;
+
+  if (!task || (task->flags & PF_EXITING)) return 0;
+  pid = task->tgid;
+  if (!seed(task, bpf_map_lookup_elem(&seed_by_pid, &pid))) TOTAL(unfilled, 1);
+  return 0;
+}

@@ -1,0 +1,200 @@
+/* file.bpf.c - the file family: opens, creations, removals.
+ *
+ *   file_open          open, openat, openat2, creat, open_by_handle_at; other calls (execve, ...) have no type
+ *   file_path_mknod    mknod, mknodat; and a creating open, which it only stops where file_open's rules deny it, so
+ *                      that no empty file remains: the open itself is file_open's event
+ *   file_path_unlink   unlink, unlinkat
+ *
+ * Fail direction: allow (lib/decide.bpf.h). An error that another LSM program decided on is passed on unseen.
+ */
+#include "lib/decide.bpf.h"
+
+char LICENSE[] __weak SEC("license") = "GPL";
+
+/* A stacked file system (overlayfs) opens the file below its own: through a backing file, a borrowed path, or a
+ * private clone of a mount, which belongs to no namespace. Users reach none of these. */
+SLUICE_INLINE int is_below_a_stack(struct task_struct *task, struct file *file) {
+  struct vfsmount *mnt = file->f_path.mnt;
+  struct mnt_namespace *ns;
+
+  if (file->f_mode & FMODE_BACKING) return 1;
+  if (file->f_inode != file->f_path.dentry->d_inode) return 1;
+  if (mnt == task->fs->root.mnt || (mnt->mnt_flags & MNT_INTERNAL)) return 0;
+  ns = BPF_CORE_READ(mount_of(mnt), mnt_ns);
+  return (__u64)ns >= (__u64)-4095;
+}
+
+SLUICE_INLINE __u64 open_flags(const struct file *file) {
+  __u32 word = file->f_flags, mode = file->f_mode;
+  __u64 flags = word;
+
+  if (mode & FMODE_READ) flags |= SLUICE_FLAG_READ;
+  if (mode & FMODE_WRITE) flags |= SLUICE_FLAG_WRITE;
+  if (word & FMODE_EXEC) flags |= SLUICE_FLAG_EXEC;
+  if (mode & FMODE_CREATED) {
+    flags |= SLUICE_FLAG_CREATED;
+    if (file->f_inode->i_mode & S_IXUGO) flags |= SLUICE_FLAG_EXEC;
+  }
+  return flags;
+}
+
+SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
+                             struct file *file) {
+  struct event_numbers numbers;
+  struct inode *inode = file->f_inode;
+  __u64 flags = open_flags(file);
+  __u64 standing = match_early(s, config, match_cheap(s, config, task, flags), PATH_LOOKUPS);
+
+  if (!standing) return 1;
+  path_of_file(s, task, file, SLUICE_STR_PATH);
+  if (config->used & PATH_LOOKUPS) {
+    standing = match_path_text(s->index, standing);
+    if (!standing || !sluice_match_finish(&s->match, config)) return 1;
+  }
+  numbers.number[0] = file->f_flags;
+  numbers.number[1] = inode->i_mode;
+  numbers.number[2] = inode->i_ino;
+  numbers.number[3] = user_device_of(inode);
+  return conclude(s, config, task, &numbers);
+}
+
+SLUICE_INLINE int decide_open(struct file *file) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  __u32 slot = control.active & 1;
+  const struct sluice_hook_config *config = active_config(slot, SLUICE_HOOK_FILE_OPEN);
+  struct sluice_hook_stats *stats = stats_of(SLUICE_HOOK_FILE_OPEN);
+  __u32 type, flags;
+  struct scratch *s;
+  int result;
+
+  if (!config || !stats) return 0;
+  if (is_below_a_stack(task, file)) {
+    __sync_fetch_and_add(&stats->skipped, 1);
+    return 0;
+  }
+  __sync_fetch_and_add(&stats->seen, 1);
+  type = call_type(task, SLUICE_HOOK_FILE_OPEN, &flags);
+  s = scratch_claim();
+  if (!s) return decide_blind(slot, SLUICE_HOOK_FILE_OPEN, type, flags, task);
+  begin(s, slot, SLUICE_HOOK_FILE_OPEN, type, flags);
+  result = judge_open(s, config, task, file);
+  scratch_release(s);
+  if (result > 0) {
+    __sync_fetch_and_add(&stats->dropped, 1);
+    return 0;
+  }
+  return result;
+}
+
+/* Flags of a creating open, as far as the registers hold them by value; 0: not known (openat2, io_uring). */
+SLUICE_INLINE __u64 creating_flags(struct task_struct *task, __u32 compat, __u32 mode) {
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  __u32 number = regs->orig_ax & ~X32_BIT;
+  __u32 word;
+  __u64 flags;
+
+  if (number == (compat ? 5 : 2))
+    word = compat ? regs->cx : regs->si;
+  else if (number == (compat ? 295 : 257))
+    word = regs->dx;
+  else if (number == (compat ? 8 : 85))
+    word = O_CREAT | O_WRONLY | O_TRUNC;
+  else
+    return 0;
+  if (!compat) word |= O_LARGEFILE;
+  flags = (__u64)word | SLUICE_FLAG_CREATED;
+  if ((word & O_ACCMODE) == 0 || (word & O_ACCMODE) == 2) flags |= SLUICE_FLAG_READ;
+  if ((word & O_ACCMODE) == 1 || (word & O_ACCMODE) == 2) flags |= SLUICE_FLAG_WRITE;
+  if (mode & S_IXUGO) flags |= SLUICE_FLAG_EXEC;
+  return flags;
+}
+
+SLUICE_INLINE int judge_entry(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
+                              const struct path *directory, struct dentry *dentry, __u64 flags) {
+  __u64 standing = match_early(s, config, match_cheap(s, config, task, flags), PATH_LOOKUPS);
+
+  if (!standing) return 0;
+  path_of_entry(s, directory, dentry);
+  if (!(config->used & PATH_LOOKUPS)) return 1;
+  standing = match_path_text(s->index, standing);
+  return standing && sluice_match_finish(&s->match, config);
+}
+
+/* The event of a hook that names an entry of a directory. */
+SLUICE_INLINE int decide_entry(struct task_struct *task, __u32 hook, const struct path *directory,
+                               struct dentry *dentry, const struct event_numbers *numbers) {
+  __u32 slot = control.active & 1;
+  const struct sluice_hook_config *config = active_config(slot, hook);
+  __u32 type, flags;
+  struct scratch *s;
+  int result = 0;
+
+  if (!config) return 0;
+  COUNT(hook, seen, 1);
+  type = call_type(task, hook, &flags);
+  s = scratch_claim();
+  if (!s) return decide_blind(slot, hook, type, flags, task);
+  begin(s, slot, hook, type, flags);
+  if (judge_entry(s, config, task, directory, dentry, 0))
+    result = conclude(s, config, task, numbers);
+  else
+    COUNT(hook, dropped, 1);
+  scratch_release(s);
+  return result;
+}
+
+/* A creating open that file_open's rules will deny is denied before the file exists, as file_open's one event. */
+SLUICE_INLINE int decide_creation(struct task_struct *task, const struct path *directory, struct dentry *dentry,
+                                  __u32 mode, __u32 type, __u32 call_flags, __u32 slot,
+                                  const struct sluice_hook_config *config) {
+  struct event_numbers numbers = {};
+  struct scratch *s;
+  __u64 flags = creating_flags(task, call_flags & SLUICE_EVENT_COMPAT, mode);
+  int result = 0;
+
+  if (!flags) return 0;
+  s = scratch_claim();
+  if (!s) return 0; /* file_open decides it */
+  begin(s, slot, SLUICE_HOOK_FILE_OPEN, type, call_flags);
+  if (judge_entry(s, config, task, directory, dentry, flags) &&
+      (sluice_judge(&s->match, config) & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL))) {
+    numbers.number[0] = (__u32)flags;
+    numbers.number[1] = mode;
+    COUNT(SLUICE_HOOK_FILE_OPEN, seen, 1);
+    result = conclude(s, config, task, &numbers);
+  }
+  scratch_release(s);
+  return result;
+}
+
+SEC("lsm/file_open")
+int BPF_PROG(file_open, struct file *file, int ret) {
+  if (ret) return ret;
+  return decide_open(file);
+}
+
+SEC("lsm/path_mknod")
+int BPF_PROG(file_path_mknod, const struct path *directory, struct dentry *dentry, umode_t mode, unsigned int device,
+             int ret) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct event_numbers numbers = {.number = {0, mode, 0, device}};
+  __u32 slot = control.active & 1;
+  const struct sluice_hook_config *config;
+  __u32 type, flags;
+
+  if (ret) return ret;
+  type = call_type(task, SLUICE_HOOK_FILE_OPEN, &flags);
+  if (!type) return decide_entry(task, SLUICE_HOOK_PATH_MKNOD, directory, dentry, &numbers);
+  config = active_config(slot, SLUICE_HOOK_FILE_OPEN);
+  if (!config || !(config->flags & SLUICE_HOOK_MITIGATES)) return 0;
+  return decide_creation(task, directory, dentry, mode, type, flags, slot, config);
+}
+
+SEC("lsm/path_unlink")
+int BPF_PROG(file_path_unlink, const struct path *directory, struct dentry *dentry, int ret) {
+  struct inode *inode = dentry->d_inode;
+  struct event_numbers numbers = {.number = {0, inode->i_mode, inode->i_ino, user_device_of(inode)}};
+
+  if (ret) return ret;
+  return decide_entry(bpf_get_current_task_btf(), SLUICE_HOOK_PATH_UNLINK, directory, dentry, &numbers);
+}

@@ -1,0 +1,162 @@
+/* lib/decide.bpf.h - from a hook's subject to what it returns.
+ *
+ * Fail direction: without a configuration, without clauses, or when no clause survives, everything is allowed. An
+ * unknown value denies only where a rule says on_unknown: deny. A kill also returns the error, for the call would
+ * otherwise still take effect. Every event that a hook looks at is counted as seen, and once more as dropped, sent
+ * or lost.
+ */
+#pragma once
+
+#include "emit.bpf.h"
+#include "path.bpf.h"
+
+#define PATH_LOOKUPS (SLUICE_STRING_BITS(SLUICE_STR_PATH) | SLUICE_STRING_BITS(SLUICE_STR_DIRECTORY))
+
+/* The agent is not above its rules, but it never kills itself: a denial reaches it, the signal does not. */
+SLUICE_INLINE void kill_task(__u32 hook) {
+  if (bpf_get_current_pid_tgid() >> 32 == control.agent_pid) return;
+  bpf_send_signal(SIGKILL);
+  COUNT(hook, killed, 1);
+}
+
+/* The hook's configuration in the generation that judges, or NULL when it has no clauses. */
+SLUICE_INLINE const struct sluice_hook_config *active_config(__u32 slot, __u32 hook) {
+  const struct sluice_hook_config *config = config_of(slot, hook);
+
+  return config && (config->flags & SLUICE_HOOK_ACTIVE) ? config : 0;
+}
+
+SLUICE_INLINE void begin(struct scratch *s, __u32 slot, __u32 hook, __u32 type, __u32 flags) {
+  s->generation = control.generation[slot & 1];
+  s->flags = flags;
+  s->path_built = 0;
+  s->match.slot = slot;
+  s->match.hook = hook;
+  s->match.type = type;
+}
+
+/* All lookups that need no path. 0: dropped. */
+SLUICE_INLINE __u64 match_cheap(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
+                                __u64 flags) {
+  struct sluice_match *m = &s->match;
+  const struct task_state *state = 0;
+  __u64 standing;
+  int image = (config->used & 1u << SLUICE_LOOKUP_BITS) && asks_image_bits(config);
+
+  if (image || (config->used & (SLUICE_LINEAGE_BITS | SLUICE_STRING_BITS(SLUICE_STR_NAME) |
+                                SLUICE_STRING_BITS(SLUICE_STR_EXEPATH))))
+    state = state_of(task);
+  m->flags = flags;
+  if (image && state) m->flags |= image_bits(state->task.image.flags);
+  if (config->used & SLUICE_INT_BITS) fill_ints(m, task);
+  if (config->used & SLUICE_LINEAGE_BITS) fill_lineage(m, state, s->generation);
+  standing = sluice_match_begin(m, config);
+  standing = match_name(s, config, state, standing);
+  return match_exepath(s, config, state, standing);
+}
+
+/* Decides what is cheap to decide before the path is built. */
+SLUICE_INLINE __u64 match_early(struct scratch *s, const struct sluice_hook_config *config, __u64 standing,
+                                __u32 path_lookups) {
+  if (!standing) return 0;
+  if (sluice_worth_finishing(&s->match) || !(config->used & path_lookups))
+    return sluice_match_finish(&s->match, config) ? standing : 0;
+  return standing;
+}
+
+SLUICE_INLINE void fill_verdict(struct scratch *s, struct sluice_record *r, __u32 verdict) {
+  r->generation = s->generation;
+  r->type = s->match.type;
+  r->unknown = s->match.unknown;
+  r->flags = s->flags;
+  r->errno_value = verdict & SLUICE_VERDICT_ERRNO;
+  if (r->errno_value) r->flags |= SLUICE_EVENT_DENIED;
+  if (verdict & SLUICE_VERDICT_KILL) r->flags |= SLUICE_EVENT_KILLED;
+  if (verdict & SLUICE_VERDICT_AUDIT) r->flags |= SLUICE_EVENT_AUDITED;
+  if (verdict & SLUICE_VERDICT_UNDECIDED) r->flags |= SLUICE_EVENT_UNDECIDED;
+  if ((s->match.unknown & SLUICE_LINEAGE_BITS)) r->flags |= SLUICE_EVENT_NO_LINEAGE;
+  __builtin_memcpy(r->set, s->match.set, sizeof(r->set));
+}
+
+SLUICE_INLINE void count_verdict(__u32 hook, __u32 verdict) {
+  if (verdict & SLUICE_VERDICT_ERRNO) COUNT(hook, denied, 1);
+  if (verdict & SLUICE_VERDICT_AUDIT) COUNT(hook, audited, 1);
+  if (verdict & SLUICE_VERDICT_UNDECIDED) COUNT(hook, undecided, 1);
+}
+
+/* Sends the finished record of scratch and counts it. */
+SLUICE_INLINE void send_record(struct scratch *s, __u32 hook, __u32 bytes, int urgent) {
+  long error;
+
+  if (bytes > sizeof(s->record)) bytes = sizeof(s->record);
+  s->record.header.size = bytes;
+  error = urgent ? send_mitigation(&s->record, bytes) : send_event(&s->record, bytes);
+  if (error)
+    COUNT(hook, lost, 1);
+  else
+    COUNT(hook, sent, 1);
+}
+
+/* The event without any scratch: all clauses stand, all that mitigate are undecided. */
+static __noinline int decide_blind(__u32 slot, __u32 hook, __u32 type, __u32 flags, struct task_struct *task) {
+  const struct sluice_hook_config *config = active_config(slot, hook);
+  struct sluice_record *r;
+  __u32 denied = 0, i;
+
+  if (!config) return 0;
+  COUNT(hook, no_scratch, 1);
+  COUNT(hook, undecided, 1);
+  for (i = 0; i < SLUICE_WORDS; i++) denied |= (config->unknown_deny[i] & config->deny[i]) != 0;
+  if (denied) COUNT(hook, denied, 1);
+  r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+  if (r) {
+    fill_header(r, SLUICE_RECORD_EVENT, hook, task, task->real_parent);
+    r->size = sizeof(*r);
+    r->generation = control.generation[slot & 1];
+    r->type = type;
+    r->unknown = config->used;
+    r->flags = flags | SLUICE_EVENT_UNDECIDED | SLUICE_EVENT_NO_LINEAGE | (denied ? SLUICE_EVENT_DENIED : 0);
+    r->errno_value = denied ? EPERM : 0;
+    for (i = 0; i < SLUICE_WORDS; i++) r->set[i] = config->all.words[i];
+    bpf_ringbuf_submit(r, denied ? RB_FORCE_WAKEUP : RB_NO_WAKEUP);
+    COUNT(hook, sent, 1);
+  } else {
+    next_sequence();
+    COUNT(hook, lost, 1);
+  }
+  return denied ? -EPERM : 0;
+}
+
+/* A hook's return value, 0 or a negative errno: a subtraction, for the verifier does not follow a negation. */
+SLUICE_INLINE int hook_result(__u32 verdict) {
+  int result = 0;
+
+  SLUICE_OPAQUE(result);
+  result -= verdict & 0xfff;
+  return result;
+}
+
+/* Numbers of a record that only its hook knows. */
+struct event_numbers {
+  __u64 number[4];
+};
+
+/* The set survived: mitigate, send, count. Returns what the hook returns. */
+static __noinline __attribute__((unused)) int conclude(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
+                               const struct event_numbers *numbers) {
+  struct sluice_record *r = &s->record.header;
+  __u32 hook = s->match.hook;
+  __u32 verdict = sluice_judge(&s->match, config);
+  __u32 at;
+
+  fill_header(r, SLUICE_RECORD_EVENT, hook, task, task->real_parent);
+  fill_verdict(s, r, verdict);
+  __builtin_memcpy(r->numbers, numbers, sizeof(r->numbers));
+  at = put_path(s, SLUICE_STR_PATH, SLUICE_ITEM_PATH);
+  at = put_image((char *)&s->record, at, RECORD_LIMIT, state_of(task), 1);
+  count_verdict(hook, verdict);
+  if (s->match.unknown & PATH_LOOKUPS) COUNT(hook, no_path, 1);
+  if (verdict & SLUICE_VERDICT_KILL) kill_task(hook);
+  send_record(s, hook, at, verdict & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL));
+  return hook_result(verdict);
+}

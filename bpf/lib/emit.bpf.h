@@ -1,0 +1,162 @@
+/* lib/emit.bpf.h - records into the ring buffers.
+ *
+ * A lost record is counted by its hook and uses up its sequence number. User space polls every 10 ms; it is woken
+ * when the queue grows past control.wake_bytes, and at once by a mitigation.
+ */
+#pragma once
+
+#include "stats.bpf.h"
+#include "task.bpf.h"
+
+#define RB_NO_WAKEUP 1
+#define RB_FORCE_WAKEUP 2
+#define RB_AVAIL_DATA 0
+
+SLUICE_INLINE __u64 wake_flag(__u32 bytes) {
+  __u64 queued = bpf_ringbuf_query(&events, RB_AVAIL_DATA);
+
+  return queued < control.wake_bytes && queued + bytes >= control.wake_bytes ? RB_FORCE_WAKEUP : RB_NO_WAKEUP;
+}
+
+SLUICE_INLINE __u64 next_sequence(void) {
+  __u32 zero = 0;
+  __u64 *sequence = bpf_map_lookup_elem(&sequence_by_cpu, &zero);
+
+  return sequence ? __sync_fetch_and_add(sequence, 1) : 0;
+}
+
+/* As stat's st_dev and /proc/PID/stat's tty_nr have it. */
+SLUICE_INLINE __u32 user_device(__u32 major, __u32 minor) {
+  return (minor & 0xff) | (major << 8) | ((minor & ~0xffu) << 12);
+}
+
+SLUICE_INLINE __u32 user_device_of(const struct inode *inode) {
+  __u32 device = inode->i_sb->s_dev;
+
+  return user_device(device >> 20, device & 0xfffff);
+}
+
+SLUICE_INLINE __u32 tty_of(struct signal_struct *signal) {
+  struct tty_struct *tty = signal->tty;
+
+  if (!tty) return 0;
+  return user_device(tty->driver->major, tty->driver->minor_start + tty->index);
+}
+
+/* The number of a pid in its own namespace. */
+SLUICE_INLINE __u32 inner_number(struct pid *pid, __u32 *ns_inode) {
+  __u32 level = pid->level;
+  struct upid upid = {};
+
+  if (level > 32) level = 32;
+  bpf_probe_read_kernel(&upid, sizeof(upid), (char *)&pid->numbers[0] + level * sizeof(upid));
+  *ns_inode = BPF_CORE_READ(upid.ns, ns.inum);
+  return upid.nr;
+}
+
+SLUICE_INLINE void fill_creds(struct sluice_record *r, const struct cred *cred) {
+  r->uid = cred->euid.val;
+  r->gid = cred->egid.val;
+  bpf_core_read(&r->cap_permitted, 8, &cred->cap_permitted);
+  bpf_core_read(&r->cap_effective, 8, &cred->cap_effective);
+  bpf_core_read(&r->cap_inheritable, 8, &cred->cap_inheritable);
+}
+
+/* Everything but size, set and numbers. `parent`: the one that forked it, where that is known. */
+static __noinline void fill_header(struct sluice_record *r, __u32 kind, __u32 hook, struct task_struct *task,
+                                   struct task_struct *parent) {
+  struct task_struct *leader = task->group_leader;
+  struct signal_struct *signal = task->signal;
+  __u32 pid_ns = 0;
+
+  r->kind = kind;
+  r->hook = hook;
+  r->time_ns = bpf_ktime_get_boot_ns();
+  r->sequence = next_sequence();
+  r->cpu = bpf_get_smp_processor_id();
+  r->generation = 0;
+  r->flags = 0;
+  r->type = 0;
+  r->errno_value = 0;
+  r->pid = task->tgid;
+  r->tid = task->pid;
+  r->start_ns = leader->start_boottime;
+  r->parent_pid = parent->tgid;
+  r->parent_start_ns = parent->group_leader->start_boottime;
+  r->session_pid = signal->pids[PIDTYPE_SID]->numbers[0].nr;
+  r->pgid = signal->pids[PIDTYPE_PGID]->numbers[0].nr;
+  r->loginuid = task->loginuid.val;
+  r->audit_session = task->sessionid;
+  r->tty = tty_of(signal);
+  r->vpid = inner_number(leader->thread_pid, &pid_ns);
+  r->pid_ns = pid_ns;
+  r->unknown = 0;
+  r->cgroup_id = bpf_get_current_cgroup_id();
+  r->mnt_ns = task->nsproxy->mnt_ns->ns.inum;
+  fill_creds(r, task->cred);
+  __builtin_memset(r->numbers, 0, sizeof(r->numbers));
+  __builtin_memset(r->set, 0, sizeof(r->set));
+}
+
+/* Appends an item at `at` in a buffer with room for `limit` + 8 + `bytes`; returns where the next one goes. An item
+ * that has no room is left out. REQUIRES: bytes <= 16384. */
+SLUICE_INLINE __u32 put_item(char *buffer, __u32 at, __u32 limit, __u32 tag, __u32 flags, const void *from,
+                             __u32 bytes, int from_user) {
+  struct sluice_item *item;
+  long error = 0;
+
+  if (at > limit) return at;
+  item = (struct sluice_item *)(buffer + at);
+  if (bytes)
+    error = from_user ? bpf_probe_read_user(item + 1, bytes, from) : bpf_probe_read_kernel(item + 1, bytes, from);
+  item->tag = tag;
+  item->flags = error ? SLUICE_ITEM_UNKNOWN : flags;
+  item->length = error ? 0 : bytes;
+  return at + 8 + (error ? 0 : (bytes + 7) & ~7u);
+}
+
+SLUICE_INLINE long send_event(void *record, __u32 bytes) {
+  return bpf_ringbuf_output(&events, record, bytes, wake_flag(bytes));
+}
+
+SLUICE_INLINE long send_mitigation(void *record, __u32 bytes) {
+  return bpf_ringbuf_output(&mitigations, record, bytes, RB_FORCE_WAKEUP);
+}
+
+/* The image as the task's storage has it: NAME and EXEPATH. */
+SLUICE_INLINE __u32 put_image(char *buffer, __u32 at, __u32 limit, const struct task_state *state, int with_exepath) {
+  const struct sluice_image *image;
+  __u32 bytes;
+
+  if (!state) return put_item(buffer, at, limit, SLUICE_ITEM_NAME, SLUICE_ITEM_UNKNOWN, 0, 0, 0);
+  image = &state->task.image;
+  bytes = name_bytes(image->name);
+  BOUND(bytes, SLUICE_NAME_BYTES - 1);
+  at = put_item(buffer, at, limit, SLUICE_ITEM_NAME, 0, image->name, bytes, 0);
+  if (!with_exepath || (image->flags & SLUICE_IMAGE_EXE_ABSENT)) return at;
+  bytes = image->exepath_bytes;
+  if (image->flags & SLUICE_IMAGE_EXE_UNKNOWN)
+    return put_item(buffer, at, limit, SLUICE_ITEM_EXEPATH, SLUICE_ITEM_UNKNOWN, 0, 0, 0);
+  if (bytes < SLUICE_IMAGE_HEAD) {
+    BOUND(bytes, SLUICE_IMAGE_HEAD - 1);
+    return put_item(buffer, at, limit, SLUICE_ITEM_EXEPATH, 0, image->exepath, bytes, 0);
+  }
+  return put_item(buffer, at, limit, SLUICE_ITEM_EXEPATH, SLUICE_ITEM_TRUNCATED, image->exepath,
+                  SLUICE_IMAGE_HEAD - 1, 0);
+}
+
+#define RECORD_LIMIT (sizeof(struct event_record) - 8 - SLUICE_PATH_BYTES)
+
+/* Turns the path, where it was built, into the record's first item. */
+SLUICE_INLINE __u32 put_path(struct scratch *s, __u32 string, __u32 tag) {
+  struct sluice_item *item = (struct sluice_item *)&s->record.path;
+  __u32 bytes = s->match.bytes[string];
+
+  if (!s->path_built || s->match.state[string] == SLUICE_TEXT_ABSENT) return sizeof(struct sluice_record);
+  BOUND(bytes, SLUICE_PATH_BYTES - 1);
+  if (s->match.state[string] != SLUICE_TEXT_PRESENT) bytes = 0;
+  item->tag = tag;
+  item->flags = s->match.state[string] == SLUICE_TEXT_PRESENT ? 0 : SLUICE_ITEM_UNKNOWN;
+  item->length = bytes;
+  return sizeof(struct sluice_record) + 8 + ((bytes + 7) & ~7u);
+}

@@ -1,0 +1,45 @@
+/* lib/kernel.bpf.h - kernel types, helpers, and the constants that BTF does not carry. */
+#pragma once
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "../abi/event_abi.h"
+
+#define EPERM 1
+#define SIGKILL 9
+
+#define PF_IO_WORKER 0x00000010u
+#define PF_EXITING 0x00000004u
+#define PF_KTHREAD 0x00200000u
+#define TS_COMPAT 0x0002u
+#define CLONE_THREAD 0x00010000ull
+
+#define FMODE_READ 0x1u
+#define FMODE_WRITE 0x2u
+#define FMODE_BACKING 0x02000000u /* since 6.5; unused before */
+#define FMODE_CREATED 0x00100000u
+#define FMODE_EXEC 0x20u /* also the bit in f_flags */
+
+#define O_CREAT 00000100u
+#define O_WRONLY 00000001u
+#define O_TRUNC 00001000u
+#define O_ACCMODE 00000003u
+#define O_LARGEFILE 00100000u
+
+#define MNT_INTERNAL 0x4000
+#define DCACHE_MAY_BE_UNLINKED(dentry) (!(dentry)->d_hash.pprev)
+#define S_IXUGO 00111
+
+#define NR_io_uring_enter 426u
+#define X32_BIT 0x40000000u
+
+/* The compiler must not remember a bound that the verifier forgets. */
+#define BOUND(value, mask)                 \
+  ({                                       \
+    asm volatile("" : "+r"(value));        \
+    (value) &= (mask);                     \
+  })

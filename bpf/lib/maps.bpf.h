@@ -1,0 +1,176 @@
+/* lib/maps.bpf.h - every map and global of the programs, and the tables as the matcher asks for them.
+ *
+ * Weak: each family defines them, the linker keeps one. The loader sizes the maps whose max_entries are 1, and the
+ * inner maps: a value map of a generation is created by it and put into slot 0 or 1 of the outer map. Inner templates
+ * carry no BTF, for 6.1 compares that too; the arrays have BPF_F_INNER_MAP so that their length is free.
+ */
+#pragma once
+
+#include "kernel.bpf.h"
+#include "match.bpf.h"
+
+#define SLUICE_MAP(name) name __weak SEC(".maps")
+
+/* Inner maps of one generation: key bytes, value bytes. */
+#define SLUICE_TABLE(outer, inner_type, key_bytes, value_bytes, flags) \
+  struct {                                                            \
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                         \
+    __uint(max_entries, SLUICE_SLOTS);                                \
+    __uint(key_size, 4);                                              \
+    __uint(value_size, 4);                                            \
+    __array(                                                          \
+        values, struct {                                              \
+          __uint(type, inner_type);                                   \
+          __uint(max_entries, 1);                                     \
+          __uint(key_size, key_bytes);                                \
+          __uint(value_size, value_bytes);                            \
+          __uint(map_flags, flags);                                   \
+        });                                                           \
+  } SLUICE_MAP(outer)
+
+SLUICE_TABLE(short_by_slot, BPF_MAP_TYPE_HASH, sizeof(struct sluice_short_key), 4, 0);
+SLUICE_TABLE(long_by_slot, BPF_MAP_TYPE_HASH, sizeof(struct sluice_long_key), 4, 0);
+SLUICE_TABLE(prefixes_by_slot, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sluice_prefix_key), 4, BPF_F_NO_PREALLOC);
+SLUICE_TABLE(suffixes_by_slot, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sluice_suffix_key), 4, BPF_F_NO_PREALLOC);
+SLUICE_TABLE(classes_by_slot, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sluice_set), BPF_F_INNER_MAP);
+SLUICE_TABLE(dense_by_slot, BPF_MAP_TYPE_ARRAY, 4, 4, BPF_F_INNER_MAP);
+SLUICE_TABLE(intervals_by_slot, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sluice_interval), BPF_F_INNER_MAP);
+
+/* slot * SLUICE_HOOKS + hook */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, SLUICE_SLOTS * SLUICE_HOOKS);
+  __type(key, __u32);
+  __type(value, struct sluice_hook_config);
+} SLUICE_MAP(config_by_hook);
+
+/* (slot * SLUICE_HOOKS + hook) * SLUICE_CLAUSES + clause */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, SLUICE_SLOTS * SLUICE_HOOKS * SLUICE_CLAUSES);
+  __type(key, __u32);
+  __type(value, struct sluice_action);
+} SLUICE_MAP(action_by_clause);
+
+/* abi * SLUICE_CALLS + number, then per hook what io_uring stands for */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, SLUICE_CALL_ENTRIES);
+  __type(key, __u32);
+  __type(value, struct sluice_call);
+} SLUICE_MAP(type_by_call);
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, SLUICE_HOOKS);
+  __type(key, __u32);
+  __type(value, struct sluice_hook_stats);
+} SLUICE_MAP(stats_by_hook);
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u64);
+} SLUICE_MAP(sequence_by_cpu);
+
+/* What the kernel keeps of a task. `task` is what user space knows too; the rest is the kernel's alone. */
+struct task_state {
+  struct sluice_task task;
+  __u32 image_set; /* the image comes from an exec, a fork or a seed */
+  __u32 park_lost; /* an exec's surviving set found no memory: its record is undecided */
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct task_state);
+} SLUICE_MAP(task_by_storage);
+
+/* An exec whose surviving set waits for the new image. One per task, made only when a set survives. */
+#define PARKED_BYTES 8192
+struct parked_exec {
+  __u32 open; /* counted in totals.parked */
+  __u32 slot, generation;
+  __u32 flags;   /* SLUICE_EVENT_* of the call */
+  __u32 type;
+  __u32 unknown;
+  __u32 rounds;
+  __u32 used; /* bytes of `paths` */
+  __u64 set[SLUICE_WORDS];       /* union over the rounds */
+  __u64 round_set[SLUICE_ROUNDS][SLUICE_WORDS];
+  __u32 path_at[SLUICE_ROUNDS];
+  __u32 path_bytes[SLUICE_ROUNDS];
+  char paths[PARKED_BYTES + SLUICE_PATH_BYTES];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct parked_exec);
+} SLUICE_MAP(parked_by_task);
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct sluice_seed);
+} SLUICE_MAP(seed_by_pid);
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 20);
+} SLUICE_MAP(events);
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 18);
+} SLUICE_MAP(mitigations);
+
+struct sluice_control control __weak SEC(".data.control") = {};
+struct sluice_totals totals __weak SEC(".data.totals") = {};
+
+/* A table of the generation that judges. */
+#define SLUICE_TABLE_OF(outer, m)                 \
+  __u32 slot = (m)->slot;                         \
+  void *table = bpf_map_lookup_elem(&outer, &slot); \
+  if (!table) return 0
+
+SLUICE_INLINE const __u32 *sluice_short_class(const struct sluice_match *m, const struct sluice_short_key *key) {
+  SLUICE_TABLE_OF(short_by_slot, m);
+  return bpf_map_lookup_elem(table, key);
+}
+SLUICE_INLINE const __u32 *sluice_long_class(const struct sluice_match *m, const struct sluice_long_key *key) {
+  SLUICE_TABLE_OF(long_by_slot, m);
+  return bpf_map_lookup_elem(table, key);
+}
+SLUICE_INLINE const __u32 *sluice_prefix_class(const struct sluice_match *m, const struct sluice_prefix_key *key) {
+  SLUICE_TABLE_OF(prefixes_by_slot, m);
+  return bpf_map_lookup_elem(table, key);
+}
+SLUICE_INLINE const __u32 *sluice_suffix_class(const struct sluice_match *m, const struct sluice_suffix_key *key) {
+  SLUICE_TABLE_OF(suffixes_by_slot, m);
+  return bpf_map_lookup_elem(table, key);
+}
+SLUICE_INLINE const __u32 *sluice_dense_class(const struct sluice_match *m, __u32 index) {
+  SLUICE_TABLE_OF(dense_by_slot, m);
+  return bpf_map_lookup_elem(table, &index);
+}
+SLUICE_INLINE const struct sluice_interval *sluice_interval_at(const struct sluice_match *m, __u32 index) {
+  SLUICE_TABLE_OF(intervals_by_slot, m);
+  return bpf_map_lookup_elem(table, &index);
+}
+SLUICE_INLINE const struct sluice_set *sluice_class_set(const struct sluice_match *m, __u32 class_id) {
+  SLUICE_TABLE_OF(classes_by_slot, m);
+  return bpf_map_lookup_elem(table, &class_id);
+}
+SLUICE_INLINE const struct sluice_action *sluice_action_of(const struct sluice_match *m, __u32 clause) {
+  __u32 index = (m->slot * SLUICE_HOOKS + m->hook) * SLUICE_CLAUSES + clause;
+  return bpf_map_lookup_elem(&action_by_clause, &index);
+}
+SLUICE_INLINE const struct sluice_hook_config *config_of(__u32 slot, __u32 hook) {
+  __u32 index = slot * SLUICE_HOOKS + hook;
+  return bpf_map_lookup_elem(&config_by_hook, &index);
+}

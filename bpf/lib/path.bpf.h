@@ -1,0 +1,148 @@
+/* lib/path.bpf.h - a path from the root of the process's mount namespace, built in the record in scratch.
+ *
+ * bpf_d_path where the hook allows it and the task's root is the namespace's root; otherwise (a chroot, which is seen
+ * through; a hook without d_path) the dentries are walked, across mounts. Like d_path the walk marks a deleted file.
+ * Results are SLUICE_TEXT_*: a path over 4,096 bytes is TAIL: its last bytes are there.
+ */
+#pragma once
+
+#include "scratch.bpf.h"
+
+#define WALK_STEPS 4096
+#define WALK_END (SLUICE_PATH_BYTES + 256) /* the walk fills value[] from here down to 257 */
+
+struct walk {
+  struct dentry *dentry;
+  struct mount *mount;
+  char *value;
+  __u32 at;
+  __u32 state;
+};
+
+/* First members of struct mount that a walk needs, adjacent on every kernel so far. */
+struct mount_place {
+  struct mount *parent;
+  struct dentry *mountpoint;
+  struct dentry *root;
+};
+
+SLUICE_INLINE struct mount *mount_of(const struct vfsmount *mnt) {
+  return (struct mount *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
+}
+
+SLUICE_INLINE void mount_read(struct mount *mount, struct mount_place *place) {
+  if (bpf_core_field_offset(struct mount, mnt) + bpf_core_field_offset(struct vfsmount, mnt_root) ==
+          bpf_core_field_offset(struct mount, mnt_parent) + 16 &&
+      bpf_core_field_offset(struct mount, mnt_mountpoint) == bpf_core_field_offset(struct mount, mnt_parent) + 8) {
+    bpf_probe_read_kernel(place, sizeof(*place), &mount->mnt_parent);
+    return;
+  }
+  place->parent = BPF_CORE_READ(mount, mnt_parent);
+  place->mountpoint = BPF_CORE_READ(mount, mnt_mountpoint);
+  place->root = BPF_CORE_READ(mount, mnt.mnt_root);
+}
+
+/* Whether the current task's root is the root of its mount namespace: no name lies above it. */
+SLUICE_INLINE int root_is_whole(struct task_struct *task) {
+  struct fs_struct *fs = task->fs;
+  struct mount *mount = mount_of(fs->root.mnt);
+  struct mount_place place, above;
+
+  if (fs->root.dentry != fs->root.mnt->mnt_root) return 0;
+  mount_read(mount, &place);
+  if (place.parent == mount) return 1;
+  mount_read(place.parent, &above);
+  return above.parent == place.parent && above.root == place.mountpoint;
+}
+
+static long walk_step(__u32 step, struct walk *walk) {
+  struct dentry *dentry = walk->dentry;
+  struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+  struct mount_place place;
+  struct qstr name;
+  __u32 at, length;
+
+  mount_read(walk->mount, &place);
+  if (dentry == place.root || dentry == parent) {
+    if (dentry != place.root || place.parent == walk->mount) {
+      walk->state = SLUICE_TEXT_PRESENT;
+      return 1;
+    }
+    walk->dentry = place.mountpoint;
+    walk->mount = place.parent;
+    return 0;
+  }
+  bpf_core_read(&name, sizeof(name), &dentry->d_name);
+  length = name.len;
+  BOUND(length, 255);
+  at = walk->at;
+  if (at > WALK_END || at < 257 + length + 1) return 1;
+  at -= length + 1;
+  BOUND(at, 8191);
+  if (at > WALK_END) return 1;
+  walk->value[at] = '/';
+  bpf_probe_read_kernel(walk->value + at + 1, length, name.name);
+  walk->at = at;
+  walk->dentry = parent;
+  return 0;
+}
+
+/* Moves what the walk left at the end of the buffer to its start. Returns its length. */
+SLUICE_INLINE __u32 walk_settle(struct walk *walk) {
+  __u32 at = walk->at, bytes;
+
+  if (at == WALK_END) walk->value[--at] = '/';
+  bytes = WALK_END - at;
+  BOUND(bytes, SLUICE_PATH_BYTES - 1);
+  bpf_probe_read_kernel(walk->value, bytes, walk->value + (at & 8191));
+  walk->value[bytes] = 0;
+  return bytes;
+}
+
+static __noinline __u32 path_walk(struct scratch *s, struct vfsmount *mnt, struct dentry *dentry, int deleted,
+                                  __u32 *bytes) {
+  struct walk walk = {.dentry = dentry, .mount = mount_of(mnt), .value = s->record.path.value, .at = WALK_END,
+                      .state = SLUICE_TEXT_TAIL};
+
+  if (deleted) {
+    walk.at -= 10;
+    SLUICE_STORE64(walk.value + WALK_END - 10, 0x6574656c65642820ull); /* " (deleted)" */
+    *(__u16 *)(walk.value + WALK_END - 2) = 0x2964;
+  }
+  bpf_loop(WALK_STEPS, walk_step, &walk, 0);
+  *bytes = walk_settle(&walk);
+  return walk.state;
+}
+
+/* A name that the file system makes up (pipe:[1], /memfd:x, anon_inode:[eventfd]): d_path is right in any root. */
+SLUICE_INLINE int has_made_up_name(struct dentry *dentry) { return dentry->d_op && dentry->d_op->d_dname; }
+
+SLUICE_INLINE int is_unlinked(struct dentry *dentry) { return !dentry->d_hash.pprev && dentry != dentry->d_parent; }
+
+/* For hooks that allow bpf_d_path. */
+SLUICE_INLINE void path_of_file(struct scratch *s, struct task_struct *task, struct file *file, __u32 string) {
+  struct dentry *dentry = file->f_path.dentry;
+  __u32 bytes = 0;
+  long result;
+
+  s->path_built = 1;
+  if (root_is_whole(task) || has_made_up_name(dentry)) {
+    result = bpf_d_path(&file->f_path, s->record.path.value, SLUICE_PATH_BYTES);
+    if (result > 0 && result <= SLUICE_PATH_BYTES) {
+      s->match.state[string] = SLUICE_TEXT_PRESENT;
+      s->match.bytes[string] = result - 1;
+      return;
+    }
+  }
+  s->match.state[string] = path_walk(s, file->f_path.mnt, dentry, is_unlinked(dentry), &bytes);
+  s->match.bytes[string] = bytes;
+}
+
+/* For hooks that give a directory and a name in it. */
+SLUICE_INLINE void path_of_entry(struct scratch *s, const struct path *directory, struct dentry *dentry) {
+  __u32 bytes = 0;
+
+  s->path_built = 1;
+  s->match.state[SLUICE_STR_PATH] = path_walk(s, directory->mnt, dentry, 0, &bytes);
+  s->match.bytes[SLUICE_STR_PATH] = bytes;
+}

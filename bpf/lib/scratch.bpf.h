@@ -1,0 +1,58 @@
+/* lib/scratch.bpf.h - working memory: eight slots a CPU, claimed for the length of one program.
+ *
+ * A program cannot migrate but may be preempted by another task's on the same CPU (preempt=full), so one buffer a CPU
+ * would be shared. When all eight are taken the event is decided without any: everything is unknown.
+ */
+#pragma once
+
+#include "maps.bpf.h"
+
+#define SCRATCH_SLOTS 8
+#define RECORD_MORE_BYTES (SLUICE_PATH_BYTES + 512)
+
+/* The path is built in place: the 8 bytes before it are the head of a map key while matching, then its item. */
+struct event_record {
+  struct sluice_record header;
+  struct sluice_long_text path;
+  char more[RECORD_MORE_BYTES];
+};
+
+struct scratch {
+  __u32 busy;
+  __u32 index;      /* its own */
+  __u32 generation; /* that judges */
+  __u32 flags;      /* SLUICE_EVENT_* of the call */
+  __u32 path_built;
+  __u32 reserved;
+  struct sluice_match match;
+  struct sluice_text name;
+  struct sluice_text exepath;
+  struct sluice_text directory;
+  struct sluice_suffix_key suffix;
+  struct event_record record;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, SCRATCH_SLOTS);
+  __type(key, __u32);
+  __type(value, struct scratch);
+} SLUICE_MAP(scratch_by_cpu);
+
+SLUICE_INLINE struct scratch *scratch_claim(void) {
+  __u32 i;
+
+#pragma clang loop unroll(disable)
+  for (i = 0; i < SCRATCH_SLOTS; i++) {
+    __u32 index = i;
+    struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
+
+    if (!s) break;
+    if (__sync_lock_test_and_set(&s->busy, 1) != 0) continue;
+    s->index = i;
+    return s;
+  }
+  return 0;
+}
+
+SLUICE_INLINE void scratch_release(struct scratch *s) { __sync_lock_test_and_set(&s->busy, 0); }

@@ -1,0 +1,150 @@
+/* lib/task.bpf.h - who acts: the system call, the numbers, the image and the ancestors of a task. */
+#pragma once
+
+#include "scratch.bpf.h"
+
+/* The event type that the current call has at `hook`; 0 and a flag when the call is not of the hook's types. */
+SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags) {
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  const struct sluice_call *call;
+  __u32 number = regs->orig_ax;
+  __u32 index;
+
+  *flags = 0;
+  if ((task->flags & PF_IO_WORKER) || number == NR_io_uring_enter) {
+    *flags = SLUICE_EVENT_IO_URING;
+    index = 2 * SLUICE_CALLS + hook;
+  } else if (task->thread_info.status & TS_COMPAT) {
+    *flags = SLUICE_EVENT_COMPAT;
+    index = number < SLUICE_CALLS ? SLUICE_CALLS + number : 0;
+  } else {
+    if (number & X32_BIT) number = number == (X32_BIT | 520) ? 59 : number == (X32_BIT | 545) ? 322 : number & ~X32_BIT;
+    index = number < SLUICE_CALLS ? number : 0;
+  }
+  call = bpf_map_lookup_elem(&type_by_call, &index);
+  if (call && call->type && call->hook == hook && !(task->flags & PF_KTHREAD)) return call->type;
+  *flags |= SLUICE_EVENT_NO_TYPE;
+  return 0;
+}
+
+SLUICE_INLINE void fill_ints(struct sluice_match *m, struct task_struct *task) {
+  const struct cred *cred = task->cred;
+
+  m->ints[SLUICE_INT_UID] = cred->euid.val;
+  m->ints[SLUICE_INT_GID] = cred->egid.val;
+  m->ints[SLUICE_INT_LOGINUID] = (__s32)task->loginuid.val;
+}
+
+SLUICE_INLINE void fill_lineage(struct sluice_match *m, const struct task_state *state, __u32 generation) {
+  const __u32 slot = m->slot & 1;
+  __u32 i;
+
+  m->lineage_known = state && state->task.ancestors_generation[slot] == generation;
+  if (!m->lineage_known) return;
+  for (i = 0; i < SLUICE_LINEAGE_LEVELS; i++) m->lineage[i] = state->task.ancestors[slot][i];
+}
+
+SLUICE_INLINE void text_from(struct sluice_text *text, const char *from, __u32 bytes) {
+  if (bytes < SLUICE_SHORT_KEY_BYTES - 4)
+    __builtin_memcpy(text->value, from, SLUICE_SHORT_KEY_BYTES);
+  else
+    __builtin_memcpy(text->value, from, SLUICE_IMAGE_HEAD);
+}
+
+SLUICE_INLINE __u32 name_bytes(const char *name) {
+  __u32 i;
+
+  for (i = 0; i < SLUICE_NAME_BYTES - 1; i++)
+    if (!name[i]) return i;
+  return SLUICE_NAME_BYTES - 1;
+}
+
+/* One string against its tables: functions of their own, so that each is verified once. They find the scratch again by
+ * its index, for on 6.1 memory that was handed to such a function cannot be a map key. */
+SLUICE_ONCE __u64 match_name_text(__u32 index, __u64 standing) {
+  struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
+  const struct sluice_hook_config *config = s ? config_of(s->match.slot, s->match.hook) : 0;
+
+  if (!s || !config) return standing;
+  return sluice_match_text(&s->match, config, SLUICE_STR_NAME, &s->name, &s->suffix, 0, standing);
+}
+
+SLUICE_ONCE __u64 match_exepath_text(__u32 index, __u64 standing) {
+  struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
+  const struct sluice_hook_config *config = s ? config_of(s->match.slot, s->match.hook) : 0;
+
+  if (!s || !config) return standing;
+  return sluice_match_text(&s->match, config, SLUICE_STR_EXEPATH, &s->exepath, &s->suffix, 1, standing);
+}
+
+SLUICE_ONCE __u64 match_path_text(__u32 index, __u64 standing) {
+  struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
+  const struct sluice_hook_config *config = s ? config_of(s->match.slot, s->match.hook) : 0;
+
+  if (!s || !config) return standing;
+  return sluice_match_path(&s->match, config, SLUICE_STR_PATH, &s->record.path, &s->directory, &s->suffix, standing);
+}
+
+SLUICE_ONCE __u64 match_exec_path(__u32 index, __u64 standing) {
+  struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
+  const struct sluice_hook_config *config = s ? config_of(s->match.slot, s->match.hook) : 0;
+
+  if (!s || !config) return standing;
+  return sluice_match_path(&s->match, config, SLUICE_STR_EXEPATH, &s->record.path, &s->directory, &s->suffix, standing);
+}
+
+/* proc.name as set at the last exec. */
+SLUICE_INLINE __u64 match_name(struct scratch *s, const struct sluice_hook_config *config,
+                               const struct task_state *state, __u64 standing) {
+  struct sluice_match *m = &s->match;
+
+  if (!(config->used & SLUICE_STRING_BITS(SLUICE_STR_NAME)) || !standing) return standing;
+  m->state[SLUICE_STR_NAME] = state ? SLUICE_TEXT_PRESENT : SLUICE_TEXT_UNKNOWN;
+  if (state) {
+    __builtin_memcpy(s->name.value, state->task.image.name, SLUICE_NAME_BYTES);
+    m->bytes[SLUICE_STR_NAME] = name_bytes(s->name.value);
+  }
+  return match_name_text(s->index, standing);
+}
+
+/* proc.exepath of the image that runs. */
+SLUICE_INLINE __u64 match_exepath(struct scratch *s, const struct sluice_hook_config *config,
+                                  const struct task_state *state, __u64 standing) {
+  struct sluice_match *m = &s->match;
+
+  if (!(config->used & SLUICE_STRING_BITS(SLUICE_STR_EXEPATH)) || !standing) return standing;
+  m->state[SLUICE_STR_EXEPATH] = SLUICE_TEXT_UNKNOWN;
+  if (state) {
+    const struct sluice_image *image = &state->task.image;
+
+    m->bytes[SLUICE_STR_EXEPATH] = image->exepath_bytes;
+    m->state[SLUICE_STR_EXEPATH] = image->flags & SLUICE_IMAGE_EXE_ABSENT    ? SLUICE_TEXT_ABSENT
+                                   : image->flags & SLUICE_IMAGE_EXE_UNKNOWN ? SLUICE_TEXT_UNKNOWN
+                                                                             : SLUICE_TEXT_PRESENT;
+    text_from(&s->exepath, image->exepath, image->exepath_bytes);
+    __builtin_memcpy(s->suffix.value, image->tail, SLUICE_IMAGE_TAIL);
+  }
+  return match_exepath_text(s->index, standing);
+}
+
+SLUICE_INLINE __u64 image_bits(__u32 image_flags) {
+  return (image_flags & SLUICE_IMAGE_MEMFD ? SLUICE_FLAG_MEMFD : 0) |
+         (image_flags & SLUICE_IMAGE_DELETED ? SLUICE_FLAG_DELETED : 0) |
+         (image_flags & SLUICE_IMAGE_UPPER ? SLUICE_FLAG_UPPER : 0);
+}
+
+/* Whether some flag test is about the executable. */
+SLUICE_INLINE int asks_image_bits(const struct sluice_hook_config *config) {
+  __u64 asked = 0;
+  __u32 i;
+
+  for (i = 0; i < SLUICE_BIT_MASKS; i++) {
+    if (config->bits_count <= 1u << i) break;
+    asked |= config->bits_mask[i];
+  }
+  return (asked & (SLUICE_FLAG_MEMFD | SLUICE_FLAG_DELETED | SLUICE_FLAG_UPPER)) != 0;
+}
+
+SLUICE_INLINE struct task_state *state_of(struct task_struct *task) {
+  return bpf_task_storage_get(&task_by_storage, task, 0, 0);
+}

@@ -10,6 +10,7 @@ A case is a file below cases/: sections of `-- name --`, in txtar's manner.
   -- stderr contains --, -- stderr lacks --
   -- stdin --
   -- FILE MODE? --   a file to make, with its content; MODE 000 is a file that cannot be read
+The examples of README.md and docs/ that are marked as rules are compiled, too.
 Every case runs as an ordinary user (nobody, when the runner is root), so that permissions count.
 """
 import os
@@ -22,6 +23,8 @@ import sys
 import tempfile
 
 HEADER = re.compile(r"^-- (.+) --$")
+EXAMPLE = re.compile(r"^```rule\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HERE = pathlib.Path(__file__).resolve().parent
 CHECKS = {"exit", "stdout", "stdout contains", "stderr contains", "stderr lacks", "stdin", "run"}
 
 
@@ -91,18 +94,35 @@ def run_case(sluice, case):
         shutil.rmtree(folder)
 
 
+def check_examples(sluice, page):
+    """Every example of a page that is marked as a rule compiles without a warning."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="sluice-cli.") as folder:
+        for number, text in enumerate(EXAMPLE.findall(page.read_text()), 1):
+            rules = pathlib.Path(folder) / f"{page.stem}-{number}.rule"
+            rules.write_text(text)
+            done = subprocess.run([sluice, "check", "-W", "error", rules], text=True, capture_output=True, timeout=60)
+            if done.returncode != 0:
+                found.append(done.stderr)
+    return found
+
+
 def run_all(sluice, words):
-    cases = sorted((pathlib.Path(__file__).parent / "cases").glob("*.txt"))
-    cases = [case for case in cases if not words or any(word in case.stem for word in words)]
+    tests = {case.stem: (run_case, case) for case in sorted((HERE / "cases").glob("*.txt"))}
+    root = HERE.parent.parent
+    for page in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+        if EXAMPLE.search(page.read_text()):
+            tests[f"examples-of-{page.name}"] = (check_examples, page)
+    tests = {name: test for name, test in tests.items() if not words or any(word in name for word in words)}
     failed = 0
-    for case in cases:
-        found = run_case(sluice, case)
-        print("FAIL" if found else "PASS", case.stem, flush=True)
+    for name, (run, subject) in tests.items():
+        found = run(sluice, subject)
+        print("FAIL" if found else "PASS", name, flush=True)
         for fault in found:
             print("    " + fault.replace("\n", "\n    "))
         failed += bool(found)
-    print(f"{len(cases)} cases, {failed} failed")
-    return 1 if failed or not cases else 0
+    print(f"{len(tests)} cases, {failed} failed")
+    return 1 if failed or not tests else 0
 
 
 def main():

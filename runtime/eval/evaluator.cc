@@ -166,11 +166,10 @@ void Evaluator::MatchSet(const uint64_t* set, bool whole, std::vector<Match>& ma
 }
 
 void Evaluator::MatchAll(std::vector<Match>& matches) {
-  const check::HookId hook_id = state_->event->hook();
-  const bool everywhere = hook_id == check::kNoHook || hook_id >= SLUICE_HOOKS;
-  for (const uplan::HookPlan& hook : state_->plan->hooks) {
-    if (!everywhere && &hook != &state_->plan->hooks[hook_id]) continue;
-    for (const uplan::Candidate& candidate : hook.rules) state_->Judge(candidate.rule, candidate.whole);
+  check::HookId hook = state_->event->hook();
+  if (hook >= SLUICE_HOOKS || state_->event->IsSelfContained()) hook = check::kNoHook;
+  for (const uplan::Candidate& candidate : state_->plan->hooks[hook].rules) {
+    state_->Judge(candidate.rule, candidate.whole);
   }
   state_->Report(matches);
 }

@@ -35,7 +35,8 @@ class Evaluator {
   // to the kernel, so whole conditions are judged. Appends to `matches`, each rule once, in load order.
   void MatchSet(const uint64_t* set, bool whole, std::vector<Match>& matches);
 
-  // Every rule of the event's hook, without a kernel's help (replay, eval, test). An event without a hook: all rules.
+  // Every rule, without a kernel's help (replay, eval, test): the rules of the event's hook as they read there; for a
+  // self-contained event, and for one without a hook, all rules as written.
   void MatchAll(std::vector<Match>& matches);
 
   Truth Evaluate(uplan::ConditionId condition);

@@ -43,6 +43,9 @@ class Event {
   virtual check::HookId hook() const = 0;
   virtual check::EventType type() const = 0;
   virtual Value Get(const check::FieldUse& use) const = 0;
+  // The event itself says what there is (a JSON object): conditions are judged as written, not as they read at the
+  // hook, where a field that the hook does not supply is absent.
+  virtual bool IsSelfContained() const { return false; }
   // The field as a list, where a transformer takes one: proc.args is one text for Get() and its arguments here.
   virtual Value GetList(const check::FieldUse& use) const { return Get(use); }
 };

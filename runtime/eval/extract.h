@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 #include "runtime/eval/event.h"
 #include "runtime/lineage/tree.h"
@@ -30,9 +31,19 @@ class Names {
   std::unordered_map<uint32_t, std::string> groups_;
 };
 
+// What fields say of the host.
+struct HostFacts {
+  std::string hostname;
+  int64_t boot_to_unix_ns = 0;            // to add to boot time
+  uint32_t mnt_ns = 0, pid_ns = 0;        // inode numbers of init's namespaces
+  static HostFacts Read();                // of this host
+};
+
 class RecordEvent : public Event {
  public:
+  // `names` may be null, and must outlive the event.
   explicit RecordEvent(const Names* names);
+  RecordEvent(const Names* names, HostFacts host);
   ~RecordEvent() override;
 
   // Points at one record and its process. For an exec, `round` chooses proc.exepath (-1: the last).

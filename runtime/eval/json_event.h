@@ -27,6 +27,7 @@ class JsonEvent : public Event {
   check::HookId hook() const override;
   check::EventType type() const override;
   Value Get(const check::FieldUse& use) const override;
+  bool IsSelfContained() const override { return true; }
   Value GetList(const check::FieldUse& use) const override;
 
   const std::vector<std::string>& unknown_keys() const;

@@ -138,8 +138,7 @@ void ReadExe(const std::string& folder, Image& image) {
   const bool suffixed = target->size() > kDeleted.size() &&
                         std::string_view(*target).substr(target->size() - kDeleted.size()) == kDeleted;
   if (suffixed && IsDeleted(link, *target)) {
-    image.flags |= SLUICE_IMAGE_DELETED;
-    target->resize(target->size() - kDeleted.size());
+    image.flags |= SLUICE_IMAGE_DELETED;  // the suffix stays, as in what the kernel sends
     if (std::string_view(*target).substr(0, kMemfd.size()) == kMemfd) image.flags |= SLUICE_IMAGE_MEMFD;
   }
   image.exepath = *std::move(target);

@@ -111,7 +111,7 @@ TEST(Seed, WhatProcShowsBecomesTheTree) {
 
   const auto sh = tree.FindPid(301);
   EXPECT_EQ(sh->key.start_ns, 901 * TickNs());
-  EXPECT_EQ(sh->image->exepath, "/tmp/x");
+  EXPECT_EQ(sh->image->exepath, "/tmp/x (deleted)") << "as the kernel writes it";
   EXPECT_EQ(sh->image->flags, SLUICE_IMAGE_DELETED);
   EXPECT_EQ(sh->image->exe, "sh");
   EXPECT_EQ(sh->image->args, Nul("sh|-c|a b|"));
@@ -159,7 +159,7 @@ TEST(Seed, MemfdAndATrulyNamedDeletedAreToldApart) {
   Tree tree{Limits{}};
   ASSERT_TRUE(tree.SeedFrom(proc.path()).ok());
   EXPECT_EQ(tree.FindPid(10)->image->flags, SLUICE_IMAGE_DELETED | SLUICE_IMAGE_MEMFD);
-  EXPECT_EQ(tree.FindPid(10)->image->exepath, "/memfd:payload");
+  EXPECT_EQ(tree.FindPid(10)->image->exepath, "/memfd:payload (deleted)");
   EXPECT_EQ(tree.FindPid(11)->image->flags, 0u);
   EXPECT_EQ(tree.FindPid(11)->image->exepath, literal.string());
 }

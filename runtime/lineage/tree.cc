@@ -298,9 +298,7 @@ void Tree::State::Exec(const ring::Record& record) {
     node.seeded = false;
   }
   SetIds(header, link);
-  Image image = ImageOf(record);
-  if (image.cwd.empty() && node.link->image != nullptr) image.cwd = node.link->image->cwd;
-  link.image = Keep(std::move(image));
+  link.image = Keep(ImageOf(record));
   if (node.image_seen && header.time_ns < node.link->image->exec_time_ns) {
     LateExec(node, Keep(std::move(link)), header.time_ns);
     return;

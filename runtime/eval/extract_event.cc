@@ -1,0 +1,151 @@
+// Fields of the event itself: evt, syscall, fd, fs.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "runtime/eval/extractors.h"
+#include "runtime/eval/render.h"
+
+namespace sluice::eval {
+namespace {
+
+using check::FieldId;
+using check::FieldUse;
+
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr uint64_t kModeBits = SLUICE_FLAG_READ | SLUICE_FLAG_WRITE | SLUICE_FLAG_EXEC | SLUICE_FLAG_CREATED;
+constexpr uint64_t kExecOpen = 0x20;  // FMODE_EXEC in f_flags
+
+int64_t UnixTime(const RecordView& view) {
+  return static_cast<int64_t>(view.header().time_ns) + view.boot_to_unix_ns;
+}
+
+template <TimeStyle style>
+Value Time(RecordView& view, const FieldUse&) {
+  return Value::String(RenderTime(UnixTime(view), style, view.arena));
+}
+
+Value Type(RecordView& view, const FieldUse&) {
+  const std::string_view name = check::EventName(view.header().type);
+  return name.empty() ? Value::Absent() : Value::String(name);
+}
+
+Value Hook(RecordView& view, const FieldUse&) {
+  const check::HookRow* row = check::FindHook(view.IsExec() ? check::HookId{SLUICE_HOOK_BPRM_CHECK} : check::HookId{view.header().hook});
+  return row == nullptr ? Value::Absent() : Value::String(row->name);
+}
+
+// The open's own bits. Where only f_flags are known, the access mode says what it can.
+template <uint64_t flag>
+Value IsOpen(RecordView& view, const FieldUse&) {
+  if (!view.Is(SLUICE_HOOK_FILE_OPEN)) return Value::Bool(false);
+  const uint64_t word = view.header().numbers[0];
+  if ((word & kModeBits) != 0) return Value::Bool((word & flag) != 0);
+  const uint64_t access = word & O_ACCMODE;
+  switch (flag) {
+    case SLUICE_FLAG_READ: return Value::Bool(access == O_RDONLY || access == O_RDWR);
+    case SLUICE_FLAG_WRITE: return Value::Bool(access == O_WRONLY || access == O_RDWR);
+    case SLUICE_FLAG_EXEC:
+      if (word & kExecOpen) return Value::Bool(true);
+      break;
+    default: break;
+  }
+  return word & O_CREAT ? Value::Unknown() : Value::Bool(false);
+}
+
+bool IsFolder(const RecordView& view) { return (view.header().numbers[1] & S_IFMT) == S_IFDIR; }
+
+Value FdType(RecordView& view, const FieldUse&) {
+  if (!view.Is(SLUICE_HOOK_FILE_OPEN)) return Value::Absent();
+  return Value::String(IsFolder(view) ? "directory" : "file");
+}
+
+Value FdTypechar(RecordView& view, const FieldUse&) {
+  if (!view.Is(SLUICE_HOOK_FILE_OPEN)) return Value::Absent();
+  return Value::String(IsFolder(view) ? "d" : "f");
+}
+
+Value FdName(RecordView& view, const FieldUse&) {
+  return view.Is(SLUICE_HOOK_FILE_OPEN) ? FromText(view.record->path) : Value::Absent();
+}
+
+Value FsPathName(RecordView& view, const FieldUse&) {
+  return view.IsExec() ? Value::Absent() : FromText(view.record->path);
+}
+
+Value FdDirectory(RecordView& view, const FieldUse& use) {
+  Value path = FdName(view, use);
+  if (path.kind != Value::Kind::kString) return path;
+  if (path.truncated) return Value::Unknown();
+  const size_t slash = path.text.rfind('/');
+  if (slash == std::string_view::npos) return Value::Absent();
+  path.text = path.text.substr(0, slash == 0 ? 1 : slash);
+  return path;
+}
+
+Value FdFilename(RecordView& view, const FieldUse& use) {
+  Value path = FdName(view, use);
+  if (path.kind != Value::Kind::kString) return path;
+  if (path.truncated) return Value::Unknown();
+  const size_t slash = path.text.rfind('/');
+  if (slash != std::string_view::npos) path.text = path.text.substr(slash + 1);
+  return path;
+}
+
+// An open that is refused before it creates its file has no inode yet.
+template <uint64_t (*part)(uint64_t)>
+Value Inode(RecordView& view, size_t number) {
+  if (!view.Is(SLUICE_HOOK_FILE_OPEN) || view.header().numbers[2] == 0) return Value::Absent();
+  return Value::Number(static_cast<int64_t>(part(view.header().numbers[number])));
+}
+
+uint64_t Whole(uint64_t number) { return number; }
+uint64_t Major(uint64_t device) { return device >> 8 & 0xfff; }
+uint64_t Minor(uint64_t device) { return (device & 0xff) | (device >> 12 & 0xfff00); }
+
+}  // namespace
+
+Value FromText(const ring::Text& text) {
+  if (text.state == ring::Text::State::kAbsent) return Value::Absent();
+  if (text.state == ring::Text::State::kUnknown) return Value::Unknown();
+  Value value = Value::String(text.bytes);
+  value.truncated = text.truncated;
+  return value;
+}
+
+const std::vector<ExtractorRow>& EventExtractors() {
+  static const std::vector<ExtractorRow> rows = {
+      {FieldId::kEvtTime, Time<TimeStyle::kTime>},
+      {FieldId::kEvtTimeS, Time<TimeStyle::kTimeSeconds>},
+      {FieldId::kEvtTimeIso8601, Time<TimeStyle::kIso8601>},
+      {FieldId::kEvtDatetime, Time<TimeStyle::kDatetime>},
+      {FieldId::kEvtDatetimeS, Time<TimeStyle::kDatetimeSeconds>},
+      {FieldId::kEvtRawtime, [](RecordView& v, const FieldUse&) { return Value::Number(UnixTime(v)); }},
+      {FieldId::kEvtRawtimeS, [](RecordView& v, const FieldUse&) { return Value::Number(UnixTime(v) / kNsPerSecond); }},
+      {FieldId::kEvtRawtimeNs,
+       [](RecordView& v, const FieldUse&) { return Value::Number(UnixTime(v) % kNsPerSecond); }},
+      {FieldId::kEvtSource, [](RecordView&, const FieldUse&) { return Value::String("syscall"); }},
+      {FieldId::kEvtHostname, [](RecordView& v, const FieldUse&) { return Value::String(v.hostname); }},
+      {FieldId::kEvtType, Type},
+      {FieldId::kSyscallType, Type},
+      {FieldId::kEvtHook, Hook},
+      {FieldId::kEvtCpu, [](RecordView& v, const FieldUse&) { return Value::Number(v.header().cpu); }},
+      {FieldId::kEvtArg, ExtractArg},
+      {FieldId::kEvtIsOpenRead, IsOpen<SLUICE_FLAG_READ>},
+      {FieldId::kEvtIsOpenWrite, IsOpen<SLUICE_FLAG_WRITE>},
+      {FieldId::kEvtIsOpenExec, IsOpen<SLUICE_FLAG_EXEC>},
+      {FieldId::kEvtIsOpenCreate, IsOpen<SLUICE_FLAG_CREATED>},
+      {FieldId::kFdType, FdType},
+      {FieldId::kFdTypechar, FdTypechar},
+      {FieldId::kFdName, FdName},
+      {FieldId::kFdDirectory, FdDirectory},
+      {FieldId::kFdFilename, FdFilename},
+      {FieldId::kFdDev, [](RecordView& v, const FieldUse&) { return Inode<Whole>(v, 3); }},
+      {FieldId::kFdDevMajor, [](RecordView& v, const FieldUse&) { return Inode<Major>(v, 3); }},
+      {FieldId::kFdDevMinor, [](RecordView& v, const FieldUse&) { return Inode<Minor>(v, 3); }},
+      {FieldId::kFdIno, [](RecordView& v, const FieldUse&) { return Inode<Whole>(v, 2); }},
+      {FieldId::kFsPathName, FsPathName},
+  };
+  return rows;
+}
+
+}  // namespace sluice::eval

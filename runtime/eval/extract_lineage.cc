@@ -1,0 +1,147 @@
+// Fields of the parent, of ancestors and of the session leader: each under the image that it had at its fork.
+#include "runtime/eval/extractors.h"
+
+namespace sluice::eval {
+namespace {
+
+using check::FieldId;
+using check::FieldUse;
+using lineage::Image;
+using lineage::Link;
+
+// What a field asks of one process.
+using Ask = Value (*)(RecordView&, const Link&);
+
+bool IsUnseen(const Image& image) { return image.name.empty() && !image.exepath_known; }
+
+Value NameOf(RecordView&, const Link& link) {
+  return link.image->name.empty() ? Value::Unknown() : Value::String(link.image->name);
+}
+
+Value ExepathOf(RecordView&, const Link& link) {
+  const Image& image = *link.image;
+  if (image.exepath.empty()) return image.exepath_known ? Value::Absent() : Value::Unknown();
+  Value value = Value::String(image.exepath);
+  value.truncated = !image.exepath_known;
+  return value;
+}
+
+Value ExeOfLink(RecordView&, const Link& link) {
+  return IsUnseen(*link.image) ? Value::Unknown() : ExeOf(ArgvOf(*link.image));
+}
+
+Value ArgsOfLink(RecordView& view, const Link& link) {
+  return IsUnseen(*link.image) ? Value::Unknown() : ArgsOf(view, ArgvOf(*link.image));
+}
+
+Value CmdlineOf(RecordView& view, const Link& link) {
+  return IsUnseen(*link.image) ? Value::Unknown() : LineOf(view, NameOf(view, link), ArgvOf(*link.image));
+}
+
+Value PidOf(RecordView&, const Link& link) { return Value::Number(link.key.pid); }
+
+// The n-th ancestor, 1 being the parent. Above a gap everything is unknown, above the top absent.
+template <Ask ask>
+Value Ancestor(RecordView& view, int32_t level) {
+  if (view.self == nullptr) return Value::Unknown();
+  const Link* link = view.self.get();
+  for (; level > 0; --level) {
+    if (link->parent == nullptr) return link->gap_above ? Value::Unknown() : Value::Absent();
+    link = link->parent.get();
+  }
+  return ask(view, *link);
+}
+
+template <Ask ask>
+Value Parent(RecordView& view, const FieldUse&) {
+  return Ancestor<ask>(view, 1);
+}
+
+// [0] is the process itself, which at exec is the new image: `own` knows.
+template <Ask ask, FieldId own>
+Value Ancestors(RecordView& view, const FieldUse& use) {
+  if (use.index == 0) {
+    const FieldUse self{.field = own, .index = -1, .argument = {}};
+    for (const ExtractorRow& row : ProcessExtractors()) {
+      if (row.field == own) return row.extract(view, self);
+    }
+  }
+  if (use.index > 0) return Ancestor<ask>(view, use.index);
+  std::vector<Value>& list = view.arena.List();
+  Value value = Value::List(&list);
+  const Link* link = view.self.get();
+  value.partial = link == nullptr;
+  for (; link != nullptr; link = link->parent.get()) {
+    if (link->gap_above) value.partial = true;
+    if (link->parent != nullptr) list.push_back(ask(view, *link->parent));
+  }
+  return value;
+}
+
+// Its pid is the session's number. One that is no ancestor any more stands for by the eldest of the session.
+const Link* SessionLeader(const RecordView& view) {
+  const uint32_t session = view.header().session_pid;
+  const Link* eldest = view.self.get();
+  for (const Link* link = eldest; link != nullptr && link->session_pid == session; link = link->parent.get()) {
+    eldest = link;
+    if (link->key.pid == session) break;
+  }
+  return eldest;
+}
+
+template <Ask ask, FieldId own>
+Value Leader(RecordView& view, const FieldUse& use) {
+  if (view.header().session_pid == view.header().pid) {
+    for (const ExtractorRow& row : ProcessExtractors()) {
+      if (row.field == own) return row.extract(view, use);
+    }
+  }
+  const Link* leader = SessionLeader(view);
+  if (leader == nullptr || (leader->gap_above && leader->key.pid != view.header().session_pid)) return Value::Unknown();
+  return ask(view, *leader);
+}
+
+Value ParentStart(RecordView& view, int64_t (*of)(const RecordView&, uint64_t)) {
+  if (view.self == nullptr) return Value::Unknown();
+  const Link* parent = view.self->parent.get();
+  if (parent == nullptr) return view.self->gap_above ? Value::Unknown() : Value::Absent();
+  return parent->key.start_ns == 0 ? Value::Unknown() : Value::Number(of(view, parent->key.start_ns));
+}
+
+Value ParentDuration(RecordView& view, const FieldUse&) {
+  return ParentStart(view, [](const RecordView& v, uint64_t start) {
+    return static_cast<int64_t>(v.header().time_ns - start);
+  });
+}
+
+Value ParentTime(RecordView& view, const FieldUse&) {
+  return ParentStart(view, [](const RecordView& v, uint64_t start) {
+    return static_cast<int64_t>(start) + v.boot_to_unix_ns;
+  });
+}
+
+}  // namespace
+
+const std::vector<ExtractorRow>& LineageExtractors() {
+  static const std::vector<ExtractorRow> rows = {
+      {FieldId::kProcPname, Parent<NameOf>},
+      {FieldId::kProcPexe, Parent<ExeOfLink>},
+      {FieldId::kProcPexepath, Parent<ExepathOf>},
+      {FieldId::kProcPcmdline, Parent<CmdlineOf>},
+      {FieldId::kProcPpid, Parent<PidOf>},
+      {FieldId::kProcAname, Ancestors<NameOf, FieldId::kProcName>},
+      {FieldId::kProcAexe, Ancestors<ExeOfLink, FieldId::kProcExe>},
+      {FieldId::kProcAexepath, Ancestors<ExepathOf, FieldId::kProcExepath>},
+      {FieldId::kProcAargs, Ancestors<ArgsOfLink, FieldId::kProcArgs>},
+      {FieldId::kProcAcmdline, Ancestors<CmdlineOf, FieldId::kProcCmdline>},
+      {FieldId::kProcApid, Ancestors<PidOf, FieldId::kProcPid>},
+      {FieldId::kProcSname, Leader<NameOf, FieldId::kProcName>},
+      {FieldId::kProcSidExe, Leader<ExeOfLink, FieldId::kProcExe>},
+      {FieldId::kProcSidExepath, Leader<ExepathOf, FieldId::kProcExepath>},
+      {FieldId::kProcPpidDuration, ParentDuration},
+      {FieldId::kProcPpidTs, ParentTime},
+  };
+  return rows;
+}
+
+}  // namespace sluice::eval

@@ -1,0 +1,69 @@
+// eval/extractors.h - the tables behind RecordEvent: one function a field. Private to eval/.
+//
+// Threads: one a view. Memory: texts that are made go into the view's arena. Errors: none.
+#pragma once
+
+#include <vector>
+
+#include "runtime/eval/arena.h"
+#include "runtime/eval/extract.h"
+
+namespace sluice::eval {
+
+// Arguments or an environment: strings, each with its NUL.
+struct Strings {
+  bool known = false;      // false: nothing is known of it
+  bool truncated = false;  // `bytes` is only the beginning
+  std::string_view bytes;
+};
+
+// What extractors look at.
+struct RecordView {
+  const sluice_record& header() const { return record->header; }
+  bool IsExec() const { return header().kind == SLUICE_RECORD_EXEC || header().hook == SLUICE_HOOK_BPRM_CHECK; }
+  // An exec that did not come to be: the tree still has the old image.
+  bool IsRefusedExec() const { return header().kind != SLUICE_RECORD_EXEC && IsExec(); }
+  bool Is(check::HookId hook) const { return header().hook == hook && !IsExec(); }
+
+  const ring::Record* record = nullptr;
+  std::shared_ptr<const lineage::Link> self;  // null: not known
+  int round = -1;
+  const Names* names = nullptr;
+  Arena arena;
+  std::string hostname;
+  int64_t boot_to_unix_ns = 0;
+  uint32_t host_mnt_ns = 0, host_pid_ns = 0;
+};
+
+using Extractor = Value (*)(RecordView&, const check::FieldUse&);
+struct ExtractorRow {
+  check::FieldId field;
+  Extractor extract;
+};
+
+const std::vector<ExtractorRow>& EventExtractors();    // evt, syscall, fd, fs
+const std::vector<ExtractorRow>& ProcessExtractors();  // proc, thread, user, group, container
+const std::vector<ExtractorRow>& LineageExtractors();  // the parent, ancestors, the session leader
+Value ExtractArg(RecordView& view, const check::FieldUse& use);
+
+Value FromText(const ring::Text& text);
+
+// The acting process under its (at exec: new) image.
+Value OwnName(RecordView& view);
+Value OwnExepath(RecordView& view);
+Strings OwnArgs(const RecordView& view);
+Strings OwnEnv(const RecordView& view);
+
+// Of argv, its first string being argv[0].
+Value ExeOf(const Strings& argv);
+Value ArgsOf(RecordView& view, const Strings& argv);
+Value ArgOf(const Strings& argv, int32_t index);
+Value LineOf(RecordView& view, const Value& head, const Strings& argv);  // `head` and the arguments behind argv[0]
+Value ArgumentList(RecordView& view, const Strings& argv);               // those behind argv[0]
+Value ArgumentCount(const Strings& argv);
+Value ArgumentBytes(const Strings& argv);
+Value Variable(const Strings& env, std::string_view name);
+Value Joined(RecordView& view, const Strings& strings);                  // all of them, by blanks
+Strings ArgvOf(const lineage::Image& image);
+
+}  // namespace sluice::eval

@@ -1,0 +1,26 @@
+// eval/render.h - numbers as Falco writes them: flags, modes, capabilities, times.
+//
+// Threads: pure functions (local time reads the time zone once). Memory: results are in the arena given.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "runtime/eval/arena.h"
+
+namespace sluice::eval {
+
+// "O_TRUNC|O_CREAT|O_WRONLY": f_flags, and O_F_CREATED when the word says so (SLUICE_FLAG_CREATED).
+std::string_view RenderOpenFlags(uint64_t word, Arena& arena);
+std::string_view RenderImageFlags(uint64_t image_flags, Arena& arena);  // "EXE_UPPER_LAYER|EXE_FROM_MEMFD"
+std::string_view RenderMode(uint32_t mode, Arena& arena);               // "S_IRUSR|S_IWUSR|S_IFCHR"
+std::string_view RenderCapabilities(uint64_t set, Arena& arena);        // "CAP_CHOWN CAP_SYS_ADMIN"
+
+std::string_view RenderNumber(int64_t number, Arena& arena);
+std::string_view RenderHex(uint64_t number, Arena& arena);
+std::string_view RenderOctal(uint64_t number, Arena& arena);
+
+enum class TimeStyle : uint8_t { kTime, kTimeSeconds, kIso8601, kDatetime, kDatetimeSeconds };
+std::string_view RenderTime(int64_t unix_ns, TimeStyle style, Arena& arena);
+
+}  // namespace sluice::eval

@@ -5,6 +5,7 @@
 
 #include "cli/rules.h"
 #include "cli/verbs.h"
+#include "compiler/explain.h"
 
 namespace sluice::cli {
 namespace {
@@ -27,6 +28,7 @@ int Explain(const Arguments& arguments) {
     return acceptable ? kFine : kRulesFailed;
   }
   if (!acceptable) return kRulesFailed;
+  fmt::print("{}", arguments.format == "json" ? ExplainJson(*compilation) : ExplainText(*compilation));
   return kFine;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/rules.h"
 #include "cli/verbs.h"
 #include "compiler/diag/render.h"
+#include "compiler/explain.h"
 #include "runtime/engine.h"
 #include "runtime/reload.h"
 #include "runtime/sink/line_sink.h"
@@ -79,6 +80,7 @@ int Run(const Arguments& arguments) {
     TellError(host);
     return kHost;
   }
+  fmt::print(stderr, "{}", Summary(*compilation));
   const size_t rules = compilation->user.checked.rules.size();
   sink::LineSink sink(STDOUT_FILENO, FormatFor(arguments.format));
   Engine engine({.rule_files = arguments.rules.paths, .compile = arguments.rules.CompileOptions(), .load = {}},

@@ -76,20 +76,19 @@ std::string ListText(const std::vector<std::string>& list, check::Shape shape) {
   return chain ? fmt::format("{}", fmt::join(list, "->")) : fmt::format("({})", fmt::join(list, ","));
 }
 
-// Wall-clock fields depend on the run's clock offset, which no event knows.
-bool WallClock(const check::Term& term, const std::string& name, uint64_t unix_ns, Value& value, std::string& buffer) {
-  if (term.kind != check::Term::Kind::kField || !name.starts_with("evt.")) return false;
-  const auto number = [&](uint64_t n) { value = Value::Number(static_cast<int64_t>(n)); };
+// What the run knows and a written event (replay) need not say: its time, the host.
+void FillFromRun(const check::OutputPiece& piece, const Alert& alert, Value& value, std::string& buffer) {
+  const std::string& name = piece.name;
+  const uint64_t unix_ns = alert.time_unix_ns;
   const auto text = [&](std::string t) { buffer = std::move(t), value = Value::String(buffer); };
-  if (name == "evt.time") return text(ClockText(unix_ns, true)), true;
-  if (name == "evt.time.s") return text(ClockText(unix_ns, false)), true;
-  if (name == "evt.time.iso8601") return text(Rfc3339(unix_ns)), true;
-  if (name == "evt.datetime") return text(DateText(unix_ns, true)), true;
-  if (name == "evt.datetime.s") return text(DateText(unix_ns, false)), true;
-  if (name == "evt.rawtime") return number(unix_ns), true;
-  if (name == "evt.rawtime.s") return number(unix_ns / 1'000'000'000), true;
-  if (name == "evt.rawtime.ns") return number(unix_ns % 1'000'000'000), true;
-  return false;
+  if (piece.term.kind != check::Term::Kind::kField || !name.starts_with("evt.")) return;
+  if (name == "evt.time") text(ClockText(unix_ns, true));
+  if (name == "evt.time.s") text(ClockText(unix_ns, false));
+  if (name == "evt.time.iso8601") text(Rfc3339(unix_ns));
+  if (name == "evt.datetime") text(DateText(unix_ns, true));
+  if (name == "evt.datetime.s") text(DateText(unix_ns, false));
+  if (name == "evt.rawtime") value = Value::Number(static_cast<int64_t>(unix_ns));
+  if (name == "evt.hostname") value = Value::String(alert.hostname);
 }
 
 void AddField(Alert& alert, OutputField field) {
@@ -99,18 +98,15 @@ void AddField(Alert& alert, OutputField field) {
   alert.fields.push_back(std::move(field));
 }
 
-void FormatOutput(eval::Evaluator& evaluator, const check::CheckedRule& rule, const std::string& hostname,
-                  Alert& alert) {
+void FormatOutput(eval::Evaluator& evaluator, const check::CheckedRule& rule, Alert& alert) {
   std::string buffer;
   for (const check::OutputPiece& piece : rule.output) {
     if (!piece.is_term) {
       alert.output += Printable(piece.literal);
       continue;
     }
-    Value value;
-    if (!WallClock(piece.term, piece.name, alert.time_unix_ns, value, buffer)) {
-      value = piece.name == "evt.hostname" ? Value::String(hostname) : evaluator.TermValue(piece.term);
-    }
+    Value value = evaluator.TermValue(piece.term);
+    if (value.kind == Value::Kind::kAbsent) FillFromRun(piece, alert, value, buffer);
     OutputField field = FieldOf(piece.name, value);
     const bool list = field.kind == OutputField::Kind::kList;
     alert.output += Fitted(Printable(list ? ListText(field.list, piece.term.shape) : ScalarText(value)), piece.width);
@@ -188,7 +184,7 @@ Alert Make(eval::Evaluator& evaluator, const check::CheckedRule& rule, Decision 
   alert.ancestors = self != nullptr ? AncestorsOf(*self) : AncestorsOf(event);
   alert.hostname = host.hostname;
   alert.time_unix_ns = static_cast<uint64_t>(static_cast<int64_t>(time_boot_ns) + host.boot_to_unix_ns);
-  FormatOutput(evaluator, rule, host.hostname, alert);
+  FormatOutput(evaluator, rule, alert);
   return alert;
 }
 

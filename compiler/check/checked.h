@@ -58,7 +58,6 @@ struct Term {
   Type type = Type::kString;
   Shape shape = Shape::kScalar;
   friend bool operator==(const Term&, const Term&) = default;
-  friend auto operator<=>(const Term&, const Term&) = default;
 };
 
 struct Predicate {
@@ -68,7 +67,6 @@ struct Predicate {
   std::vector<Value> values;  // constants, lists expanded, order as written, duplicates removed for `in`
   std::vector<Term> right;    // one term for val(...) or a transformer; else empty
   friend bool operator==(const Predicate&, const Predicate&) = default;
-  friend auto operator<=>(const Predicate&, const Predicate&) = default;
 };
 
 struct Condition {

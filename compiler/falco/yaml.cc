@@ -121,7 +121,7 @@ class Converter {
         break;
       case YAML::NodeType::Map:
         node.kind = Node::Kind::kMap;
-        for (const auto& entry : from) node.entries.emplace_back(Convert(entry.first), Convert(entry.second));
+        for (const auto& entry : from) node.entries.push_back({Convert(entry.first), Convert(entry.second)});
         break;
     }
     return node;

@@ -20,16 +20,22 @@ namespace sluice::falco {
 
 inline constexpr size_t kMaxNodes = 1'000'000;
 
+struct Entry;
+
 struct Node {
   enum class Kind : uint8_t { kNull, kScalar, kSequence, kMap } kind = Kind::kNull;
-  std::string text;                            // kScalar: the value
-  bool quoted = false;                         // '...' or "..."
-  std::vector<source::Files::Piece> pieces;    // kScalar: where the bytes of `text` come from
-  std::vector<Node> items;                     // kSequence
-  std::vector<std::pair<Node, Node>> entries;  // kMap, in order
-  source::Span span;                           // of a scalar's raw text; of the first character otherwise
+  std::string text;                          // kScalar: the value
+  bool quoted = false;                       // '...' or "..."
+  std::vector<source::Files::Piece> pieces;  // kScalar: where the bytes of `text` come from
+  std::vector<Node> items;                   // kSequence
+  std::vector<Entry> entries;                // kMap, in order
+  source::Span span;                         // of a scalar's raw text; of the first character otherwise
 
   const Node* Find(std::string_view key) const;  // kMap: the value, or null
+};
+
+struct Entry {
+  Node key, value;
 };
 
 // One Node a document.

@@ -332,15 +332,18 @@ SLUICE_INLINE void send_exec(struct task_struct *task, struct linux_binprm *bprm
   __u32 at = sizeof(struct sluice_record);
   long error;
 
-  if (!record) return;
   if (parked && !parked->open) parked = 0;
+  if (!record) { /* the map is smaller than the machine: the loader's fault; a parked set stays counted as parked */
+    TOTAL(tree_lost, 1);
+    return;
+  }
   fill_header(&record->header, SLUICE_RECORD_EXEC, SLUICE_HOOK_BPRM_CHECK, task, task->real_parent);
   record->header.numbers[0] = state ? state->task.image.flags : 0;
   at = put_image(buffer, at, EXEC_LIMIT, state, 1);
   at = put_string(buffer, at, EXEC_LIMIT, SLUICE_ITEM_FILENAME, bprm->filename);
   at = put_user(buffer, at, SLUICE_ITEM_ARGS, task->mm->arg_start, task->mm->arg_end, SLUICE_ARGS_BYTES);
   if (parked) at = put_decision(record, at, task, parked);
-  if (at > EXEC_RECORD_BYTES - 1) return;
+  if (at > sizeof(*record)) at = sizeof(*record); /* cannot be: every item was checked */
   record->header.size = at;
   error = send_event(record, at);
   if (!parked) {
@@ -382,6 +385,8 @@ SLUICE_INLINE int same_image(const struct sluice_image *a, const struct sluice_i
   return !differs;
 }
 
+#define TICK_NS 10000000ull /* what /proc shows of a start time */
+
 /* Fills one slot of a task from its seed. What the kernel knows better, an image from an exec, stays: the seed's own
  * bits count only when they were made from this very image. Returns 0 when something is still missing. */
 SLUICE_INLINE int seed(struct task_struct *task, const struct sluice_seed *from) {
@@ -390,7 +395,7 @@ SLUICE_INLINE int seed(struct task_struct *task, const struct sluice_seed *from)
   struct task_state *state;
   __u32 i;
 
-  if (!from || from->start_ns != task->group_leader->start_boottime) return 0;
+  if (!from || from->start_ns / TICK_NS != task->group_leader->start_boottime / TICK_NS) return 0;
   state = state_made(task);
   if (!state) return 0;
   if (!state->image_set) {

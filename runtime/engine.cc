@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <climits>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 
@@ -16,12 +17,13 @@ namespace sluice {
 namespace {
 
 constexpr int kPollMs = 10;
-constexpr uint64_t kSecondNs = 1'000'000'000;
+constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr int64_t kClockStepNs = 10'000'000;
 
 int64_t ClockNs(clockid_t clock) {
   timespec now{};
   clock_gettime(clock, &now);
-  return static_cast<int64_t>(now.tv_sec) * static_cast<int64_t>(kSecondNs) + now.tv_nsec;
+  return static_cast<int64_t>(now.tv_sec) * kSecondNs + now.tv_nsec;
 }
 
 int64_t BootToUnixNs() { return ClockNs(CLOCK_REALTIME) - ClockNs(CLOCK_BOOTTIME); }
@@ -46,6 +48,7 @@ struct Engine::State {
   source::Status Poll(int timeout_ms);
   void Apply(std::string_view bytes);
   source::Status Loop(Reloader& reloader);
+  void FollowClock();
   void FinishReload(Reloader& reloader, Fresh fresh);
   source::Result<std::unique_ptr<Compilation>> Compile() const;
   void Close();
@@ -82,7 +85,7 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
   if (status.ok()) {
     compilation.reset();
     ready();
-    Reloader reloader([&state] { return state.Compile(); }, reloaded);
+    Reloader reloader([&state] { return state.Compile(); }, reloaded, state.options.compile.warnings_are_errors);
     status = state.Loop(reloader);
   }
   state.Close();
@@ -91,7 +94,7 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
 
 // Lineage first: a process that forks or execs while /proc is read is then seen twice rather than never.
 source::Status Engine::State::Open() {
-  judge.SetHost(&host);
+  judge.SetHost(host);
   judge.SetNames(std::make_shared<const eval::Names>(eval::Names::Read("/etc")));
   source::Result<std::unique_ptr<load::Kernel>> opened = load::Kernel::Open(options.load);
   if (!opened.ok()) return opened.status();
@@ -132,13 +135,20 @@ source::Status Engine::State::Loop(Reloader& reloader) {
     if (source::Status status = Poll(kPollMs); !status.ok()) return status;
     if (reload.exchange(false)) reloader.Request();
     if (std::optional<Fresh> fresh = reloader.Take()) FinishReload(reloader, std::move(*fresh));
-    // The wall clock may be set while we run.
-    if (const int64_t now = ClockNs(CLOCK_BOOTTIME); now - clock_read > static_cast<int64_t>(kSecondNs)) {
+    if (const int64_t now = ClockNs(CLOCK_BOOTTIME); now - clock_read > kSecondNs) {
       clock_read = now;
-      host.boot_to_unix_ns = BootToUnixNs();
+      FollowClock();
     }
   }
   return absl::OkStatus();
+}
+
+// The wall clock may be set while we run.
+void Engine::State::FollowClock() {
+  const int64_t offset = BootToUnixNs();
+  if (std::abs(offset - host.boot_to_unix_ns) < kClockStepNs) return;
+  host.boot_to_unix_ns = offset;
+  judge.SetHost(host);
 }
 
 void Engine::State::FinishReload(Reloader& reloader, Fresh fresh) {

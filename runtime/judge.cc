@@ -40,9 +40,21 @@ alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undeci
 Judge::Judge(Sink sink) : sink_(std::move(sink)) {}
 Judge::~Judge() = default;
 
+void Judge::SetHost(alert::Host host) {
+  host_ = std::move(host);
+  MakeEvent();
+}
+
 void Judge::SetNames(std::shared_ptr<const eval::Names> names) {
   names_ = std::move(names);
-  event_ = std::make_unique<eval::RecordEvent>(names_.get());
+  MakeEvent();
+}
+
+void Judge::MakeEvent() {
+  eval::HostFacts facts = eval::HostFacts::Read();
+  facts.hostname = host_.hostname;
+  facts.boot_to_unix_ns = host_.boot_to_unix_ns;  // one clock for the alert's time and its fields
+  event_ = std::make_unique<eval::RecordEvent>(names_.get(), std::move(facts));
 }
 
 void Judge::Add(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan) {
@@ -93,7 +105,7 @@ void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_pt
     fired.push_back(match.rule);
     const check::CheckedRule& rule = set.evaluator->plan().checked.rules[match.rule];
     const alert::Decision decision = Decide(rule.rule, header.flags, match.undecided);
-    sink_(alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header), *host_, header.time_ns));
+    sink_(alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header), host_, header.time_ns));
   }
 }
 

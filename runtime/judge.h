@@ -31,8 +31,8 @@ class Judge {
   explicit Judge(Sink sink);
   ~Judge();
 
-  // `host` is read at every alert; it must outlive the Judge.
-  void SetHost(const alert::Host* host) { host_ = host; }
+  // REQUIRES: both before the first record; again whenever they change.
+  void SetHost(alert::Host host);
   void SetNames(std::shared_ptr<const eval::Names> names);
 
   // REQUIRES: generations grow.
@@ -55,6 +55,7 @@ class Judge {
     std::vector<check::RuleId> fired;
   };
 
+  void MakeEvent();
   RuleSet* Find(uint32_t generation);
   void Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self, int round,
              const uint64_t* clauses, std::vector<check::RuleId>& fired);
@@ -62,7 +63,7 @@ class Judge {
   void Remember(const ring::Record& record, std::vector<check::RuleId> fired);
 
   const Sink sink_;
-  const alert::Host* host_ = nullptr;
+  alert::Host host_;
   std::shared_ptr<const eval::Names> names_;
   std::unique_ptr<eval::RecordEvent> event_;
   std::deque<RuleSet> sets_;

@@ -31,7 +31,7 @@ std::shared_ptr<const uplan::UserPlan> PlanOf(const std::string& rules) {
 class JudgeTest : public testing::Test {
  protected:
   JudgeTest() {
-    judge_.SetHost(&host_);
+    judge_.SetHost(host_);
     judge_.SetNames(std::make_shared<const eval::Names>());
   }
 

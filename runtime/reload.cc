@@ -4,19 +4,24 @@
 
 namespace sluice {
 
-source::Status Usable(const Compilation& compilation) {
-  if (!compilation.ok()) {
-    const size_t errors = compilation.diagnostics.errors();
-    return absl::InvalidArgumentError(fmt::format("{} {} in the rules", errors, errors == 1 ? "error" : "errors"));
-  }
+source::Status Usable(const Compilation& compilation, bool warnings_are_errors) {
+  const auto counted = [](size_t count, const char* noun) {
+    return absl::InvalidArgumentError(fmt::format("{} {}{} in the rules", count, noun, count == 1 ? "" : "s"));
+  };
+  const size_t warnings = compilation.diagnostics.warnings();
+  if (!compilation.ok()) return counted(compilation.diagnostics.errors(), "error");
+  if (warnings_are_errors && warnings > 0) return counted(warnings, "warning");
   if (compilation.user.checked.rules.empty()) {
     return absl::InvalidArgumentError("no rule to run: the files given hold no enabled rule");
   }
   return absl::OkStatus();
 }
 
-Reloader::Reloader(Compile compile, Report report)
-    : compile_(std::move(compile)), report_(std::move(report)), thread_([this] { Run(); }) {}
+Reloader::Reloader(Compile compile, Report report, bool warnings_are_errors)
+    : compile_(std::move(compile)),
+      report_(std::move(report)),
+      warnings_are_errors_(warnings_are_errors),
+      thread_([this] { Run(); }) {}
 
 Reloader::~Reloader() {
   {
@@ -64,7 +69,9 @@ void Reloader::ReloadOnce() {
   source::Result<std::unique_ptr<Compilation>> compiled = compile_();
   if (!compiled.ok()) return report_(compiled.status(), nullptr);
   const std::shared_ptr<Compilation> compilation = std::move(*compiled);
-  if (source::Status usable = Usable(*compilation); !usable.ok()) return report_(usable, compilation.get());
+  if (source::Status usable = Usable(*compilation, warnings_are_errors_); !usable.ok()) {
+    return report_(usable, compilation.get());
+  }
 
   auto names = std::make_shared<const eval::Names>(eval::Names::Read("/etc"));
   std::unique_lock lock(mutex_);

@@ -30,7 +30,7 @@ class Reloader {
   using Compile = std::function<source::Result<std::unique_ptr<Compilation>>()>;
   using Report = std::function<void(const source::Status&, const Compilation*)>;
 
-  Reloader(Compile compile, Report report);
+  Reloader(Compile compile, Report report, bool warnings_are_errors = false);
   ~Reloader();  // waits for a compilation under way
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
@@ -46,6 +46,7 @@ class Reloader {
 
   const Compile compile_;
   const Report report_;
+  const bool warnings_are_errors_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool requested_ = false, stopping_ = false;
@@ -55,6 +56,6 @@ class Reloader {
 };
 
 // Why a compilation cannot become the active rule set: it has errors, or no rule.
-source::Status Usable(const Compilation& compilation);
+source::Status Usable(const Compilation& compilation, bool warnings_are_errors = false);
 
 }  // namespace sluice

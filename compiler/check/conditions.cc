@@ -107,6 +107,7 @@ bool ConditionTable::BuildNode(const ast::Expr& expr, Condition& condition, Size
       return BuildMacroUse(expr.macro, condition, size);
     case ast::Expr::Kind::kCheck: {
       size = {1, 1};
+      if (expr.check == nullptr) return false;  // parse/ has reported it
       if (!Charge(1, expr.span)) return false;
       std::optional<Condition> built = predicates_.Build(*expr.check, expr.span);
       if (built) condition = std::move(*built);

@@ -137,7 +137,7 @@ Type FieldUse::type() const {
 
 HookMask FieldUse::hooks() const {
   const FieldRow& row = RowOf(field);
-  if (field != FieldId::kEvtArg) return row.hooks;
+  if (field != FieldId::kEvtArg || IsNumber(argument)) return row.hooks;  // evt.arg[0] depends on the type
   const ArgRow* arg = FindArg(argument);
   return arg != nullptr ? row.hooks & arg->hooks : 0;
 }

@@ -192,7 +192,13 @@ std::string Suggestion(const ast::Field& field, FieldFault reason) {
     const std::string near = diag::Nearest(dotted ? name.substr(dot + 1) : field.argument->text, known);
     return near.empty() ? near : name.substr(0, dot) + "." + near;
   }
-  for (const FieldRow& row : Fields()) known.push_back(row.name);
+  // Of two equally near names the one that the word begins is meant: proc.nam is proc.name.
+  for (const bool begins : {true, false}) {
+    for (const FieldRow& row : Fields()) {
+      const bool prefix = row.name.substr(0, field.name.text.size()) == field.name.text;
+      if (prefix == begins) known.push_back(row.name);
+    }
+  }
   return diag::Nearest(field.name.text, known);
 }
 

@@ -59,23 +59,31 @@ TypeSet TypesAt(HookId hook) {
 
 const TypeFinder::Pair& TypeFinder::OfPredicate(PredicateId id) {
   if (known_.size() <= id) known_.resize(predicates_.size());
-  if (known_[id] != nullptr) return *known_[id];
+  if (known_[id] == nullptr) known_[id] = Make(predicates_.at(id));
+  return *known_[id];
+}
+
+const TypeFinder::Pair* TypeFinder::Make(const Predicate& predicate) {
   static const TypeSet all = AllTypes();
-  known_[id] = std::make_unique<Pair>(Pair{all, all});
-  Pair& pair = *known_[id];
-  const Predicate& predicate = predicates_.at(id);
-  if (predicate.left.kind != Term::Kind::kField) return pair;
-  const FieldId field = predicate.left.field.field;
-  if (field == FieldId::kEvtType || field == FieldId::kSyscallType) {
-    pair.when_true = MatchNames(predicate);
-    pair.when_false = all & ~pair.when_true;
-  } else if (field == FieldId::kEvtHook) {
-    pair = {MatchHooks(predicate, true), MatchHooks(predicate, false)};
-  } else if (AsksForOpen(predicate)) {
-    pair.when_true = TypesOfMask(kOpenHooks);
-  } else if (const HookMask mask = predicate.left.field.hooks(); mask != 0) {
-    pair.when_true = TypesOfMask(mask);  // elsewhere the field is absent: the predicate is false
+  HookMask mask = kAllHooks;
+  if (predicate.left.kind == Term::Kind::kField) {
+    const FieldId field = predicate.left.field.field;
+    if (field == FieldId::kEvtType || field == FieldId::kSyscallType) {
+      const TypeSet named = MatchNames(predicate);
+      return &pairs_.emplace_back(Pair{named, all & ~named});
+    }
+    if (field == FieldId::kEvtHook) {
+      return &pairs_.emplace_back(Pair{MatchHooks(predicate, true), MatchHooks(predicate, false)});
+    }
+    // Where a field is not supplied it is absent, and the predicate false.
+    mask = AsksForOpen(predicate) ? kOpenHooks : predicate.left.field.hooks();
+    if (mask == 0) mask = kAllHooks;  // supplied nowhere: another warning says so
   }
+  for (const auto& [known, pair] : by_mask_) {
+    if (known == mask) return pair;
+  }
+  const Pair* pair = &pairs_.emplace_back(Pair{TypesOfMask(mask), all});
+  by_mask_.push_back({mask, pair});
   return pair;
 }
 

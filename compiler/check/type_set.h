@@ -5,7 +5,9 @@
 #pragma once
 
 #include <bitset>
-#include <memory>
+#include <deque>
+#include <utility>
+#include <vector>
 
 #include "compiler/check/predicates.h"
 
@@ -29,9 +31,12 @@ class TypeFinder {
     TypeSet when_true, when_false;
   };
   const Pair& OfPredicate(PredicateId id);
+  const Pair* Make(const Predicate& predicate);
 
   const PredicateTable& predicates_;
-  std::vector<std::unique_ptr<Pair>> known_;  // by PredicateId
+  std::vector<const Pair*> known_;                        // by PredicateId
+  std::vector<std::pair<HookMask, const Pair*>> by_mask_;  // most predicates differ in this only
+  std::deque<Pair> pairs_;
 };
 
 }  // namespace sluice::check

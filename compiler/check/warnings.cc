@@ -159,21 +159,23 @@ void RuleWarnings::LookAtPredicates(const ast::Rule& rule, const Condition& cond
   const bool allowed = IsAllowedAt(rule, Code::W204, condition.span) || IsAllowedAt(rule, Code::W213, condition.span);
   settled_[condition.predicate] = !allowed;
   const auto look = [&](const FieldUse& use) {
-    WarnAbsentField(rule, use, condition.span, "a test of it is false, and `not` of that true");
+    std::string name;
+    if (!IsNewlyAbsent(rule, use, condition.span, name)) return;
+    diagnostics_
+        .Add(Code::W204, condition.span, fmt::format("`{}` is not supplied by this engine: it is absent", name))
+        .note = "a test of it is false, and `not` of that true";
   };
   ForEachField(predicate.left, look);
   for (const Term& right : predicate.right) ForEachField(right, look);
   WarnTypes(rule, predicate, condition.span);
 }
 
-void RuleWarnings::WarnAbsentField(const ast::Rule& rule, const FieldUse& use, source::Span span,
-                                   std::string_view effect) {
-  if (use.hooks() != 0 || IsAllowedAt(rule, Code::W204, span)) return;
+// True once for each field; arguments of events count as fields.
+bool RuleWarnings::IsNewlyAbsent(const ast::Rule& rule, const FieldUse& use, source::Span span, std::string& name) {
+  if (use.hooks() != 0 || IsAllowedAt(rule, Code::W204, span)) return false;
   const bool per_argument = use.field == FieldId::kEvtArg || use.field == FieldId::kEvtRawarg;
-  const std::string name = per_argument ? use.Name() : std::string(RowOf(use.field).name);
-  if (!absent_fields_.insert(name).second) return;
-  auto& fault = diagnostics_.Add(Code::W204, span, fmt::format("`{}` is not supplied by this engine: it is absent", name));
-  fault.note = effect;
+  name = per_argument ? use.Name() : std::string(RowOf(use.field).name);
+  return absent_fields_.insert(name).second;
 }
 
 void RuleWarnings::WarnTypes(const ast::Rule& rule, const Predicate& predicate, source::Span span) {
@@ -193,12 +195,19 @@ void RuleWarnings::WarnTypes(const ast::Rule& rule, const Predicate& predicate, 
 }
 
 void RuleWarnings::LookAtOutput(const ast::Rule& rule, const CheckedRule& checked) {
+  std::string names;
   for (const OutputPiece& piece : checked.output) {
     if (!piece.is_term) continue;
     ForEachField(piece.term, [&](const FieldUse& use) {
-      WarnAbsentField(rule, use, rule.output.span, "the output prints `<NA>` for it");
+      std::string name;
+      if (!IsNewlyAbsent(rule, use, rule.output.span, name)) return;
+      names += fmt::format("{}`{}`", names.empty() ? "" : ", ", name);
     });
   }
+  if (names.empty()) return;
+  diagnostics_
+      .Add(Code::W204, rule.output.span, fmt::format("Not supplied by this engine, and printed as `<NA>`: {}", names))
+      .note = "fields that stand in earlier warnings are not repeated";
 }
 
 // ---- rules that never match -------------------------------------------------------------------------------------

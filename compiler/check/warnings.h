@@ -23,7 +23,7 @@ class RuleWarnings {
   bool IsAllowedAt(const ast::Rule& rule, diag::Code code, source::Span span) const;
 
   void LookAtPredicates(const ast::Rule& rule, const Condition& condition);
-  void WarnAbsentField(const ast::Rule& rule, const FieldUse& use, source::Span span, std::string_view effect);
+  bool IsNewlyAbsent(const ast::Rule& rule, const FieldUse& use, source::Span span, std::string& name);
   void WarnTypes(const ast::Rule& rule, const Predicate& predicate, source::Span span);
   void LookAtOutput(const ast::Rule& rule, const CheckedRule& checked);
 

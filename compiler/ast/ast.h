@@ -204,6 +204,9 @@ struct RuleSet {
   std::vector<Macro> macros;
   std::vector<Rule> rules;
   std::vector<Test> tests;
+  // Names of lists, macros and rules that are left out for a fault that has been told: what refers to them is no fault
+  // of its own.
+  std::vector<Word> broken;
 };
 
 // Stable text of the tree: what `explain --emit parse` prints and goldens hold.

@@ -68,7 +68,7 @@ class RuleChecker {
     for (const ast::Rule& rule : rules_.rules) Check(rule);
     names_.WarnUnusedLists(diagnostics_);
     conditions_.WarnUnusedMacros();
-    if (rules_.rules.empty()) {
+    if (rules_.rules.empty() && !names_.AnyBroken()) {
       diagnostics_.Add(Code::W206, {}, "There is no rule").help = "declare one: `rule \"NAME\" { ... }`";
     }
     return Take();

@@ -141,7 +141,7 @@ bool ConditionTable::BuildNode(const ast::Expr& expr, Condition& condition, Size
 bool ConditionTable::BuildMacroUse(const ast::Word& name, Condition& condition, Size& size) {
   const auto found = macros_.find(name.text);
   if (found == macros_.end()) {
-    ReportUnknown(name);
+    if (!names_.IsBroken(name.text)) ReportUnknown(name);
     return false;
   }
   Entry& entry = found->second;
@@ -186,6 +186,7 @@ void ConditionTable::ReportUnknown(const ast::Word& name) {
 }
 
 void ConditionTable::WarnUnusedMacros() const {
+  if (names_.AnyBroken()) return;  // the use may stand in what was left out
   std::vector<const ast::Macro*> unused;
   for (const auto& [name, entry] : macros_) {
     if (!entry.used && !IsAllowed(entry.macro->allowed_warnings, Code::W201)) unused.push_back(entry.macro);

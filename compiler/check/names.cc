@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace sluice::check {
 namespace {
@@ -56,6 +55,7 @@ void Names::Declare(const ast::RuleSet& rules) {
     if (!fresh) ReportDuplicate("rule", rule.name, at->second->name, diagnostics_);
     if (rule.then) sets_.try_emplace(rule.then->set.text, &rule);
   }
+  for (const ast::Word& name : rules.broken) broken_.insert(name.text);
 }
 
 Names::Entry* Names::Nested(const ast::Word& item) {
@@ -104,6 +104,11 @@ void Names::Close(Entry& entry, const Limits& limits) {
         .help = "split it into several lists";
     return;
   }
+  if (!broken_.empty() && std::any_of(entry.list->items.begin(), entry.list->items.end(), [this](const ast::Word& item) {
+        return !item.quoted && IsBroken(item.text);
+      })) {
+    broken_.insert(entry.list->name.text);
+  }
   std::unordered_set<std::string_view> seen;
   seen.reserve(total);
   entry.items.reserve(total);
@@ -149,6 +154,8 @@ const ast::Macro* Names::FindMacro(std::string_view name) const {
   return found == macros_.end() ? nullptr : found->second;
 }
 
+bool Names::IsBroken(std::string_view name) const { return broken_.count(name) != 0; }
+
 bool Names::IsSet(std::string_view name) const { return sets_.count(name) != 0; }
 
 bool Names::IsDuplicate(const ast::Rule& rule) const {
@@ -157,6 +164,7 @@ bool Names::IsDuplicate(const ast::Rule& rule) const {
 }
 
 void Names::WarnUnusedLists(diag::Diagnostics& diagnostics) const {
+  if (AnyBroken()) return;  // the use may stand in what was left out
   for (const Entry* entry : lists_in_order_) {
     if (entry->used || IsSet(entry->list->name.text) || IsAllowed(entry->list->allowed_warnings, diag::Code::W201)) {
       continue;

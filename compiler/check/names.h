@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "compiler/ast/ast.h"
@@ -28,6 +29,10 @@ class Names {
   const ast::Macro* FindMacro(std::string_view name) const;
   bool IsSet(std::string_view name) const;     // the target of some rule's `then`
   bool IsDuplicate(const ast::Rule& rule) const;   // a rule of this name came before
+  // A list or macro of this name was left out for a fault that has been told, or a list that holds such a list: what
+  // uses it is left out silently.
+  bool IsBroken(std::string_view name) const;
+  bool AnyBroken() const { return !broken_.empty(); }
 
   // W201 for lists that nothing named.
   void WarnUnusedLists(diag::Diagnostics& diagnostics) const;
@@ -56,6 +61,7 @@ class Names {
   std::unordered_map<std::string_view, const ast::Macro*> macros_;
   std::unordered_map<std::string_view, const ast::Rule*> rules_;
   std::unordered_map<std::string_view, const ast::Rule*> sets_;
+  std::unordered_set<std::string_view> broken_;
   diag::Diagnostics& diagnostics_;
 };
 

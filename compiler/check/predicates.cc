@@ -220,6 +220,7 @@ bool PredicateTable::ReportValue(const ast::Check& check, const Predicate& predi
 // name, or as in Falco a single value.
 bool PredicateTable::ExpandWords(const ast::Check& check, bool list, ListItems& words) {
   for (const ast::Word& word : check.values) {
+    if (list && !word.quoted && names_.IsBroken(word.text)) return false;
     const ListItems* items = list && !word.quoted ? names_.UseList(word.text) : nullptr;
     if (items != nullptr) {
       words.insert(words.end(), items->begin(), items->end());

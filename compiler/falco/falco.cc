@@ -262,7 +262,11 @@ void Loader::Finish(ast::RuleSet& rules) {
     ast::Macro macro;
     macro.name = std::move(item.name);
     macro.span = item.span;
-    if (state_->ParseText(item.condition, macro.condition)) rules.macros.push_back(std::move(macro));
+    if (state_->ParseText(item.condition, macro.condition)) {
+      rules.macros.push_back(std::move(macro));
+    } else {
+      rules.broken.push_back(std::move(macro.name));
+    }
   }
   for (RuleItem& item : state_->rules.items()) state_->BuildRule(item, rules);
 }

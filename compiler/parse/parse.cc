@@ -6,6 +6,8 @@
 
 #include "SluiceLexer.h"
 #include "compiler/parse/build.h"
+#include "compiler/parse/read_list.h"
+#include "compiler/parse/values.h"
 #include "compiler/source/utf8.h"
 
 namespace sluice::parse {
@@ -22,6 +24,7 @@ class BlockParser {
   }
 
   void Parse(const BlockText& block, const std::vector<ast::Word>& allowed) {
+    if (block.kind == BlockKind::kList && ReadListWhole(block, allowed)) return;
     WithTokens(block, [&](SyntaxErrors& errors) { Dispatch(block, errors, allowed); });
   }
 
@@ -35,6 +38,23 @@ class BlockParser {
   }
 
  private:
+  // False: the parser has to find out what is wrong with it. A list too large for the parser is told here.
+  bool ReadListWhole(const BlockText& block, const std::vector<ast::Word>& allowed) {
+    ast::List list;
+    const ReadListResult read = ReadList(block.text, block.file, block.base, list);
+    if (read.whole) {
+      list.allowed_warnings = allowed;
+      rules_.lists.push_back(std::move(list));
+      return true;
+    }
+    if (block.text.size() <= limits_.max_block_bytes) return false;
+    const size_t end = std::min(read.stopped_at + 1, block.text.size());
+    auto& fault = block.diagnostics.Add(diag::Code::E101, block.SpanOf(std::min(read.stopped_at, end), end),
+                                        "This does not fit into a list");
+    fault.help = "write `list NAME = [item, item]`; an item with blanks, quotes, brackets or commas needs quotes";
+    return true;
+  }
+
   // ANTLR reports with exceptions inside its generated code, which catches them; what still comes out is a
   // fault of this module, and must not leave it as an exception.
   template <typename Use>
@@ -102,6 +122,29 @@ class BlockParser {
   Grammar parser_{&tokens_};
 };
 
+// The name that a block seems to have, whatever is wrong with the rest of it.
+ast::Word ApparentName(const BlockText& block) {
+  const std::string_view text = block.text;
+  const size_t begin = text.find_first_not_of(" \t\r\n\b\f\v", BlockKindName(block.kind).size());
+  if (begin == std::string_view::npos) return {};
+  const char quote = text[begin];
+  if (quote != '"' && quote != '\'') {
+    const size_t end = std::min(text.find_first_of("=\"'#{[( \t\r\n\b\f\v", begin), text.size());
+    return {std::string(text.substr(begin, end - begin)), block.SpanOf(begin, end), false};
+  }
+  size_t end = begin + 1;
+  while (end < text.size() && text[end] != quote && text[end] != '\n') end += text[end] == '\\' ? 2 : 1;
+  end = std::min(end, text.size());
+  if (end < text.size() && text[end] == quote) ++end;
+  return {Unescape(text.substr(begin, end - begin), [](size_t, size_t) {}), block.SpanOf(begin, end), true};
+}
+
+void NoteBroken(const BlockText& block, ast::RuleSet& rules) {
+  if (block.kind == BlockKind::kTest) return;  // nothing refers to a test
+  ast::Word name = ApparentName(block);
+  if (!name.text.empty()) rules.broken.push_back(std::move(name));
+}
+
 // Reports the first byte of [begin, end) that no text has.
 bool Encoded(std::string_view text, source::FileId file, uint32_t begin, uint32_t end,
              diag::Diagnostics& diagnostics) {
@@ -118,13 +161,13 @@ bool Encoded(std::string_view text, source::FileId file, uint32_t begin, uint32_
   return false;
 }
 
-bool FitsIn(std::string_view text, source::FileId file, const Limits& limits, uint32_t begin, uint32_t end,
+bool FitsIn(std::string_view text, source::FileId file, uint32_t limit, uint32_t begin, uint32_t end,
             std::string_view what, diag::Diagnostics& diagnostics) {
-  if (end - begin <= limits.max_block_bytes) return true;
+  if (end - begin <= limit) return true;
   const uint32_t line_end = static_cast<uint32_t>(std::min<size_t>(text.find('\n', begin), end));
   diagnostics.Add(
       diag::Code::E110, {file, begin, line_end},
-      fmt::format("This {} has {} bytes, more than {}", what, end - begin, limits.max_block_bytes));
+      fmt::format("This {} has {} bytes, more than {}", what, end - begin, limit));
   return false;
 }
 
@@ -174,11 +217,14 @@ void Parse(const source::Files& files, source::FileId file, const Limits& limits
   if (encoded && split.junk_end > 0) ReportJunk(text, file, split.junk_begin, split.junk_end, diagnostics);
   BlockParser parser(limits, rules);
   for (const Block& block : split.blocks) {
-    if (!FitsIn(text, file, limits, block.begin, block.end, BlockKindName(block.kind), diagnostics)) continue;
-    if (!Encoded(text, file, block.begin, block.end, diagnostics)) continue;
     diag::Diagnostics found;
-    const std::string_view block_text = text.substr(block.begin, block.end - block.begin);
-    parser.Parse({block.kind, file, block.begin, block_text, found}, block.allowed);
+    const BlockText block_text{block.kind, file, block.begin, text.substr(block.begin, block.end - block.begin), found};
+    const uint32_t limit = block.kind == BlockKind::kList ? limits.max_list_bytes : limits.max_block_bytes;
+    if (FitsIn(text, file, limit, block.begin, block.end, BlockKindName(block.kind), found) &&
+        Encoded(text, file, block.begin, block.end, found)) {
+      parser.Parse(block_text, block.allowed);
+    }
+    if (!found.ok()) NoteBroken(block_text, rules);
     AddInOrder(found, diagnostics);
   }
   if (split.more) {
@@ -192,7 +238,7 @@ bool ParseCondition(const source::Files& files, source::FileId file, const Limit
   const std::string_view text = files.text(file);
   const uint32_t begin = AfterMark(text);
   const uint32_t end = static_cast<uint32_t>(text.size());
-  if (!FitsIn(text, file, limits, begin, end, "condition", diagnostics)) return false;
+  if (!FitsIn(text, file, limits.max_block_bytes, begin, end, "condition", diagnostics)) return false;
   if (!Encoded(text, file, begin, end, diagnostics)) return false;
   ast::RuleSet unused;
   return BlockParser(limits, unused)

@@ -423,12 +423,55 @@ TEST(Parse, EncodingFaultsAreReportedPerBlock) {
 
 TEST(Parse, SizesAreBounded) {
   Limits limits;
-  limits.max_block_bytes = 20;
+  limits.max_block_bytes = limits.max_list_bytes = 20;
   limits.max_blocks = 2;
   const Parsed parsed("list a = [" + Repeat("x,", 10) + "]\nlist b = [x]\nlist c = [x]\nlist d = [x]\n",
                       limits);
   EXPECT_EQ(parsed.Codes(), (std::vector<std::string>{"E110", "E110"})) << parsed.Errors();
   EXPECT_EQ(parsed.rules.lists.size(), 1u);
+}
+
+TEST(Parse, NamesOfBrokenBlocksAreKept) {
+  const Parsed parsed(
+      "list a = [x y]\nmacro b = a.b =\nrule \"c d\" {\n  desc: d\n}\nlist 'e\n= [\"x]\nmacro f = a.b = c\n"
+      "list g = [\xff]\n");
+  std::vector<std::string> names;
+  for (const ast::Word& name : parsed.rules.broken) names.push_back(name.text);
+  EXPECT_EQ(names, (std::vector<std::string>{"a", "b", "c d", "e", "g"})) << parsed.Errors();
+  EXPECT_EQ(parsed.rules.macros.size(), 1u);
+}
+
+TEST(Parse, ListsOfEveryFormAreRead) {
+  const Parsed parsed(
+      "list a=[]\nlist b # c\n = # d\n [ # e\n x, # f\n 'y \\' z', \"\\x41\", w#, ::1, fe80::, ::, a:b, ->x, "
+      "2001:db8::/32, \xc3\xa4,\n] # g\n\nlist \"c\" = [d\t,\re]\n");
+  EXPECT_EQ(parsed.Errors(), "");
+  EXPECT_EQ(ast::Print(parsed.rules),
+            "(list a)\n\n(list b x \"y ' z\" \"A\" w# ::1 fe80:: :: a:b ->x 2001:db8::/32 \xc3\xa4)\n\n"
+            "(list \"c\" d e)\n");
+  EXPECT_EQ(parsed.files.Text(parsed.rules.lists[0].span), "list a=[]");
+  EXPECT_EQ(parsed.files.Text(parsed.rules.lists[1].items[1].span), "'y \\' z'");
+}
+
+TEST(Parse, WhatIsNoListIsRefused) {
+  for (const std::string_view text :
+       {"list a = [b,,c]", "list a = [,]", "list a = [b c]", "list a = [b:]", "list a = [b :]", "list a = [:]",
+        "list a = [->]", "list a = [\"b]", "list a = [\"\\q\"]", "list a = [b\"c\"]", "list a = [b(c)]", "list a = [b]]",
+        "list a = [b", "list a = b", "list a [b]", "list a-b = [c]", "list = [c]", "list a = [b] c"}) {
+    const Parsed parsed{std::string(text)};
+    EXPECT_FALSE(parsed.diagnostics.ok()) << text;
+  }
+}
+
+TEST(Parse, AMillionItemsAreRead) {
+  std::string text = "list a = [x";
+  for (int i = 0; i < 1'000'000; ++i) text += ",\n  /opt/programs/of/some/length/" + std::to_string(i);
+  const auto before = std::chrono::steady_clock::now();
+  const Parsed parsed(text + "]\n");
+  EXPECT_EQ(parsed.Errors(), "");
+  EXPECT_EQ(parsed.rules.lists.at(0).items.size(), 1'000'001u);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(20));
+  EXPECT_EQ(Parsed(text + " y]\n").Codes(), (std::vector<std::string>{"E101"}));
 }
 
 TEST(Parse, DeepNestingIsRefusedQuickly) {

@@ -17,7 +17,7 @@ bool TestsEvery(const check::Predicate& predicate) {
 
 Question::Question(const check::Predicate& predicate)
     : op_(predicate.op), shape_(predicate.left.shape), every_(TestsEvery(predicate)) {
-  if (op_ != Op::kExists && predicate.right.empty()) test_ = CompileTest(predicate);
+  if (op_ != Op::kExists && predicate.right.empty()) test_ = Compile(predicate);
 }
 
 Truth Question::Ask(const Value& left, const Value& right) const {

@@ -1,4 +1,4 @@
-// eval/question.h - a predicate, compiled: shapes, absence and unknown around a ValueTest.
+// eval/question.h - a predicate, compiled: shapes, absence and unknown around a Comparison.
 //
 // Threads: const after construction. Memory: owns its constants. Errors: none.
 #pragma once
@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "compiler/check/checked.h"
-#include "runtime/eval/value_test.h"
+#include "runtime/eval/comparison.h"
 
 namespace sluice::eval {
 
@@ -27,7 +27,7 @@ class Question {
   ast::Op op_;
   check::Shape shape_;
   bool every_;  // true of every element, not of some
-  std::unique_ptr<ValueTest> test_;
+  std::unique_ptr<Comparison> test_;
 };
 
 }  // namespace sluice::eval

@@ -1,4 +1,4 @@
-// eval/value_test.h - one present, scalar value against the constants of a predicate, compiled once.
+// eval/comparison.h - one present, scalar value against the constants of a predicate, compiled once.
 //
 // Threads: const after construction; may be shared. Memory: owns its constants. Errors: none; a value of a kind that
 // does not fit the field's type is no match.
@@ -14,15 +14,15 @@
 
 namespace sluice::eval {
 
-class ValueTest {
+class Comparison {
  public:
-  virtual ~ValueTest() = default;
+  virtual ~Comparison() = default;
   // REQUIRES: `value` is neither absent nor unknown nor a list.
   virtual Truth Of(const Value& value) const = 0;
 };
 
 // Of op, quantifier and constants. REQUIRES: op is not kExists, no right term.
-std::unique_ptr<ValueTest> CompileTest(const check::Predicate& predicate);
+std::unique_ptr<Comparison> Compile(const check::Predicate& predicate);
 
 // LEFT op RIGHT for two values of one type (val(...) and transformers on the right). REQUIRES: both present scalars.
 Truth CompareValues(const Value& left, ast::Op op, const Value& right);

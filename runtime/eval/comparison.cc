@@ -1,4 +1,4 @@
-#include "runtime/eval/value_test.h"
+#include "runtime/eval/comparison.h"
 
 #include <algorithm>
 #include <cstring>
@@ -42,7 +42,7 @@ bool Ordered(const T& a, Op op, const T& b) {
 // ---- texts ----------------------------------------------------------------------------------------------------
 
 // Of a truncated text only the beginning is known; Partly() says what follows from that.
-class TextTest : public ValueTest {
+class TextTest : public Comparison {
  public:
   Truth Of(const Value& value) const override {
     if (value.kind != Value::Kind::kString) return Truth::kFalse;
@@ -177,7 +177,7 @@ class TextPmatch : public TextTest {
 
 bool IsWhole(const Value& value) { return value.kind == Value::Kind::kNumber || value.kind == Value::Kind::kBool; }
 
-class NumberOrder : public ValueTest {
+class NumberOrder : public Comparison {
  public:
   NumberOrder(Op op, int64_t number) : op_(op), number_(number) {}
   Truth Of(const Value& value) const override { return TruthOf(IsWhole(value) && Ordered(value.number, op_, number_)); }
@@ -187,7 +187,7 @@ class NumberOrder : public ValueTest {
   const int64_t number_;
 };
 
-class NumberIn : public ValueTest {
+class NumberIn : public Comparison {
  public:
   explicit NumberIn(const std::vector<check::Value>& values) {
     for (const check::Value& value : values) numbers_.push_back(value.number);
@@ -206,7 +206,7 @@ double RealOf(const Value& value) {
 }
 bool IsReal(const Value& value) { return value.kind == Value::Kind::kDouble || value.kind == Value::Kind::kNumber; }
 
-class RealOrder : public ValueTest {
+class RealOrder : public Comparison {
  public:
   RealOrder(Op op, double real) : op_(op), real_(real) {}
   Truth Of(const Value& value) const override { return TruthOf(IsReal(value) && Ordered(RealOf(value), op_, real_)); }
@@ -216,7 +216,7 @@ class RealOrder : public ValueTest {
   const double real_;
 };
 
-class RealIn : public ValueTest {
+class RealIn : public Comparison {
  public:
   explicit RealIn(const std::vector<check::Value>& values) {
     for (const check::Value& value : values) reals_.push_back(value.real);
@@ -229,7 +229,7 @@ class RealIn : public ValueTest {
   std::vector<double> reals_;
 };
 
-class NetIn : public ValueTest {
+class NetIn : public Comparison {
  public:
   explicit NetIn(const std::vector<check::Value>& values) {
     for (const check::Value& value : values) nets_.Add(value.net);
@@ -245,18 +245,18 @@ class NetIn : public ValueTest {
 // ---- combinations -----------------------------------------------------------------------------------------------
 
 // `!=`: a value of the wrong kind differs too.
-class Negated : public ValueTest {
+class Negated : public Comparison {
  public:
-  explicit Negated(std::unique_ptr<ValueTest> test) : test_(std::move(test)) {}
+  explicit Negated(std::unique_ptr<Comparison> test) : test_(std::move(test)) {}
   Truth Of(const Value& value) const override { return Not(test_->Of(value)); }
 
  private:
-  const std::unique_ptr<ValueTest> test_;
+  const std::unique_ptr<Comparison> test_;
 };
 
-class Quantified : public ValueTest {
+class Quantified : public Comparison {
  public:
-  Quantified(Quantifier quantifier, std::vector<std::unique_ptr<ValueTest>> tests)
+  Quantified(Quantifier quantifier, std::vector<std::unique_ptr<Comparison>> tests)
       : quantifier_(quantifier), tests_(std::move(tests)) {}
 
   Truth Of(const Value& value) const override {
@@ -277,15 +277,15 @@ class Quantified : public ValueTest {
 
  private:
   const Quantifier quantifier_;
-  const std::vector<std::unique_ptr<ValueTest>> tests_;
+  const std::vector<std::unique_ptr<Comparison>> tests_;
 };
 
-class Never : public ValueTest {
+class Never : public Comparison {
  public:
   Truth Of(const Value&) const override { return Truth::kFalse; }
 };
 
-std::unique_ptr<ValueTest> Membership(Type type, const std::vector<check::Value>& values) {
+std::unique_ptr<Comparison> Membership(Type type, const std::vector<check::Value>& values) {
   switch (type) {
     case Type::kString:
     case Type::kPath:
@@ -301,7 +301,7 @@ std::unique_ptr<ValueTest> Membership(Type type, const std::vector<check::Value>
   }
 }
 
-std::unique_ptr<ValueTest> Order(Type type, Op op, const check::Value& value) {
+std::unique_ptr<Comparison> Order(Type type, Op op, const check::Value& value) {
   switch (type) {
     case Type::kString:
     case Type::kPath:
@@ -311,7 +311,7 @@ std::unique_ptr<ValueTest> Order(Type type, Op op, const check::Value& value) {
   }
 }
 
-std::unique_ptr<ValueTest> AgainstOne(Type type, Op op, const check::Value& value) {
+std::unique_ptr<Comparison> AgainstOne(Type type, Op op, const check::Value& value) {
   switch (op) {
     case Op::kEq: return Membership(type, {value});
     case Op::kNe: return std::make_unique<Negated>(Membership(type, {value}));
@@ -350,7 +350,7 @@ bool ContainsIgnoringCase(std::string_view text, std::string_view needle) {
   return false;
 }
 
-std::unique_ptr<ValueTest> CompileTest(const check::Predicate& predicate) {
+std::unique_ptr<Comparison> Compile(const check::Predicate& predicate) {
   const Type type = predicate.left.type;
   const std::vector<check::Value>& values = predicate.values;
   if (values.empty()) return std::make_unique<Never>();
@@ -361,7 +361,7 @@ std::unique_ptr<ValueTest> CompileTest(const check::Predicate& predicate) {
   if (predicate.op == Op::kNe && predicate.quantifier == Quantifier::kAllOf) {
     return std::make_unique<Negated>(Membership(type, values));
   }
-  std::vector<std::unique_ptr<ValueTest>> tests;
+  std::vector<std::unique_ptr<Comparison>> tests;
   for (const check::Value& value : values) tests.push_back(AgainstOne(type, predicate.op, value));
   return std::make_unique<Quantified>(predicate.quantifier, std::move(tests));
 }

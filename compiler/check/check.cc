@@ -7,6 +7,7 @@
 #include "compiler/check/output.h"
 #include "compiler/check/results.h"
 #include "compiler/check/terms.h"
+#include "compiler/check/unknown_field.h"
 #include "compiler/check/warnings.h"
 
 namespace sluice::check {
@@ -84,6 +85,7 @@ class RuleChecker {
 
  private:
   void Check(const ast::Rule& rule) {
+    if (rule.skip_if_unknown_field && SkipsUnknown(rule)) return;
     CheckedRule checked;
     bool ok = BuildCondition(rule, checked.condition);
     ok = ParseOutput(rule.output, diagnostics_, checked.output) && ok;
@@ -106,6 +108,16 @@ class RuleChecker {
     ast::Expr joined = rule.condition;
     const bool ok = JoinExceptions(rule, diagnostics_, joined);
     return conditions_.Build(joined, condition) && ok;
+  }
+
+  bool SkipsUnknown(const ast::Rule& rule) {
+    const std::optional<ast::Word> field = FindUnknownField(rule);
+    if (!field) return false;
+    auto& warning = diagnostics_.Add(Code::W204, field->span,
+                                     fmt::format("Rule `{}` is left out: it names an unknown field{}", rule.name.text,
+                                                 field->text.empty() ? "" : fmt::format(", `{}`", field->text)));
+    warning.note = "`skip-if-unknown-filter` says so";
+    return true;
   }
 
   bool SkipsSource(const ast::Rule& rule) {

@@ -1,0 +1,18 @@
+// check/unknown_field.h - does a rule name a field that nobody knows? For Falco's skip-if-unknown-filter. Private to
+// check/.
+//
+// Looks at the rule's own words: a macro with such a field is an error at the macro, whoever uses it.
+//
+// Threads: a pure function. Errors: none reported. Cost: linear in the rule.
+#pragma once
+
+#include <optional>
+
+#include "compiler/ast/ast.h"
+
+namespace sluice::check {
+
+// The first unknown field in condition, exceptions or output.
+std::optional<ast::Word> FindUnknownField(const ast::Rule& rule);
+
+}  // namespace sluice::check

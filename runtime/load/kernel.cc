@@ -71,7 +71,7 @@ struct Kernel::State {
   static int Take(void* state, void* record, size_t bytes);
 
   sluice_control& control() { return skeleton->data_control->control; }
-  sluice_totals& totals() const { return skeleton->bss_totals->totals; }
+  sluice_totals& totals() const { return skeleton->data_totals->totals; }
 
   Options options;
   sluice_bpf* skeleton = nullptr;
@@ -103,6 +103,8 @@ source::Status Kernel::State::Open(const Options& given) {
   // Filled for the moment of a swap only, so it takes memory when it is needed.
   bpf_map__set_max_entries(skeleton->maps.seed_by_pid, kMostProcesses);
   bpf_map__set_map_flags(skeleton->maps.seed_by_pid, BPF_F_NO_PREALLOC);
+  bpf_map__set_max_entries(skeleton->maps.exec_record_by_cpu,
+                           static_cast<uint32_t>(std::max(libbpf_num_possible_cpus(), 1)));
   control().agent_pid = static_cast<uint32_t>(getpid());
   control().wake_bytes = options.events_ring_bytes / 8;
   if (const int error = sluice_bpf__load(skeleton); error != 0) {

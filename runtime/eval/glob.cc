@@ -41,13 +41,6 @@ bool TakeByte(std::string_view pattern, size_t& at, uint8_t& byte) {
   return true;
 }
 
-void FoldCase(std::bitset<256>& set) {
-  for (int c = 'a'; c <= 'z'; ++c) {
-    const size_t lower = static_cast<size_t>(c), upper = lower - ('a' - 'A');
-    if (set[lower] || set[upper]) set[lower] = set[upper] = true;
-  }
-}
-
 }  // namespace
 
 Glob::Glob(std::string_view pattern, bool fold_case) : fold_case_(fold_case) {
@@ -73,13 +66,13 @@ bool Glob::ParseSet(std::string_view pattern, size_t& start) {
   size_t at = start + 1;
   const bool complement = at < pattern.size() && (pattern[at] == '!' || pattern[at] == '^');
   if (complement) ++at;
-  std::bitset<256> set;
+  std::bitset<256> set, named;
   bool first = true;
   while (true) {
     if (at >= pattern.size()) return false;
     if (pattern[at] == ']' && !first) break;
     first = false;
-    if (pattern[at] == '[' && AddNamedSet(pattern, at, set)) continue;
+    if (pattern[at] == '[' && AddNamedSet(pattern, at, named)) continue;
     uint8_t low = 0, high = 0;
     if (!TakeByte(pattern, at, low)) return false;
     high = low;
@@ -87,9 +80,16 @@ bool Glob::ParseSet(std::string_view pattern, size_t& start) {
       ++at;
       if (!TakeByte(pattern, at, high)) return false;
     }
+    if (fold_case_) {
+      low = LowerByte(low);
+      high = LowerByte(high);
+    }
     for (unsigned byte = low; byte <= high; ++byte) set.set(byte);
   }
-  if (fold_case_) FoldCase(set);
+  if (fold_case_) {  // the ends of a range are folded, and so is what is looked for in it
+    for (unsigned byte = 'A'; byte <= 'Z'; ++byte) set[byte] = set[LowerByte(static_cast<uint8_t>(byte))];
+  }
+  set |= named;
   if (complement) set.flip();
   tokens_.push_back({Token::Kind::kSet, 0, static_cast<uint32_t>(sets_.size())});
   sets_.push_back(set);

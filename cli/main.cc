@@ -25,6 +25,8 @@ constexpr VerbRow kVerbs[] = {
     {"eval", "Judge one condition on one event, or a file of both", sluice::cli::AddEval},
     {"replay", "Judge a recorded stream of events; alerts as JSON lines", sluice::cli::AddReplay},
     {"run", "Watch this host: raise alerts, deny and kill", sluice::cli::AddRun},
+    {"fmt", "Lay rules out in the one way; meaning and comments stay", sluice::cli::AddFmt},
+    {"import", "Print Falco's YAML rules as .rule text", sluice::cli::AddImport},
     {"fields", "Every field: its type, where it is supplied, where it can be decided", sluice::cli::AddFields},
 };
 

@@ -27,5 +27,7 @@ Verb AddEval(CLI::App& app);
 Verb AddReplay(CLI::App& app);
 Verb AddRun(CLI::App& app);
 Verb AddFields(CLI::App& app);
+Verb AddFmt(CLI::App& app);
+Verb AddImport(CLI::App& app);
 
 }  // namespace sluice::cli

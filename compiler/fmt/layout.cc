@@ -91,16 +91,18 @@ bool Layout::Spaced(size_t i, bool condition) const {
 
 bool Layout::StartsUnit(size_t i, const Style& style) const {
   if (style.condition && block_->words[i].kind == Kind::kAndOr) return true;
-  // At the start of a line `output:x` would be a key.
-  return block_->words[i - 1].kind == Kind::kComma && Raw(i).find(':') == std::string_view::npos;
+  // In a condition `output:x` at the start of a line would be a key.
+  const bool like_key = style.condition && Raw(i).find(':') != std::string_view::npos;
+  return block_->words[i - 1].kind == Kind::kComma && !like_key;
 }
 
-// Columns from word `i` up to where the line may be broken next.
+// Columns from word `i` up to where the line may be broken next; lists inside a test or a pair stay whole if they can.
 size_t Layout::WidthOfUnit(size_t i, size_t last, const Style& style) const {
-  const bool to_and_or = block_->words[i].kind == Kind::kAndOr;
+  const Kind kind = block_->words[i].kind;
+  const bool coarse = kind == Kind::kAndOr || kind == Kind::kPairKey;
   size_t width = WidthOf(Text(i));
   for (size_t next = i + 1; next < last; ++next) {
-    if (to_and_or ? block_->words[next].kind == Kind::kAndOr : StartsUnit(next, style)) break;
+    if (coarse ? block_->words[next].kind == kind : StartsUnit(next, style)) break;
     if (Skipped(next)) continue;
     if (GapBefore(next).HasComment()) break;
     width += WidthOf(Text(next)) + (Spaced(next, style.condition) ? 1 : 0);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <unordered_map>
 #include <utility>
 
 #include "compiler/split/open_flags.h"
@@ -33,6 +32,7 @@ struct Subject {
       parameter;  // kBit: the flag; kNumber: enum sluice_int; kText, kBaseName, kLineage: enum sluice_string
   bool opens_only = false;  // kBit: false at every other hook
   uint32_t level = 0;       // kLineage: of a field without an index; 0: any
+  std::string_view argument = {};
 };
 
 constexpr Subject kSubjects[] = {
@@ -47,7 +47,11 @@ constexpr Subject kSubjects[] = {
     {FieldId::kProcIsExeFromMemfd, SubjectKind::kBit, SLUICE_FLAG_MEMFD},
     {FieldId::kProcIsExeDeleted, SubjectKind::kBit, SLUICE_FLAG_DELETED},
     {FieldId::kProcIsExeUpperLayer, SubjectKind::kBit, SLUICE_FLAG_UPPER},
-    {FieldId::kEvtArg, SubjectKind::kOpenFlags, 0},
+    {FieldId::kEvtArg, SubjectKind::kOpenFlags, 0, true, 0, "flags"},
+    {FieldId::kEvtArg, SubjectKind::kText, SLUICE_STR_PATH, false, 0, "name"},
+    {FieldId::kEvtArg, SubjectKind::kText, SLUICE_STR_PATH, false, 0, "path"},
+    {FieldId::kEvtArg, SubjectKind::kText, SLUICE_STR_NAME, false, 0, "comm"},
+    {FieldId::kEvtArg, SubjectKind::kText, SLUICE_STR_EXEPATH, false, 0, "trusted_exepath"},
     {FieldId::kUserUid, SubjectKind::kNumber, SLUICE_INT_UID},
     {FieldId::kGroupGid, SubjectKind::kNumber, SLUICE_INT_GID},
     {FieldId::kUserLoginuid, SubjectKind::kNumber, SLUICE_INT_LOGINUID},
@@ -65,12 +69,12 @@ constexpr Subject kSubjects[] = {
 
 const Subject* FindSubject(const check::FieldUse& use) {
   static const auto index = [] {
-    std::unordered_map<FieldId, const Subject*> by_field;
-    for (const Subject& subject : kSubjects) by_field.emplace(subject.field, &subject);
+    std::map<std::pair<FieldId, std::string_view>, const Subject*> by_field;
+    for (const Subject& subject : kSubjects)
+      by_field.emplace(std::pair(subject.field, subject.argument), &subject);
     return by_field;
   }();
-  if (use.field == FieldId::kEvtArg && use.argument != "flags") return nullptr;
-  const auto found = index.find(use.field);
+  const auto found = index.find(std::pair(use.field, std::string_view(use.argument)));
   return found == index.end() ? nullptr : found->second;
 }
 

@@ -12,7 +12,7 @@ namespace sluice::split {
 
 struct OpenFlag {
   std::string_view name;
-  uint64_t bit;  // in the hook's flags word; 0: shown by the access mode or by several bits together
+  uint64_t bit;  // in the hook's flags word; 0: shown by the access mode
 };
 const std::vector<OpenFlag>& OpenFlags();
 

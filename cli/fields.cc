@@ -38,21 +38,25 @@ std::string EventsText(check::HookMask mask) {
   return (mask & all) == all ? "all" : names.empty() ? "none" : names;
 }
 
-// Asked of the stage that decides: does `field = value` become a kernel table at some hook?
+// Asked of the stage that decides: does some test of the field become a kernel table at some hook?
 std::string DecidedText(const check::FieldUse& use, check::HookMask hooks, check::Type type, check::Shape shape) {
   if (hooks == 0) return "not supplied";
   check::CheckedRules rules;
-  check::Predicate& predicate = rules.predicates.emplace_back();
-  predicate.left.field = use;
-  predicate.left.type = type;
-  predicate.left.shape = shape;
-  // A value that most fields take: an event type for evt.type, a flag's name for flags.
-  predicate.values.push_back({.text = type == check::Type::kString && use.Name() == "evt.type" ? "openat" : "1", .number = 1, .net = {}});
+  for (const auto& [op, value] : {std::pair(ast::Op::kEq, "1"), std::pair(ast::Op::kContains, "O_TRUNC")}) {
+    check::Predicate& predicate = rules.predicates.emplace_back();
+    predicate.left.field = use;
+    predicate.left.type = type;
+    predicate.left.shape = shape;
+    predicate.op = op;
+    predicate.values.push_back({.text = value, .number = 1, .net = {}});
+  }
   const split::Budget budget;
   split::Lowering lowering(rules, budget);
   for (const check::HookRow& hook : check::Hooks()) {
     if ((hooks >> hook.id & 1) == 0) continue;
-    if (lowering.At(0, hook.id).kind != split::Lowered::Kind::kUser) return "kernel";
+    for (check::PredicateId id = 0; id < rules.predicates.size(); ++id) {
+      if (lowering.At(id, hook.id).kind != split::Lowered::Kind::kUser) return "kernel";
+    }
   }
   return "user space";
 }
@@ -76,6 +80,7 @@ std::vector<Row> Rows() {
     }
     for (const check::ArgRow& arg : check::Args()) {
       const check::FieldUse use{.field = field.id, .index = -1, .argument = std::string(arg.name)};
+      if (arg.hooks == 0) continue;  // hundreds; a rule that uses one is warned
       rows.push_back({.name = "evt.arg." + std::string(arg.name),
                       .type = std::string(check::TypeName(arg.type)),
                       .events = EventsText(arg.hooks),

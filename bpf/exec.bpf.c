@@ -385,7 +385,11 @@ SLUICE_INLINE int same_image(const struct sluice_image *a, const struct sluice_i
   return !differs;
 }
 
-#define TICK_NS 10000000ull /* what /proc shows of a start time */
+/* /proc says when a process started in clock ticks. */
+#define TICK_NS 10000000ull
+SLUICE_INLINE int is_seed_of(const struct sluice_seed *from, struct task_struct *task) {
+  return from->start_ns / TICK_NS == task->group_leader->start_boottime / TICK_NS;
+}
 
 /* Fills one slot of a task from its seed. What the kernel knows better, an image from an exec, stays: the seed's own
  * bits count only when they were made from this very image. Returns 0 when something is still missing. */
@@ -395,7 +399,7 @@ SLUICE_INLINE int seed(struct task_struct *task, const struct sluice_seed *from)
   struct task_state *state;
   __u32 i;
 
-  if (!from || from->start_ns / TICK_NS != task->group_leader->start_boottime / TICK_NS) return 0;
+  if (!from || !is_seed_of(from, task)) return 0;
   state = state_made(task);
   if (!state) return 0;
   if (!state->image_set) {
@@ -454,11 +458,22 @@ int BPF_PROG(exec_sched_exit, struct task_struct *task) {
   return 0;
 }
 
+/* The agent reads the iterator: its root is at hand. */
+SLUICE_INLINE void note_root(struct task_struct *agent) {
+  struct fs_struct *fs = agent->fs;
+  int whole = root_is_whole(agent);
+
+  control.root_dentry = 0;
+  control.root_mnt = whole ? (__u64)fs->root.mnt : 0;
+  control.root_dentry = whole ? (__u64)fs->root.dentry : 0;
+}
+
 SEC("iter/task")
 int exec_seed(struct bpf_iter__task *ctx) {
   struct task_struct *task = ctx->task;
   __u32 pid;
 
+  if (ctx->meta->seq_num == 0) note_root(bpf_get_current_task_btf());
   if (!task || (task->flags & PF_EXITING)) return 0;
   pid = task->tgid;
   if (!seed(task, bpf_map_lookup_elem(&seed_by_pid, &pid))) TOTAL(unfilled, 1);

@@ -11,15 +11,16 @@
 
 char LICENSE[] __weak SEC("license") = "GPL";
 
-/* A stacked file system (overlayfs) opens the file below its own: through a backing file, a borrowed path, or a
- * private clone of a mount, which belongs to no namespace. Users reach none of these. */
+/* A stacked file system (overlayfs) opens the file below its own: through a backing file, a borrowed path, or, when it
+ * copies a file up, with its own credentials on a private clone of a mount, which belongs to no namespace. Users reach
+ * none of these. */
 SLUICE_INLINE int is_below_a_stack(struct task_struct *task, struct file *file) {
   struct vfsmount *mnt = file->f_path.mnt;
   struct mnt_namespace *ns;
 
   if (file->f_mode & FMODE_BACKING) return 1;
   if (file->f_inode != file->f_path.dentry->d_inode) return 1;
-  if (mnt == task->fs->root.mnt || (mnt->mnt_flags & MNT_INTERNAL)) return 0;
+  if (task->cred == task->real_cred || (mnt->mnt_flags & MNT_INTERNAL)) return 0;
   ns = BPF_CORE_READ(mount_of(mnt), mnt_ns);
   return (__u64)ns >= (__u64)-4095;
 }
@@ -43,9 +44,10 @@ SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config 
   struct event_numbers numbers;
   struct inode *inode = file->f_inode;
   __u64 flags = open_flags(file);
-  __u64 standing = match_early(s, config, match_cheap(s, config, task, flags), PATH_LOOKUPS);
+  __u64 standing = match_cheap(s, config, task, flags);
 
-  if (!standing) return 1;
+  standing = match_ends(s, config, task, file->f_path.mnt, file->f_path.dentry, standing);
+  if (!match_early(s, config, standing, PATH_LOOKUPS)) return 1;
   path_of_file(s, task, file, SLUICE_STR_PATH);
   if (config->used & PATH_LOOKUPS) {
     standing = match_path_text(s->index, standing);

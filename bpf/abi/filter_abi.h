@@ -39,6 +39,7 @@
 #define SLUICE_PREFIX_BYTES 252 /* of the value, its NUL included when it fits: "P\0" is the exact value P */
 #define SLUICE_SUFFIX_BYTES 64  /* of the value, reversed */
 #define SLUICE_PATH_BYTES 4096
+#define SLUICE_END_WORDS 8      /* 64-bit words of the filters over both ends of a path */
 
 /* Decision points. Append only; the name is the LSM hook's. IMAGE is no hook of the kernel: its "clauses" are the
  * image conditions (atoms) behind lineage tests, matched against the new image at every exec. */
@@ -88,7 +89,8 @@ enum sluice_lookup {
   SLUICE_LOOKUPS = SLUICE_LOOKUP_STRING + SLUICE_STRINGS * SLUICE_MODES, /* 31 */
 };
 
-/* A set of clauses. Bit g of `summary` says that any of clauses 16g .. 16g+15 is in the set. */
+/* A set of clauses. `summary` has a bit per group of clauses that says that any of them is in the set. Which clauses
+ * form a group is the plan's choice, the same for every set of a hook: best those with the same lookups. */
 struct sluice_set {
   __u64 summary;
   __u64 words[SLUICE_WORDS];
@@ -111,6 +113,8 @@ struct sluice_interval {
 #define SLUICE_HOOK_NEEDS_ENV 2u  /* exec: user space wants the environment */
 #define SLUICE_HOOK_NEEDS_CWD 4u
 #define SLUICE_HOOK_MITIGATES 8u  /* some clause denies or kills */
+#define SLUICE_HOOK_FIRSTS 16u    /* `firsts` is filled */
+#define SLUICE_HOOK_LASTS 32u     /* `lasts` is filled */
 
 /* What one hook asks, in one generation. Tables are addressed as base + index in shared arrays of that generation. */
 struct sluice_hook_config {
@@ -124,6 +128,13 @@ struct sluice_hook_config {
   __u32 lineage_base[SLUICE_LINEAGE_LEVELS];           /* dense[base + 2 * atom + bit]; `other`: no used bit is set */
   __u32 suffix_bytes[SLUICE_STRINGS];                  /* longest suffix in use, 0 to 64 */
   __u32 reserved;
+  /* Both ends of the entries of SLUICE_STR_PATH, as Bloom filters: a path whose first component has no bit in `firsts`
+   * finds no prefix, exact or directory entry, one whose last two bytes have none in `lasts` finds no suffix, and the
+   * path is not built for them. `firsts` needs SLUICE_HOOK_FIRSTS: every prefix begins with "/", a component and "/",
+   * every exact value with "/", a component, and "/" or its end, every directory likewise. `lasts` needs
+   * SLUICE_HOOK_LASTS: every suffix has two bytes at least. See sluice_first_bit() and sluice_last_bit(). */
+  __u64 firsts[SLUICE_END_WORDS];
+  __u64 lasts[SLUICE_END_WORDS];
   struct sluice_lookup_classes lookups[SLUICE_LOOKUPS];
   struct sluice_set all;             /* clauses in use */
   __u64 deny[SLUICE_WORDS];          /* includes kill: a kill returns the error too */
@@ -211,6 +222,7 @@ struct sluice_control {
   __u32 agent_pid;               /* a kill never reaches this process (the denial does) */
   __u32 seed_slot;               /* slot that the task iterator fills */
   __u32 wake_bytes;              /* user space is woken when this much is queued; it polls every 10 ms anyway */
+  __u64 root_mnt, root_dentry;   /* the kernel's: the agent's root, while it is known to be its namespace's */
 };
 
 /* Counters outside the hooks, summed over all CPUs: the global `totals` (section .data.totals). */

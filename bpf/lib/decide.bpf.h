@@ -55,6 +55,19 @@ SLUICE_INLINE __u64 match_cheap(struct scratch *s, const struct sluice_hook_conf
   return match_exepath(s, config, state, standing);
 }
 
+#define SUFFIX_LOOKUP (1u << (SLUICE_LOOKUP_STRING + SLUICE_STR_PATH * SLUICE_MODES + SLUICE_MODE_SUFFIX))
+
+/* What the ends of the path decide before it is built. */
+SLUICE_INLINE __u64 match_ends(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
+                               const struct vfsmount *mnt, struct dentry *dentry, __u64 standing) {
+  struct path_ends ends;
+
+  if (!standing || !(config->flags & (SLUICE_HOOK_FIRSTS | SLUICE_HOOK_LASTS))) return standing;
+  if (!(config->used & PATH_LOOKUPS)) return standing;
+  if (!path_peek(task, mnt, dentry, (config->used & SUFFIX_LOOKUP) != 0, &ends)) return standing;
+  return sluice_match_ends(&s->match, config, ends.component, ends.ending, standing);
+}
+
 /* Decides what is cheap to decide before the path is built. */
 SLUICE_INLINE __u64 match_early(struct scratch *s, const struct sluice_hook_config *config, __u64 standing,
                                 __u32 path_lookups) {

@@ -158,8 +158,12 @@ SLUICE_INLINE const __u32 *sluice_dense_class(const struct sluice_match *m, __u3
   SLUICE_TABLE_OF(dense_by_slot, m);
   return bpf_map_lookup_elem(table, &index);
 }
-SLUICE_INLINE const struct sluice_interval *sluice_interval_at(const struct sluice_match *m, __u32 index) {
-  SLUICE_TABLE_OF(intervals_by_slot, m);
+SLUICE_INLINE void *sluice_intervals(const struct sluice_match *m) {
+  __u32 slot = m->slot;
+  return bpf_map_lookup_elem(&intervals_by_slot, &slot);
+}
+SLUICE_INLINE const struct sluice_interval *sluice_interval_in(const struct sluice_match *m, void *table,
+                                                               __u32 index) {
   return bpf_map_lookup_elem(table, &index);
 }
 SLUICE_INLINE const struct sluice_set *sluice_class_set(const struct sluice_match *m, __u32 class_id) {

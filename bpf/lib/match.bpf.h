@@ -8,6 +8,7 @@
  *
  *   standing = sluice_match_begin(m, config);
  *   standing = sluice_match_text(m, config, SLUICE_STR_NAME, &name, &suffix, 0, standing);      likewise EXEPATH
+ *   standing = sluice_match_ends(m, config, component, ending, standing);       where the ends are known
  *   if (standing) { build the path; standing = sluice_match_path(m, config, PATH, &path, &directory, &suffix, standing); }
  *   if (standing && sluice_match_finish(m, config)) verdict = sluice_judge(m, config);
  *
@@ -78,7 +79,8 @@ SLUICE_INLINE const __u32 *sluice_long_class(const struct sluice_match *m, const
 SLUICE_INLINE const __u32 *sluice_prefix_class(const struct sluice_match *m, const struct sluice_prefix_key *key);
 SLUICE_INLINE const __u32 *sluice_suffix_class(const struct sluice_match *m, const struct sluice_suffix_key *key);
 SLUICE_INLINE const __u32 *sluice_dense_class(const struct sluice_match *m, __u32 index);
-SLUICE_INLINE const struct sluice_interval *sluice_interval_at(const struct sluice_match *m, __u32 index);
+SLUICE_INLINE void *sluice_intervals(const struct sluice_match *m);
+SLUICE_INLINE const struct sluice_interval *sluice_interval_in(const struct sluice_match *m, void *table, __u32 index);
 SLUICE_INLINE const struct sluice_set *sluice_class_set(const struct sluice_match *m, __u32 class_id);
 SLUICE_INLINE const struct sluice_action *sluice_action_of(const struct sluice_match *m, __u32 clause);
 
@@ -138,28 +140,32 @@ SLUICE_INLINE __u64 sluice_match_bits(struct sluice_match *m, const struct sluic
   return sluice_take_entry(m, config, SLUICE_LOOKUP_BITS, sluice_dense_class(m, config->bits_base + index), standing);
 }
 
-/* Class of the last interval whose first is not above the value. */
+/* Class of the last interval whose first is not above the value. Most values lie before all that the rules name. */
 SLUICE_ONCE __u64 sluice_match_int(struct sluice_match *m, const struct sluice_hook_config *config, __u32 subject,
                                    __u64 standing) {
   const struct sluice_interval *interval;
   __u32 lookup = SLUICE_LOOKUP_INT + subject;
-  __u32 base, count, step;
+  __u32 base, count, half, step;
   __s64 value;
+  void *table;
 
   if (!m || !config || subject >= SLUICE_INTS) return standing;
   base = config->int_base[subject];
   count = config->int_count[subject];
   value = m->ints[subject];
+  table = sluice_intervals(m);
+  if (!table) return sluice_unknown(m, lookup, standing);
+  half = count > 1;
   SLUICE_ROLLED
-  for (step = 0; step < 20 && count > 1; step++) {
-    __u32 half = count / 2;
-
-    interval = sluice_interval_at(m, base + half);
+  for (step = 0; step < 21 && count > 1; step++) {
+    interval = sluice_interval_in(m, table, base + half);
     if (!interval) return sluice_unknown(m, lookup, standing);
+    if (step == 0 && interval->first > value) break;
     base += half * (__u32)(interval->first <= value);
     count -= half;
+    half = count / 2;
   }
-  interval = sluice_interval_at(m, base);
+  interval = sluice_interval_in(m, table, base);
   if (!interval) return sluice_unknown(m, lookup, standing);
   return sluice_take(m, config, lookup, interval->class_id, standing);
 }
@@ -387,6 +393,41 @@ SLUICE_INLINE __u64 sluice_match_path(struct sluice_match *m, const struct sluic
   standing = sluice_match_string(m, config, string, &path->prefixlen, &path->lookup, path->value, suffix, 0, standing);
   if (string == SLUICE_STR_PATH && sluice_asked(config, directory_lookup, standing))
     standing = sluice_match_directory(m, config, path, directory, standing);
+  return standing;
+}
+
+/* Bits of the filters over both ends. `component`: the first component's first 8 bytes, the first one lowest, then
+ * zeros. `ending`: the path's last two bytes, the last one highest. */
+SLUICE_INLINE __u32 sluice_first_bit(__u64 component) { return (component * 0x9e3779b97f4a7c15ull) >> 55; }
+SLUICE_INLINE __u32 sluice_last_bit(__u32 ending) { return (ending * 0x9e3779b1u) >> 23; }
+
+SLUICE_INLINE int sluice_has_bit(const __u64 *words, __u32 bit) {
+  SLUICE_OPAQUE(bit);
+  bit &= 64 * SLUICE_END_WORDS - 1;
+  return words[bit / 64] >> (bit % 64) & 1;
+}
+
+SLUICE_INLINE __u64 sluice_take_other(struct sluice_match *m, const struct sluice_hook_config *config, __u32 lookup,
+                                      __u64 standing) {
+  return sluice_asked(config, lookup, standing) ? sluice_take_entry(m, config, lookup, 0, standing) : standing;
+}
+
+/* What both ends of the hook's path decide before it is built: which lookups surely find no entry. SLUICE_SEVERAL in
+ * `ending`: the path has more than one component. */
+#define SLUICE_SEVERAL 0x10000u
+SLUICE_ONCE __u64 sluice_match_ends(struct sluice_match *m, const struct sluice_hook_config *config, __u64 component,
+                                    __u32 ending, __u64 standing) {
+  const __u32 path = SLUICE_LOOKUP_STRING + SLUICE_STR_PATH * SLUICE_MODES;
+  const __u32 directory = SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES;
+
+  if (!m || !config) return standing;
+  if ((config->flags & SLUICE_HOOK_FIRSTS) && !sluice_has_bit(config->firsts, sluice_first_bit(component))) {
+    standing = sluice_take_other(m, config, path + SLUICE_MODE_PREFIX, standing);
+    standing = sluice_take_other(m, config, path + SLUICE_MODE_EXACT, standing);
+    if (ending & SLUICE_SEVERAL) standing = sluice_take_other(m, config, directory + SLUICE_MODE_EXACT, standing);
+  }
+  if ((config->flags & SLUICE_HOOK_LASTS) && !sluice_has_bit(config->lasts, sluice_last_bit(ending & 0xffff)))
+    standing = sluice_take_other(m, config, path + SLUICE_MODE_SUFFIX, standing);
   return standing;
 }
 

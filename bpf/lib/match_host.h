@@ -21,6 +21,8 @@
 
 #include <string.h>
 
+#include "../abi/filter_abi.h"
+
 #define SLUICE_INLINE static inline
 #define SLUICE_ONCE static inline
 #define SLUICE_OPAQUE(value) (void)(value)
@@ -35,3 +37,11 @@ static inline __u64 sluice_host_load64(const void *from) {
 static inline void sluice_host_store64(void *to, __u64 value) { memcpy(to, &value, sizeof(value)); }
 #define SLUICE_LOAD64(from) sluice_host_load64(from)
 #define SLUICE_STORE64(to, value) sluice_host_store64(to, value)
+
+/* A table of intervals needs no look-up of its own here. */
+struct sluice_match;
+static inline const struct sluice_interval *sluice_interval_at(const struct sluice_match *m, __u32 index);
+static inline void *sluice_intervals(const struct sluice_match *m) { return (void *)m; }
+static inline const struct sluice_interval *sluice_interval_in(const struct sluice_match *m, void *, __u32 index) {
+  return sluice_interval_at(m, index);
+}

@@ -55,6 +55,14 @@ SLUICE_INLINE int root_is_whole(struct task_struct *task) {
   return above.parent == place.parent && above.root == place.mountpoint;
 }
 
+/* The agent's own root is known, and the agent keeps it in being: cheap for whoever shares it. */
+SLUICE_INLINE int root_is_known_whole(struct task_struct *task) {
+  struct fs_struct *fs = task->fs;
+
+  if ((__u64)fs->root.mnt == control.root_mnt && (__u64)fs->root.dentry == control.root_dentry) return 1;
+  return root_is_whole(task);
+}
+
 static long walk_step(__u32 step, struct walk *walk) {
   struct dentry *dentry = walk->dentry;
   struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
@@ -114,6 +122,90 @@ static __noinline __u32 path_walk(struct scratch *s, struct vfsmount *mnt, struc
   return walk.state;
 }
 
+/* Both ends of a path, as sluice_match_ends() wants them. */
+struct path_ends {
+  __u64 component;
+  __u32 ending;
+};
+
+/* The first members of a dentry that a walk needs, adjacent on every kernel so far. */
+struct dentry_place {
+  struct dentry *parent;
+  struct qstr name;
+};
+
+SLUICE_INLINE void dentry_read(struct dentry *dentry, struct dentry_place *place) {
+  if (bpf_core_field_offset(struct dentry, d_name) == bpf_core_field_offset(struct dentry, d_parent) + 8) {
+    bpf_probe_read_kernel(place, sizeof(*place), &dentry->d_parent);
+    return;
+  }
+  place->parent = BPF_CORE_READ(dentry, d_parent);
+  bpf_core_read(&place->name, sizeof(place->name), &dentry->d_name);
+}
+
+SLUICE_INLINE __u64 first_word(const unsigned char *name, __u32 length) {
+  __u64 word = 0;
+
+  bpf_probe_read_kernel(&word, sizeof(word), name); /* a dentry's name has room for 32 bytes */
+  return length < 8 ? word & ((1ull << 8 * (length & 7)) - 1) : word;
+}
+
+/* The last two bytes of a path that ends in this name. */
+SLUICE_INLINE __u32 last_bytes(const unsigned char *name, __u32 length) {
+  __u16 ending = 0;
+
+  if (length < 2) {
+    bpf_probe_read_kernel(&ending, 1, name);
+    return (__u32)ending << 8 | '/';
+  }
+  bpf_probe_read_kernel(&ending, sizeof(ending), name + length - 2);
+  return ending;
+}
+
+#define PEEK_LEVELS 16
+#define PEEK_LEVELS_ABOVE 4
+
+/* Both ends of an entry's path. 0: not to be told cheaply: it lies deep, in a mount within a mount, is a mount's root or
+ * unlinked, or the task's root is not the namespace's. */
+SLUICE_INLINE int path_peek(struct task_struct *task, const struct vfsmount *mnt, struct dentry *dentry,
+                            int wants_ending, struct path_ends *ends) {
+  struct fs_struct *fs = task->fs;
+  const struct vfsmount *top_mnt = fs->root.mnt;
+  struct dentry *top = fs->root.dentry, *root = mnt->mnt_root, *below = dentry;
+  struct dentry_place place = {};
+  struct mount_place mount;
+  __u32 i;
+
+  if (!dentry->d_hash.pprev || dentry == root || !root_is_known_whole(task)) return 0;
+  ends->ending = SLUICE_SEVERAL;
+  if (wants_ending) ends->ending |= last_bytes(dentry->d_name.name, dentry->d_name.len);
+  SLUICE_ROLLED
+  for (i = 0; i < PEEK_LEVELS; i++) {
+    if (dentry == root) break;
+    below = dentry;
+    dentry = dentry->d_parent;
+  }
+  if (dentry != root) return 0;
+  if (mnt == top_mnt) {
+    if (root != top) return 0;
+    if (i == 1) ends->ending &= ~SLUICE_SEVERAL;
+    ends->component = first_word(below->d_name.name, below->d_name.len);
+    return 1;
+  }
+  mount_read(mount_of(mnt), &mount);
+  if (mount.parent != mount_of(top_mnt)) return 0;
+  dentry = mount.mountpoint;
+  SLUICE_ROLLED
+  for (i = 0; i < PEEK_LEVELS_ABOVE; i++) {
+    dentry_read(dentry, &place);
+    if (place.parent == top) break;
+    dentry = place.parent;
+  }
+  if (place.parent != top) return 0;
+  ends->component = first_word(place.name.name, place.name.len);
+  return 1;
+}
+
 /* A name that the file system makes up (pipe:[1], /memfd:x, anon_inode:[eventfd]): d_path is right in any root. */
 SLUICE_INLINE int has_made_up_name(struct dentry *dentry) { return dentry->d_op && dentry->d_op->d_dname; }
 
@@ -126,7 +218,7 @@ SLUICE_INLINE void path_of_file(struct scratch *s, struct task_struct *task, str
   long result;
 
   s->path_built = 1;
-  if (root_is_whole(task) || has_made_up_name(dentry)) {
+  if (root_is_known_whole(task) || has_made_up_name(dentry)) {
     result = bpf_d_path(&file->f_path, s->record.path.value, SLUICE_PATH_BYTES);
     if (result > 0 && result <= SLUICE_PATH_BYTES) {
       s->match.state[string] = SLUICE_TEXT_PRESENT;

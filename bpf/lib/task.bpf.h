@@ -1,7 +1,7 @@
 /* lib/task.bpf.h - who acts: the system call, the numbers, the image and the ancestors of a task. */
 #pragma once
 
-#include "scratch.bpf.h"
+#include "path.bpf.h"
 
 /* The event type that the current call has at `hook`; 0 and a flag when the call is not of the hook's types. */
 SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags) {
@@ -122,7 +122,8 @@ SLUICE_INLINE __u64 match_exepath(struct scratch *s, const struct sluice_hook_co
                                    : image->flags & SLUICE_IMAGE_EXE_UNKNOWN ? SLUICE_TEXT_UNKNOWN
                                                                              : SLUICE_TEXT_PRESENT;
     text_from(&s->exepath, image->exepath, image->exepath_bytes);
-    __builtin_memcpy(s->suffix.value, image->tail, SLUICE_IMAGE_TAIL);
+    if (config->used & 1u << (SLUICE_LOOKUP_STRING + SLUICE_STR_EXEPATH * SLUICE_MODES + SLUICE_MODE_SUFFIX))
+      __builtin_memcpy(s->suffix.value, image->tail, SLUICE_IMAGE_TAIL);
   }
   return match_exepath_text(s->index, standing);
 }

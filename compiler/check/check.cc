@@ -62,7 +62,7 @@ class RuleChecker {
         names_(rules, limits, diagnostics),
         predicates_(names_, diagnostics),
         conditions_(rules, names_, predicates_, limits, diagnostics),
-        results_(predicates_, diagnostics),
+        results_(predicates_, limits.results_known, diagnostics),
         warnings_(rules, predicates_, diagnostics) {}
 
   CheckedRules Check() {
@@ -97,7 +97,7 @@ class RuleChecker {
     }
     if (!ok || !rule.enabled || names_.IsDuplicate(rule) || SkipsSource(rule)) return;
     const auto id = static_cast<RuleId>(result_.rules.size());
-    if (!limits_.results_known && !results_.Fold(rule, id, checked.condition, result_.assumptions)) return;
+    if (!results_.Fold(rule, id, checked.condition, result_.assumptions)) return;
     warnings_.Look(rule, checked);
     checked.rule = KeysOf(rule);
     result_.rules.push_back(std::move(checked));

@@ -138,7 +138,7 @@ void ResultFolder::Warn(const ast::Rule& rule, const Condition& leaf, std::strin
 bool ResultFolder::FoldLeaf(const ast::Rule& rule, RuleId id, Condition& leaf, std::vector<Assumption>& assumptions) {
   const Predicate& predicate = predicates_.at(leaf.predicate);
   const bool counts = AsksNumberOfEvent(predicate);
-  if (!counts && !AsksResult(predicate)) return true;
+  if (!counts && (results_known_ || !AsksResult(predicate))) return true;
   const Answer answer = counts ? AskNumberOfEvent(predicate) : Ask(predicate);
   if (counts && answer == Answer::kOpen) return true;
   if (answer == Answer::kOpen && rule.action != ast::Action::kAlert) {

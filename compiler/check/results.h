@@ -16,8 +16,9 @@ namespace sluice::check {
 
 class ResultFolder {
  public:
-  ResultFolder(const PredicateTable& predicates, diag::Diagnostics& diagnostics)
-      : predicates_(predicates), diagnostics_(diagnostics) {}
+  // `results_known`: events carry results; only Falco's idioms are folded.
+  ResultFolder(const PredicateTable& predicates, bool results_known, diag::Diagnostics& diagnostics)
+      : predicates_(predicates), results_known_(results_known), diagnostics_(diagnostics) {}
 
   // Replaces such predicates in `condition` by constants and notes it in `assumptions`. False: E301 was added.
   bool Fold(const ast::Rule& rule, RuleId id, Condition& condition, std::vector<Assumption>& assumptions);
@@ -27,6 +28,7 @@ class ResultFolder {
   void Warn(const ast::Rule& rule, const Condition& leaf, std::string_view verdict);
 
   const PredicateTable& predicates_;
+  const bool results_known_;
   diag::Diagnostics& diagnostics_;
   std::unordered_set<PredicateId> warned_;
 };

@@ -51,6 +51,25 @@ source::Status StoreOneByOne(int map, const std::string& name, const Batch& batc
   return absl::OkStatus();
 }
 
+// Outer maps and what is put into them. The kernel compares this with the template in bpf/lib/maps.bpf.h
+// (which libbpf forgets once the maps are made) and refuses what differs.
+struct TableShape {
+  const char* outer_name;
+  bpf_map_type type;
+  uint32_t key_bytes, value_bytes, flags;
+};
+constexpr TableShape kShortExact = {"short_by_slot", BPF_MAP_TYPE_HASH, sizeof(sluice_short_key), 4, 0};
+constexpr TableShape kLongExact = {"long_by_slot", BPF_MAP_TYPE_HASH, sizeof(sluice_long_key), 4, 0};
+constexpr TableShape kPrefixes = {"prefixes_by_slot", BPF_MAP_TYPE_LPM_TRIE, sizeof(sluice_prefix_key), 4,
+                                  BPF_F_NO_PREALLOC};
+constexpr TableShape kSuffixes = {"suffixes_by_slot", BPF_MAP_TYPE_LPM_TRIE, sizeof(sluice_suffix_key), 4,
+                                  BPF_F_NO_PREALLOC};
+constexpr TableShape kClasses = {"classes_by_slot", BPF_MAP_TYPE_ARRAY, 4, sizeof(sluice_set),
+                                 BPF_F_INNER_MAP};
+constexpr TableShape kDense = {"dense_by_slot", BPF_MAP_TYPE_ARRAY, 4, 4, BPF_F_INNER_MAP};
+constexpr TableShape kIntervals = {"intervals_by_slot", BPF_MAP_TYPE_ARRAY, 4, sizeof(sluice_interval),
+                                   BPF_F_INNER_MAP};
+
 // Keys and values of (key, value) pairs as parallel arrays.
 template <typename Key>
 struct Columns {
@@ -71,50 +90,48 @@ class SlotFilling {
   SlotFilling(bpf_object* object, uint32_t slot, uint32_t max_entries)
       : object_(object), slot_(slot), max_entries_(max_entries == 0 ? kMostEntries : max_entries) {}
 
-  // Makes an inner map like the template of the outer one, fills it, and puts it into the slot.
-  source::Status Install(const char* outer_name, const void* keys, const void* values, size_t count) {
-    const bpf_map* outer = bpf_object__find_map_by_name(object_, outer_name);
-    if (outer == nullptr)
-      return absl::InternalError(fmt::format("the programs have no map `{}`", outer_name));
-    const bpf_map* like = bpf_map__inner_map(const_cast<bpf_map*>(outer));
+  // Makes an inner map, fills it, and puts it into the slot of its outer map.
+  source::Status Install(const TableShape& shape, const void* keys, const void* values, size_t count) {
+    const int outer = bpf_object__find_map_fd_by_name(object_, shape.outer_name);
+    if (outer < 0) return absl::InternalError(fmt::format("the programs have no map `{}`", shape.outer_name));
     if (count > max_entries_) {
       return absl::ResourceExhaustedError(
           fmt::format("the map `{}` holds {} entries, the rules need {}: split the largest lists, or test "
                       "them by a prefix",
-                      outer_name, max_entries_, count));
+                      shape.outer_name, max_entries_, count));
     }
     const uint32_t entries = std::max<uint32_t>(1, static_cast<uint32_t>(count));
-    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = bpf_map__map_flags(like));
-    const Descriptor inner(bpf_map_create(bpf_map__type(like), nullptr, bpf_map__key_size(like),
-                                          bpf_map__value_size(like), entries, &options));
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = shape.flags);
+    const Descriptor inner(
+        bpf_map_create(shape.type, nullptr, shape.key_bytes, shape.value_bytes, entries, &options));
     if (inner.get() < 0) {
+      const int error = errno;
       const std::string what = fmt::format("a map of {} entries for `{}` cannot be made: {}", entries,
-                                           outer_name, std::strerror(errno));
-      return errno == ENOMEM || errno == E2BIG ? absl::ResourceExhaustedError(what)
+                                           shape.outer_name, std::strerror(error));
+      return error == ENOMEM || error == E2BIG ? absl::ResourceExhaustedError(what)
                                                : absl::InternalError(what);
     }
-    const Batch batch{keys, values, bpf_map__key_size(like), bpf_map__value_size(like),
-                      static_cast<uint32_t>(count)};
-    if (source::Status stored = StoreAll(inner.get(), outer_name, batch); !stored.ok()) return stored;
+    const Batch batch{keys, values, shape.key_bytes, shape.value_bytes, static_cast<uint32_t>(count)};
+    if (source::Status stored = StoreAll(inner.get(), shape.outer_name, batch); !stored.ok()) return stored;
     const int number = inner.get();
-    if (bpf_map_update_elem(bpf_map__fd(outer), &slot_, &number, BPF_ANY) != 0) {
-      return absl::InternalError(fmt::format("the map `{}` does not take the rules' table: {}{}", outer_name,
-                                             std::strerror(errno), TakeLibbpfLog()));
+    if (bpf_map_update_elem(outer, &slot_, &number, BPF_ANY) != 0) {
+      return absl::InternalError(fmt::format("the map `{}` does not take the rules' table: {}{}",
+                                             shape.outer_name, std::strerror(errno), TakeLibbpfLog()));
     }
     return absl::OkStatus();
   }
 
   template <typename Key>
-  source::Status InstallPairs(const char* outer_name, const std::vector<std::pair<Key, uint32_t>>& pairs) {
+  source::Status InstallPairs(const TableShape& shape, const std::vector<std::pair<Key, uint32_t>>& pairs) {
     const Columns<Key> columns(pairs);
-    return Install(outer_name, columns.keys.data(), columns.values.data(), pairs.size());
+    return Install(shape, columns.keys.data(), columns.values.data(), pairs.size());
   }
 
   template <typename T>
-  source::Status InstallArray(const char* outer_name, const std::vector<T>& values) {
+  source::Status InstallArray(const TableShape& shape, const std::vector<T>& values) {
     std::vector<uint32_t> indices(values.size());
     std::iota(indices.begin(), indices.end(), 0);
-    return Install(outer_name, indices.data(), values.data(), values.size());
+    return Install(shape, indices.data(), values.data(), values.size());
   }
 
  private:
@@ -153,13 +170,13 @@ source::Status StoreAll(int map, const std::string& name, const Batch& batch) {
 source::Status FillSlot(bpf_object* object, const kplan::KernelPlan& plan, uint32_t slot,
                         uint32_t max_entries) {
   SlotFilling filling(object, slot, max_entries);
-  source::Status status = filling.InstallPairs("short_by_slot", plan.short_exact);
-  if (status.ok()) status = filling.InstallPairs("long_by_slot", plan.long_exact);
-  if (status.ok()) status = filling.InstallPairs("prefixes_by_slot", plan.prefixes);
-  if (status.ok()) status = filling.InstallPairs("suffixes_by_slot", plan.suffixes);
-  if (status.ok()) status = filling.InstallArray("classes_by_slot", plan.classes);
-  if (status.ok()) status = filling.InstallArray("dense_by_slot", plan.dense);
-  if (status.ok()) status = filling.InstallArray("intervals_by_slot", plan.intervals);
+  source::Status status = filling.InstallPairs(kShortExact, plan.short_exact);
+  if (status.ok()) status = filling.InstallPairs(kLongExact, plan.long_exact);
+  if (status.ok()) status = filling.InstallPairs(kPrefixes, plan.prefixes);
+  if (status.ok()) status = filling.InstallPairs(kSuffixes, plan.suffixes);
+  if (status.ok()) status = filling.InstallArray(kClasses, plan.classes);
+  if (status.ok()) status = filling.InstallArray(kDense, plan.dense);
+  if (status.ok()) status = filling.InstallArray(kIntervals, plan.intervals);
   if (!status.ok()) return status;
   if (!plan.actions.empty()) {
     const uint32_t first = slot * SLUICE_HOOKS * SLUICE_CLAUSES;

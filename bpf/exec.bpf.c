@@ -304,11 +304,9 @@ SLUICE_INLINE __u32 put_cwd(char *buffer, __u32 at, struct task_struct *task) {
   return at;
 }
 
-/* What the parked rounds add: the decision, the rounds, and what only a decision needs. */
-static __noinline __u32 put_decision(struct exec_record *record, __u32 at, struct task_struct *task,
-                                     struct parked_exec *parked) {
+/* What the parked rounds add. */
+static __noinline __u32 put_decision(struct exec_record *record, __u32 at, struct parked_exec *parked) {
   struct sluice_record *r = &record->header;
-  const struct sluice_hook_config *config = config_of(parked->slot, SLUICE_HOOK_BPRM_CHECK);
   char *buffer = (char *)record;
 
   r->generation = parked->generation;
@@ -316,7 +314,14 @@ static __noinline __u32 put_decision(struct exec_record *record, __u32 at, struc
   r->flags = parked->flags;
   r->unknown = parked->unknown;
   __builtin_memcpy(r->set, parked->set, sizeof(r->set));
-  at = put_parked_rounds(buffer, at, EXEC_LIMIT, parked);
+  return put_parked_rounds(buffer, at, EXEC_LIMIT, parked);
+}
+
+/* What rules want to know of any process, from its exec alone: environment and working directory. */
+static __noinline __u32 put_needs(struct exec_record *record, __u32 at, struct task_struct *task, __u32 slot) {
+  const struct sluice_hook_config *config = config_of(slot, SLUICE_HOOK_BPRM_CHECK);
+  char *buffer = (char *)record;
+
   if (config && (config->flags & SLUICE_HOOK_NEEDS_ENV))
     at = put_user(buffer, at, SLUICE_ITEM_ENV, task->mm->env_start, task->mm->env_end, SLUICE_ENV_BYTES);
   if (config && (config->flags & SLUICE_HOOK_NEEDS_CWD)) at = put_cwd(buffer, at, task);
@@ -342,7 +347,8 @@ SLUICE_INLINE void send_exec(struct task_struct *task, struct linux_binprm *bprm
   at = put_image(buffer, at, EXEC_LIMIT, state, 1);
   at = put_string(buffer, at, EXEC_LIMIT, SLUICE_ITEM_FILENAME, bprm->filename);
   at = put_user(buffer, at, SLUICE_ITEM_ARGS, task->mm->arg_start, task->mm->arg_end, SLUICE_ARGS_BYTES);
-  if (parked) at = put_decision(record, at, task, parked);
+  if (parked) at = put_decision(record, at, parked);
+  at = put_needs(record, at, task, parked ? parked->slot : control.active & 1);
   if (at > sizeof(*record)) at = sizeof(*record); /* cannot be: every item was checked */
   record->header.size = at;
   error = send_event(record, at);

@@ -61,7 +61,7 @@ enum sluice_item_tag {
   SLUICE_ITEM_ROUND_SET = 5,  /* exec: 128 bytes, surviving clauses of the round whose path follows */
   SLUICE_ITEM_ROUND_PATH = 6, /* exec: script, then interpreter */
   SLUICE_ITEM_ARGS = 7,       /* argv, each with its NUL */
-  SLUICE_ITEM_ENV = 8,        /* environment, likewise */
+  SLUICE_ITEM_ENV = 8,        /* environment, likewise, with SLUICE_HOOK_NEEDS_ENV; CWD likewise */
   SLUICE_ITEM_CWD = 9,
   SLUICE_ITEM_CGROUP = 10,    /* reserved for the container look-up */
   SLUICE_ITEM_COMM = 11,      /* comm as the kernel has it, when it differs from the name */

@@ -128,12 +128,13 @@ struct sluice_hook_config {
   __u32 lineage_base[SLUICE_LINEAGE_LEVELS];           /* dense[base + 2 * atom + bit]; `other`: no used bit is set */
   __u32 suffix_bytes[SLUICE_STRINGS];                  /* longest suffix in use, 0 to 64 */
   __u32 reserved;
-  /* Both ends of the entries of SLUICE_STR_PATH, as Bloom filters: a path whose first component has no bit in `firsts`
-   * finds no prefix, exact or directory entry, one whose last two bytes have none in `lasts` finds no suffix, and the
-   * path is not built for them. `firsts` needs SLUICE_HOOK_FIRSTS: every prefix begins with "/", a component and "/",
-   * every exact value with "/", a component, and "/" or its end, every directory likewise. `lasts` needs
-   * SLUICE_HOOK_LASTS: every suffix has two bytes at least. See sluice_first_bit() and sluice_last_bit(). */
+  /* Both ends of the entries of SLUICE_STR_PATH, as Bloom filters. A path whose first component has no bit in `firsts`,
+   * and whose first byte behind the slash has none in `partial_firsts` (for prefixes like "/et"), finds no prefix, exact
+   * or directory entry; one whose last two bytes have none in `lasts` finds no suffix; and it is not built for them. The
+   * flags say which are filled: not SLUICE_HOOK_FIRSTS with the prefix "/" or an empty one, not SLUICE_HOOK_LASTS with a
+   * suffix of less than two bytes. See sluice_first_bit() and sluice_last_bit(). */
   __u64 firsts[SLUICE_END_WORDS];
+  __u64 partial_firsts[4];
   __u64 lasts[SLUICE_END_WORDS];
   struct sluice_lookup_classes lookups[SLUICE_LOOKUPS];
   struct sluice_set all;             /* clauses in use */

@@ -401,10 +401,15 @@ SLUICE_INLINE __u64 sluice_match_path(struct sluice_match *m, const struct sluic
 SLUICE_INLINE __u32 sluice_first_bit(__u64 component) { return (component * 0x9e3779b97f4a7c15ull) >> 55; }
 SLUICE_INLINE __u32 sluice_last_bit(__u32 ending) { return (ending * 0x9e3779b1u) >> 23; }
 
-SLUICE_INLINE int sluice_has_bit(const __u64 *words, __u32 bit) {
+SLUICE_INLINE int sluice_has_bit(const __u64 *words, __u32 mask, __u32 bit) {
   SLUICE_OPAQUE(bit);
-  bit &= 64 * SLUICE_END_WORDS - 1;
+  bit &= mask;
   return words[bit / 64] >> (bit % 64) & 1;
+}
+
+SLUICE_INLINE int sluice_may_begin(const struct sluice_hook_config *config, __u64 component) {
+  return sluice_has_bit(config->firsts, 64 * SLUICE_END_WORDS - 1, sluice_first_bit(component)) ||
+         sluice_has_bit(config->partial_firsts, 255, component & 255);
 }
 
 SLUICE_INLINE __u64 sluice_take_other(struct sluice_match *m, const struct sluice_hook_config *config, __u32 lookup,
@@ -421,12 +426,13 @@ SLUICE_ONCE __u64 sluice_match_ends(struct sluice_match *m, const struct sluice_
   const __u32 directory = SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES;
 
   if (!m || !config) return standing;
-  if ((config->flags & SLUICE_HOOK_FIRSTS) && !sluice_has_bit(config->firsts, sluice_first_bit(component))) {
+  if ((config->flags & SLUICE_HOOK_FIRSTS) && !sluice_may_begin(config, component)) {
     standing = sluice_take_other(m, config, path + SLUICE_MODE_PREFIX, standing);
     standing = sluice_take_other(m, config, path + SLUICE_MODE_EXACT, standing);
     if (ending & SLUICE_SEVERAL) standing = sluice_take_other(m, config, directory + SLUICE_MODE_EXACT, standing);
   }
-  if ((config->flags & SLUICE_HOOK_LASTS) && !sluice_has_bit(config->lasts, sluice_last_bit(ending & 0xffff)))
+  if ((config->flags & SLUICE_HOOK_LASTS) &&
+      !sluice_has_bit(config->lasts, 64 * SLUICE_END_WORDS - 1, sluice_last_bit(ending & 0xffff)))
     standing = sluice_take_other(m, config, path + SLUICE_MODE_SUFFIX, standing);
   return standing;
 }

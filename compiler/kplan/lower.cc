@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "compiler/kplan/ends.h"
 #include "compiler/kplan/kernel_plan.h"
 #include "compiler/kplan/truth.h"
 #include "fmt/format.h"
@@ -41,11 +42,17 @@ class HookLowering {
       return;
     }
     if (!hook_.bits.empty()) config_.flags |= SLUICE_HOOK_ACTIVE;
-    for (uint32_t bit = 0; bit < hook_.bits.size(); ++bit) Insert(config_.all, bit);
     std::vector<std::vector<Use>> uses(SLUICE_LOOKUPS);
+    std::vector<uint32_t> lookups_of(hook_.bits.size(), 0);
     for (uint32_t bit = 0; bit < hook_.bits.size(); ++bit) {
-      for (const split::AnyOf& any_of : hook_.bits[bit]) uses[any_of.lookup].push_back({bit, &any_of});
+      Insert(config_.all, bit);
+      for (const split::AnyOf& any_of : hook_.bits[bit]) {
+        uses[any_of.lookup].push_back({bit, &any_of});
+        lookups_of[bit] |= 1u << any_of.lookup;
+      }
     }
+    classes_.Use(Groups(lookups_of));
+    config_.all = plan_.classes[classes_.Intern(config_.all)];
     for (uint32_t lookup = 0; lookup < SLUICE_LOOKUPS; ++lookup) {
       if (!uses[lookup].empty()) LowerLookup(lookup, uses[lookup]);
     }
@@ -450,6 +457,7 @@ KernelPlan LowerKernel(const split::Partition& partition, diag::Diagnostics& dia
     HookLowering(partition, hook, plan, classes, diagnostics).Lower();
     LowerActions(partition, hook, plan);
   }
+  FillEnds(plan);
   plan.hooks[SLUICE_HOOK_BPRM_CHECK].flags |= ExecNeeds(partition);
   CheckCapacity(plan, diagnostics);
   return plan;

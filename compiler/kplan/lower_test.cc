@@ -66,7 +66,7 @@ TEST(LowerKernel, WorkedExampleOfTheAbi) {
   EXPECT_THAT(Bits(plan.classes[uids[2].class_id]), ElementsAre(0, 2));
   ASSERT_EQ(plan.short_exact.size(), 2u);
   EXPECT_EQ(plan.short_exact[0].second, plan.short_exact[1].second);
-  EXPECT_EQ(config.lookups[kNameExact].users_summary, 1u);
+  EXPECT_EQ(config.lookups[kNameExact].users_summary, 4u) << "clauses with other lookups are other groups";
   EXPECT_EQ(plan.HookMask(), 1ull << SLUICE_HOOK_FILE_OPEN);
 }
 

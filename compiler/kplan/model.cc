@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "bpf/lib/match.bpf.h"
+#include "compiler/kplan/ends.h"
 
 namespace sluice::kplan {
 namespace {
@@ -173,6 +174,11 @@ uint64_t MatchStrings(const Subject& subject, const sluice_hook_config& config, 
     }
     standing = sluice_match_text(&match, &config, SLUICE_STR_EXEPATH, &scratch.exepath, &scratch.suffix, 1,
                                  standing);
+  }
+  // Of an over-long path the kernel may know the first component as well; the plan does not count on it.
+  if (own_path == SLUICE_STR_PATH && known(own_path) && subject.strings[own_path]->size() < SLUICE_PATH_BYTES) {
+    const Ends ends = EndsOf(*subject.strings[own_path]);
+    if (ends.known) standing = sluice_match_ends(&match, &config, ends.component, ends.ending, standing);
   }
   if (standing == 0) return 0;
   if (known(own_path)) FillPath(*subject.strings[own_path], match, own_path, scratch.path);

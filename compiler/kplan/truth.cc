@@ -29,13 +29,6 @@ size_t HashOf(const split::Test& test) {
 // The truth of a test for a present value that is not in its set; a member has the opposite.
 bool DefaultTruth(const split::Test& test) { return test.negated != test.complement; }
 
-void Summarize(sluice_set& set) {
-  set.summary = 0;
-  for (uint32_t group = 0; group < SLUICE_CLAUSES / 16; ++group) {
-    if ((set.words[group / 4] >> (group % 4 * 16) & 0xffff) != 0) set.summary |= 1ull << group;
-  }
-}
-
 }  // namespace
 
 Truth::Truth(const std::vector<Use>& uses, uint32_t clauses) : false_conjuncts_(clauses, 0) {
@@ -102,7 +95,6 @@ sluice_set Truth::At(const Members& members) {
   for (TestId test : members) Flip(test, true);
   sluice_set set = now_;
   for (TestId test : members) Flip(test, false);
-  Summarize(set);
   return set;
 }
 
@@ -115,19 +107,19 @@ sluice_set Truth::Absent() const {
     if (holds) continue;
     for (uint32_t clause : disjunction.clauses) set.words[clause / 64] &= ~(1ull << (clause % 64));
   }
-  Summarize(set);
   return set;
 }
 
 ClassTable::ClassTable(std::vector<sluice_set>& classes) : classes_(classes) { Intern(sluice_set{}); }
 
 uint32_t ClassTable::Intern(sluice_set set) {
-  Summarize(set);
-  size_t hash = 0;
+  set.summary = groups_.SummaryOf(set);
+  size_t hash = set.summary;
   for (uint64_t word : set.words) Mix(hash, word);
   auto [begin, end] = by_hash_.equal_range(hash);
   for (auto known = begin; known != end; ++known) {
     const sluice_set& other = classes_[known->second];
+    if (other.summary != set.summary) continue;  // the same clauses of another hook, in other groups
     if (std::equal(std::begin(set.words), std::end(set.words), std::begin(other.words))) return known->second;
   }
   const uint32_t id = static_cast<uint32_t>(classes_.size());

@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <map>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "compiler/kplan/groups.h"
 #include "compiler/kplan/kernel_plan.h"
 
 namespace sluice::kplan {
@@ -26,10 +28,8 @@ struct Use {
   const split::AnyOf* any_of = nullptr;
 };
 
-inline void Insert(sluice_set& set, uint32_t clause) {
-  set.words[clause / 64] |= 1ull << (clause % 64);
-  set.summary |= 1ull << (clause / 16);
-}
+// The summary is left to ClassTable.
+inline void Insert(sluice_set& set, uint32_t clause) { set.words[clause / 64] |= 1ull << (clause % 64); }
 inline bool Contains(const sluice_set& set, uint32_t clause) {
   return (set.words[clause / 64] >> (clause % 64) & 1) != 0;
 }
@@ -64,17 +64,20 @@ class Truth {
   std::vector<std::vector<uint32_t>> disjunctions_of_;  // by TestId
   std::vector<Disjunction> disjunctions_;
   std::vector<uint32_t> false_conjuncts_;  // by clause
-  sluice_set now_{};                       // words only; the summary is made by At()
+  sluice_set now_{};
   sluice_set users_{};
 };
 
-// Sets to class ids. Class 0 is the empty set.
+// Sets to class ids, with their summaries. Class 0 is the empty set.
 class ClassTable {
  public:
   explicit ClassTable(std::vector<sluice_set>& classes);
+  // The groups of the hook whose sets come next.
+  void Use(Groups groups) { groups_ = std::move(groups); }
   uint32_t Intern(sluice_set set);
 
  private:
+  Groups groups_;
   std::vector<sluice_set>& classes_;
   std::unordered_multimap<size_t, uint32_t> by_hash_;
 };

@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 
+#include "compiler/split/open_flags.h"
 #include "runtime/eval/render.h"
 #include "runtime/ring/build_record.h"
 
@@ -400,6 +402,26 @@ TEST(Render, Flags) {
             "S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID");
   EXPECT_EQ(RenderOctal(0, arena), "0");
   EXPECT_EQ(RenderCapabilities(~uint64_t{0}, arena).substr(0, 9), "CAP_CHOWN");
+}
+
+// The kernel tests bits where user space looks for the text that shows them: both must say the same.
+TEST(Render, OpenFlagsShowWhatTheKernelTests) {
+  std::mt19937_64 random(5);
+  for (const split::OpenFlag& flag : split::OpenFlags()) {
+    for (size_t begin = 0; begin < flag.name.size(); ++begin) {
+      for (size_t length = 1; begin + length <= flag.name.size(); ++length) {
+        const std::string_view text = flag.name.substr(begin, length);
+        const std::optional<uint64_t> bits = split::FlagsThatShow(text);
+        if (!bits) continue;
+        for (int i = 0; i < 50; ++i) {
+          Arena arena;
+          const uint64_t word = random() & random() & (0xffffffffu | SLUICE_FLAG_CREATED);
+          const bool shown = RenderOpenFlags(word, arena).find(text) != std::string_view::npos;
+          ASSERT_EQ(shown, (word & *bits) != 0) << text << " of " << word;
+        }
+      }
+    }
+  }
 }
 
 TEST(ArenaTest, ReusesItsRoomAndKeepsLargeTexts) {

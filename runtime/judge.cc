@@ -99,11 +99,14 @@ void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_pt
   event_->Reset(&record, self, round);
   set.evaluator->Begin(*event_);
   matches_.clear();
+  const bool refused_exec = header.hook == SLUICE_HOOK_BPRM_CHECK && (header.flags & SLUICE_EVENT_DENIED) != 0;
   set.evaluator->MatchSet(clauses, (header.flags & SLUICE_EVENT_UNDECIDED) != 0, matches_);
   for (const eval::Match& match : matches_) {
     if (Contains(fired, match.rule)) continue;
-    fired.push_back(match.rule);
     const check::CheckedRule& rule = set.evaluator->plan().checked.rules[match.rule];
+    // A refused exec never had arguments or an environment: whoever only wants to hear of them heard of the refusal.
+    if (match.undecided && refused_exec && rule.rule.action == ast::Action::kAlert) continue;
+    fired.push_back(match.rule);
     const alert::Decision decision = Decide(rule.rule, header.flags, match.undecided);
     sink_(alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header), host_, header.time_ns));
   }

@@ -243,6 +243,7 @@ class Expectation:
         faults += [f"unexpected alert {json.dumps(alert)}" for alert in alerts if alert["rule"] not in expected_rules]
         if faults:
             faults += [f"(alert {json.dumps(alert)})" for alert in alerts if alert["rule"] in expected_rules][:6]
+            faults += [f"(sluice said {engine.log().strip()[-1500:]})"]
         if status != wanted_status:
             faults.append(f"sluice ended with {status}: {engine.log().strip()[-600:]}")
         return faults + self.sums(counters, status)

@@ -13,7 +13,7 @@
  *   op deep DIRECTORY                 opens a file whose path is longer than 4096 bytes, made below DIRECTORY
  *   op thread PATH                    openat from a second thread
  *   op renamed NAME PATH              openat after prctl(PR_SET_NAME)
- *   op loop PATH SECONDS              opens until the time is up; prints how many opens succeeded
+ *   op loop PATH STOP                 opens until the file STOP exists; prints how many opens succeeded
  *   op handle PATH                    name_to_handle_at and open_by_handle_at
  */
 #define _GNU_SOURCE
@@ -29,7 +29,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -129,11 +128,9 @@ static int in_thread(char *path) {
   return say((intptr_t)result);
 }
 
-static int loop(const char *path, double seconds) {
-  struct timespec start, now;
+static int loop(const char *path, const char *stop) {
   unsigned long succeeded = 0;
 
-  clock_gettime(CLOCK_MONOTONIC, &start);
   do {
     int i;
     for (i = 0; i < 100; i++) {
@@ -142,8 +139,7 @@ static int loop(const char *path, double seconds) {
       succeeded++;
       close(file);
     }
-    clock_gettime(CLOCK_MONOTONIC, &now);
-  } while ((double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) / 1e9 < seconds);
+  } while (access(stop, F_OK) != 0);
   printf("%lu\n", succeeded);
   return 0;
 }
@@ -178,7 +174,7 @@ int main(int argc, char **argv) {
     prctl(PR_SET_NAME, path);
     return say(open(argv[3], O_RDONLY));
   }
-  if (strcmp(verb, "loop") == 0 && argc == 4) return loop(path, atof(argv[3]));
+  if (strcmp(verb, "loop") == 0 && argc == 4) return loop(path, argv[3]);
   if (strcmp(verb, "handle") == 0) return by_handle(path);
   fprintf(stderr, "op: wrong usage; see the head of op.c\n");
   return 2;

@@ -4,7 +4,7 @@
 # Usage: bench/kernel.sh [6.1|6.12]...     (both by default)
 #
 # In one guest run per kernel, under an emulator that counts instructions: opening and closing a file, and fork and
-# exec of /bin/true, without programs, with 1 clause, with 1,000 clauses over six fields, and with every open sent to
+# exec of a static busybox's `true`, without programs, with 1 clause, with 1,000 clauses over six fields, and with every open sent to
 # user space. Each set of rules stands between two bare runs, and its ratio is to their mean. Cache and memory latency
 # are not modelled: these are instructions, not time.
 set -euo pipefail

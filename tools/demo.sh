@@ -70,23 +70,23 @@ step() {
   shift 2
   printf '\n%s>>> %s%s\n' "$bold" "$text" "$plain"
   before=$(wc -l <"$work/alerts")
-  "$@" >"$work/out" 2>&1 </dev/null || outcome=$?
-  if ((outcome)); then
-    printf '    the attacker sees: %s\n' "$(tail -n 1 "$work/out" | sed 's/.*: //' | grep . || echo "nothing, it was killed")"
-  else
-    printf '    the attacker sees: it worked\n'
-  fi
   expected=$((expected + 1))
-  until tail -n +"$((before + 1))" "$work/alerts" | grep -qF -- "$wanted"; do
+  "$@" >"$work/out" 2>&1 </dev/null || outcome=$?
+  until tail -n +"$((before + 1))" "$work/alerts" | grep -qF -- "$wanted" || ((waited > 50)); do
     waited=$((waited + 1))
-    if ((waited > 50)); then
-      printf '    %smissed: no line with "%s"%s\n' "$red" "$wanted" "$plain"
-      return 0
-    fi
     sleep 0.1
   done
-  noticed=$((noticed + 1))
-  sleep 0.3
+  sleep 0.4 # for the lines to be shown
+  if ((waited > 50)); then
+    printf '    %smissed: no line with "%s"%s\n' "$red" "$wanted" "$plain"
+  else
+    noticed=$((noticed + 1))
+  fi
+  case $outcome in
+    0) echo "    the attacker sees: it worked" ;;
+    137) echo "    the attacker sees: nothing, the process is dead" ;;
+    *) printf '    the attacker sees: %s\n' "$(grep . "$work/out" | tail -n 1 | sed 's/.*: //')" ;;
+  esac
 }
 
 # ---- what the attacker does -------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@
 namespace sluice {
 namespace {
 
-// Two generations are in the kernel at most; an exec that was judged before a swap may end after the next one.
+// Two generations are in the kernel at most; an exec that was judged before a swap may end after the next
+// one.
 constexpr size_t kKeptSets = 3;
 
 // Hooks of one call follow each other within this time; it only bounds how long a thread's state is kept.
@@ -31,7 +32,8 @@ alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undeci
   if (rule.action == ast::Action::kAlert) return undecided ? Decision::kUndecided : Decision::kAlert;
   if (undecided && !(denied && rule.on_unknown == ast::OnUnknown::kDeny)) return Decision::kUndecided;
   if (rule.mode == ast::Mode::kAudit) return Decision::kAudited;
-  if (rule.action == ast::Action::kKill && (record_flags & SLUICE_EVENT_KILLED) != 0) return Decision::kKilled;
+  if (rule.action == ast::Action::kKill && (record_flags & SLUICE_EVENT_KILLED) != 0)
+    return Decision::kKilled;
   if (denied) return Decision::kDenied;
   // The kernel was asked to audit everything, or it could not decide what user space now can.
   return (record_flags & SLUICE_EVENT_AUDITED) != 0 ? Decision::kAudited : Decision::kUndecided;
@@ -58,7 +60,8 @@ void Judge::MakeEvent() {
 }
 
 void Judge::Add(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan) {
-  sets_.push_back({.generation = generation, .evaluator = std::make_unique<eval::Evaluator>(std::move(plan))});
+  sets_.push_back(
+      {.generation = generation, .evaluator = std::make_unique<eval::Evaluator>(std::move(plan))});
   if (sets_.size() > kKeptSets) sets_.pop_front();
 }
 
@@ -81,48 +84,53 @@ void Judge::Apply(const ring::Record& record, const std::shared_ptr<const lineag
     ++orphaned_;
     return;
   }
-  if (record.rounds.empty()) {
+  for (size_t i = 0; i < record.rounds.size(); ++i) {
+    Round(*set, record, self, static_cast<int>(i), record.rounds[i].set, fired);
+  }
+  // The header's set: of an exec, all rounds together; of a refused one, the round that was refused.
+  if (record.rounds.empty() || header.kind == SLUICE_RECORD_EVENT) {
     Round(*set, record, self, -1, clauses.data(), fired);
-  } else {
-    for (size_t i = 0; i < record.rounds.size(); ++i) {
-      Round(*set, record, self, static_cast<int>(i), record.rounds[i].set, fired);
-    }
   }
   const bool may_be_exec = header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0;
   if (may_be_exec) Remember(record, std::move(fired));
 }
 
-void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self, int round,
-                  const uint64_t* clauses, std::vector<check::RuleId>& fired) {
+void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
+                  int round, const uint64_t* clauses, std::vector<check::RuleId>& fired) {
   if (clauses == nullptr || IsEmpty(clauses)) return;
   const sluice_record& header = record.header;
   event_->Reset(&record, self, round);
   set.evaluator->Begin(*event_);
   matches_.clear();
-  const bool refused_exec = header.hook == SLUICE_HOOK_BPRM_CHECK && (header.flags & SLUICE_EVENT_DENIED) != 0;
+  const bool refused_exec =
+      header.hook == SLUICE_HOOK_BPRM_CHECK && (header.flags & SLUICE_EVENT_DENIED) != 0;
   set.evaluator->MatchSet(clauses, (header.flags & SLUICE_EVENT_UNDECIDED) != 0, matches_);
   for (const eval::Match& match : matches_) {
     if (Contains(fired, match.rule)) continue;
     const check::CheckedRule& rule = set.evaluator->plan().checked.rules[match.rule];
-    // A refused exec never had arguments or an environment: whoever only wants to hear of them heard of the refusal.
+    // A refused exec never had arguments or an environment: whoever only wants to hear of them heard of the
+    // refusal.
     if (match.undecided && refused_exec && rule.rule.action == ast::Action::kAlert) continue;
     fired.push_back(match.rule);
     const alert::Decision decision = Decide(rule.rule, header.flags, match.undecided);
-    sink_(alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header), host_, header.time_ns));
+    sink_(alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header), host_,
+                      header.time_ns));
   }
 }
 
-// An execve opens the program and its interpreters: those records have no type of their own and come just before the
-// exec's, on the same thread. (An open that creates is one event already in the kernel.)
+// An execve opens the program and its interpreters: those records have no type of their own and come just
+// before the exec's, on the same thread. (An open that creates is one event already in the kernel.)
 std::vector<check::RuleId> Judge::FiredBefore(const ring::Record& record) {
   const auto at = operations_.find(record.header.tid);
   if (at == operations_.end()) return {};
   Operation operation = std::move(at->second);
   operations_.erase(at);
   const sluice_record& header = record.header;
-  if (operation.generation != header.generation || header.time_ns - operation.time_ns > kOperationNs) return {};
+  if (operation.generation != header.generation || header.time_ns - operation.time_ns > kOperationNs)
+    return {};
   const bool exec = header.hook == SLUICE_HOOK_BPRM_CHECK;
-  const bool further_open = header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0;
+  const bool further_open =
+      header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0;
   return exec || further_open ? std::move(operation.fired) : std::vector<check::RuleId>{};
 }
 

@@ -28,6 +28,18 @@ std::shared_ptr<const uplan::UserPlan> PlanOf(const std::string& rules) {
   return std::make_shared<const uplan::UserPlan>(std::move(compilation->user));
 }
 
+// The clause behind which a rule stands at a hook, as a set.
+Set SetOf(const uplan::UserPlan& plan, uint16_t hook, const std::string& rule) {
+  const uplan::HookPlan& rows = plan.hooks[hook];
+  Set set{};
+  for (size_t bit = 0; bit < rows.bits.size(); ++bit) {
+    for (uint32_t i = rows.bits[bit].begin; i < rows.bits[bit].end; ++i) {
+      if (plan.checked.rules[rows.candidates[i].rule].rule.name.text == rule) set[bit / 64] |= 1ull << bit % 64;
+    }
+  }
+  return set;
+}
+
 class JudgeTest : public testing::Test {
  protected:
   JudgeTest() {
@@ -46,7 +58,8 @@ class JudgeTest : public testing::Test {
     return rules;
   }
 
-  static ring::RecordBuilder Record(sluice_record_kind kind, uint16_t hook, uint32_t flags, uint64_t time_ns) {
+  static ring::RecordBuilder Record(sluice_record_kind kind, uint16_t hook, uint32_t flags,
+                                    uint64_t time_ns) {
     ring::RecordBuilder builder(kind, hook);
     builder.header().generation = 1;
     builder.header().tid = builder.header().pid = 100;
@@ -89,6 +102,27 @@ TEST_F(JudgeTest, AnExecWithTwoRoundsGivesARuleOneAlertWithTheFirstRound) {
   Send(Exec());
   ASSERT_THAT(Rules(), ElementsAre("R"));
   EXPECT_EQ(alerts_[0].output, "evil /tmp/script");
+}
+
+TEST_F(JudgeTest, AScriptWhoseInterpreterIsRefusedGivesTheAlertsOfBothRounds) {
+  const auto plan = PlanOf(RuleText("Script", "evt.type = execve and proc.exepath = /tmp/script") +
+                           RuleText("Interpreter", "evt.type in (execve, execveat) and proc.exepath = /usr/bin/dash",
+                                    "  action: deny\n"));
+  judge_.Add(1, plan);
+  const Set script = SetOf(*plan, SLUICE_HOOK_BPRM_CHECK, "Script");
+  const Set interpreter = SetOf(*plan, SLUICE_HOOK_BPRM_CHECK, "Interpreter");
+  ring::RecordBuilder builder =
+      Record(SLUICE_RECORD_EVENT, SLUICE_HOOK_BPRM_CHECK, SLUICE_EVENT_DENIED, 1000);
+  builder.header().set[0] = interpreter[0];
+  builder.Item(SLUICE_ITEM_EXEPATH, "/usr/bin/dash").Round(script.data(), "/tmp/script");
+  Send(builder.Bytes());
+  ASSERT_EQ(alerts_.size(), 2u);
+  EXPECT_NE(alerts_[0].rule, alerts_[1].rule);
+  for (const alert::Alert& alert : alerts_) {
+    const bool refused = alert.rule == "Interpreter";
+    EXPECT_EQ(alert.decision, refused ? Decision::kDenied : Decision::kAlert);
+    EXPECT_EQ(alert.output, refused ? "evil /usr/bin/dash" : "evil /tmp/script");
+  }
 }
 
 TEST_F(JudgeTest, OpensInsideAnExecBelongToTheExec) {
@@ -137,14 +171,17 @@ ast::Rule RuleWith(ast::Action action, ast::OnUnknown on_unknown = ast::OnUnknow
 }
 
 TEST(Decide, AnAlertRuleAlertsWhateverOthersDid) {
-  EXPECT_EQ(Decide(RuleWith(ast::Action::kAlert), SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED, false), Decision::kAlert);
+  EXPECT_EQ(Decide(RuleWith(ast::Action::kAlert), SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED, false),
+            Decision::kAlert);
   EXPECT_EQ(Decide(RuleWith(ast::Action::kAlert), 0, true), Decision::kUndecided);
 }
 
 TEST(Decide, AMitigationSaysWhatTheKernelDid) {
   EXPECT_EQ(Decide(RuleWith(ast::Action::kDeny), SLUICE_EVENT_DENIED, false), Decision::kDenied);
-  EXPECT_EQ(Decide(RuleWith(ast::Action::kKill), SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED, false), Decision::kKilled);
-  EXPECT_EQ(Decide(RuleWith(ast::Action::kDeny), SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED, false), Decision::kDenied);
+  EXPECT_EQ(Decide(RuleWith(ast::Action::kKill), SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED, false),
+            Decision::kKilled);
+  EXPECT_EQ(Decide(RuleWith(ast::Action::kDeny), SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED, false),
+            Decision::kDenied);
   EXPECT_EQ(Decide(RuleWith(ast::Action::kDeny), SLUICE_EVENT_AUDITED, false), Decision::kAudited);
 }
 

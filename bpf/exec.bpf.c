@@ -3,12 +3,12 @@
  *   exec_bprm_check     bprm_check_security: decides execve and execveat, once per interpreter round
  *   exec_bprm_committed bprm_committed_creds: the task's image is the new one from here on
  *   exec_task_alloc     task_alloc: the child inherits image and ancestors
- *   exec_sched_fork, exec_sched_exec, exec_sched_exit   tracepoints: the records that the process tree lives on
- *   exec_seed           iterator: lineage of tasks that are older than the agent or than a rule set
+ *   exec_sched_fork, exec_sched_exec, exec_sched_exit   tracepoints: the records that the process tree lives
+ * on exec_seed           iterator: lineage of tasks that are older than the agent or than a rule set
  *
- * A round that a rule denies ends the exec: its record is sent at once. A set that merely survives is parked with the
- * task, joined with those of later rounds, and sent with arguments and environment when the new image is in place:
- * user space sees one record an exec. An exec that fails later counts as dropped.
+ * A round that a rule denies ends the exec: its record is sent at once. A set that merely survives is parked
+ * with the task, joined with those of later rounds, and sent with arguments and environment when the new
+ * image is in place: user space sees one record an exec. An exec that fails later counts as dropped.
  *
  * Fail direction: allow (lib/decide.bpf.h). An error that another LSM program decided on is passed on unseen.
  */
@@ -20,7 +20,8 @@ char LICENSE[] __weak SEC("license") = "GPL";
 #define EXEC_ITEM_BYTES 16384
 #define EXEC_LIMIT (EXEC_RECORD_BYTES - 8 - EXEC_ITEM_BYTES)
 
-/* An exec's record is too large for scratch. Tracepoints are not preempted: one a CPU. The loader sizes it. */
+/* An exec's record is too large for scratch. Tracepoints are not preempted: one a CPU. The loader sizes it.
+ */
 struct exec_record {
   struct sluice_record header;
   char items[EXEC_RECORD_BYTES];
@@ -72,8 +73,8 @@ static __noinline void name_of_exec(struct scratch *s, struct linux_binprm *bprm
 }
 
 /* The lookups of one round, the path last. 0: no clause survives it. */
-SLUICE_INLINE __u64 match_round(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
-                                struct linux_binprm *bprm) {
+SLUICE_INLINE __u64 match_round(struct scratch *s, const struct sluice_hook_config *config,
+                                struct task_struct *task, struct linux_binprm *bprm) {
   struct sluice_match *m = &s->match;
   __u64 standing;
 
@@ -107,14 +108,15 @@ SLUICE_INLINE __u32 put_parked_rounds(char *buffer, __u32 at, __u32 limit, struc
     BOUND(bytes, SLUICE_PATH_BYTES - 1);
     BOUND(from, PARKED_BYTES - 1);
     at = put_item(buffer, at, limit, SLUICE_ITEM_ROUND_SET, 0, parked->round_set[i], 8 * SLUICE_WORDS, 0);
-    at = put_item(buffer, at, limit, SLUICE_ITEM_ROUND_PATH, bytes ? 0 : SLUICE_ITEM_UNKNOWN, parked->paths + from,
-                  bytes, 0);
+    at = put_item(buffer, at, limit, SLUICE_ITEM_ROUND_PATH, bytes ? 0 : SLUICE_ITEM_UNKNOWN,
+                  parked->paths + from, bytes, 0);
   }
   return at;
 }
 
 /* A round that a rule denies or kills: the only record of this exec, in the mitigations' lane. */
-static __noinline int refuse(struct scratch *s, struct task_struct *task, struct linux_binprm *bprm, __u32 verdict) {
+static __noinline int refuse(struct scratch *s, struct task_struct *task, struct linux_binprm *bprm,
+                             __u32 verdict) {
   struct parked_exec *parked = totals.parked ? bpf_task_storage_get(&parked_by_task, task, 0, 0) : 0;
   struct sluice_record *r = &s->record.header;
   char *buffer = (char *)&s->record;
@@ -143,8 +145,7 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
 
 /* Keeps the round's set and path until the new image is in place. 0: there is no memory for it. */
 static __noinline int park(struct scratch *s, struct task_struct *task, int first, __u32 verdict) {
-  struct parked_exec *parked =
-      bpf_task_storage_get(&parked_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  struct parked_exec *parked = bpf_task_storage_get(&parked_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   __u32 round, at, bytes, i;
 
   if (!parked) return 0;
@@ -194,8 +195,8 @@ SLUICE_INLINE void send_unparked(struct scratch *s, struct task_struct *task, in
   send_record(s, SLUICE_HOOK_BPRM_CHECK, at, 0);
 }
 
-SLUICE_INLINE int judge_round(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
-                              struct linux_binprm *bprm, int first) {
+SLUICE_INLINE int judge_round(struct scratch *s, const struct sluice_hook_config *config,
+                              struct task_struct *task, struct linux_binprm *bprm, int first) {
   __u32 verdict;
 
   if (!match_round(s, config, task, bprm)) {
@@ -216,7 +217,8 @@ SLUICE_INLINE __u32 slot_of_round(struct task_struct *task, int first) {
 
   if (first || !totals.parked) return control.active & 1;
   parked = bpf_task_storage_get(&parked_by_task, task, 0, 0);
-  if (parked && parked->open && control.generation[parked->slot & 1] == parked->generation) return parked->slot & 1;
+  if (parked && parked->open && control.generation[parked->slot & 1] == parked->generation)
+    return parked->slot & 1;
   return control.active & 1;
 }
 
@@ -298,8 +300,8 @@ SLUICE_INLINE __u32 put_cwd(char *buffer, __u32 at, struct task_struct *task) {
   state = path_walk(s, task->fs->pwd.mnt, task->fs->pwd.dentry, is_unlinked(task->fs->pwd.dentry), &bytes);
   BOUND(bytes, SLUICE_PATH_BYTES - 1);
   if (state != SLUICE_TEXT_PRESENT) bytes = 0;
-  at = put_item(buffer, at, EXEC_LIMIT, SLUICE_ITEM_CWD, state == SLUICE_TEXT_PRESENT ? 0 : SLUICE_ITEM_UNKNOWN,
-                s->record.path.value, bytes, 0);
+  at = put_item(buffer, at, EXEC_LIMIT, SLUICE_ITEM_CWD,
+                state == SLUICE_TEXT_PRESENT ? 0 : SLUICE_ITEM_UNKNOWN, s->record.path.value, bytes, 0);
   scratch_release(s);
   return at;
 }
@@ -318,7 +320,8 @@ static __noinline __u32 put_decision(struct exec_record *record, __u32 at, struc
 }
 
 /* What rules want to know of any process, from its exec alone: environment and working directory. */
-static __noinline __u32 put_needs(struct exec_record *record, __u32 at, struct task_struct *task, __u32 slot) {
+static __noinline __u32 put_needs(struct exec_record *record, __u32 at, struct task_struct *task,
+                                  __u32 slot) {
   const struct sluice_hook_config *config = config_of(slot, SLUICE_HOOK_BPRM_CHECK);
   char *buffer = (char *)record;
 
@@ -338,7 +341,8 @@ SLUICE_INLINE void send_exec(struct task_struct *task, struct linux_binprm *bprm
   long error;
 
   if (parked && !parked->open) parked = 0;
-  if (!record) { /* the map is smaller than the machine: the loader's fault; a parked set stays counted as parked */
+  if (!record) { /* the map is smaller than the machine: the loader's fault; a parked set stays counted as
+                    parked */
     TOTAL(tree_lost, 1);
     return;
   }
@@ -397,8 +401,9 @@ SLUICE_INLINE int is_seed_of(const struct sluice_seed *from, struct task_struct 
   return from->start_ns / TICK_NS == task->group_leader->start_boottime / TICK_NS;
 }
 
-/* Fills one slot of a task from its seed. What the kernel knows better, an image from an exec, stays: the seed's own
- * bits count only when they were made from this very image. Returns 0 when something is still missing. */
+/* Fills one slot of a task from its seed. What the kernel knows better, an image from an exec, stays: the
+ * seed's own bits count only when they were made from this very image. Returns 0 when something is still
+ * missing. */
 SLUICE_INLINE int seed(struct task_struct *task, const struct sluice_seed *from) {
   const __u32 slot = control.seed_slot & 1;
   __u32 generation = control.generation[slot];
@@ -412,8 +417,10 @@ SLUICE_INLINE int seed(struct task_struct *task, const struct sluice_seed *from)
     __builtin_memcpy(&state->task.image, &from->task.image, sizeof(state->task.image));
     state->image_set = 1;
   }
-  if (state->task.ancestors_generation[slot] != generation && from->task.ancestors_generation[slot] == generation) {
-    for (i = 0; i < SLUICE_LINEAGE_LEVELS; i++) state->task.ancestors[slot][i] = from->task.ancestors[slot][i];
+  if (state->task.ancestors_generation[slot] != generation &&
+      from->task.ancestors_generation[slot] == generation) {
+    for (i = 0; i < SLUICE_LINEAGE_LEVELS; i++)
+      state->task.ancestors[slot][i] = from->task.ancestors[slot][i];
     state->task.ancestors_generation[slot] = generation;
   }
   if (state->task.self_generation[slot] != generation && from->task.self_generation[slot] == generation &&
@@ -421,7 +428,8 @@ SLUICE_INLINE int seed(struct task_struct *task, const struct sluice_seed *from)
     state->task.self[slot] = from->task.self[slot];
     state->task.self_generation[slot] = generation;
   }
-  return state->task.self_generation[slot] == generation && state->task.ancestors_generation[slot] == generation;
+  return state->task.self_generation[slot] == generation &&
+         state->task.ancestors_generation[slot] == generation;
 }
 
 SEC("lsm/bprm_check_security")

@@ -1,9 +1,9 @@
 /* file.bpf.c - the file family: opens, creations, removals.
  *
- *   file_open          open, openat, openat2, creat, open_by_handle_at; other calls (execve, ...) have no type
- *   file_path_mknod    mknod, mknodat; and a creating open, which it only stops where file_open's rules deny it, so
- *                      that no empty file remains: the open itself is file_open's event
- *   file_path_unlink   unlink, unlinkat
+ *   file_open          open, openat, openat2, creat, open_by_handle_at; other calls (execve, ...) have no
+ * type file_path_mknod    mknod, mknodat; and a creating open, which it only stops where file_open's rules
+ * deny it, so that no empty file remains: the open itself is file_open's event file_path_unlink   unlink,
+ * unlinkat
  *
  * Fail direction: allow (lib/decide.bpf.h). An error that another LSM program decided on is passed on unseen.
  */
@@ -11,9 +11,9 @@
 
 char LICENSE[] __weak SEC("license") = "GPL";
 
-/* A stacked file system (overlayfs) opens the file below its own: through a backing file, a borrowed path, or, when it
- * copies a file up, with its own credentials on a private clone of a mount, which belongs to no namespace. Users reach
- * none of these. */
+/* A stacked file system (overlayfs) opens the file below its own: through a backing file, a borrowed path,
+ * or, when it copies a file up, with its own credentials on a private clone of a mount, which belongs to no
+ * namespace. Users reach none of these. */
 SLUICE_INLINE int is_below_a_stack(struct task_struct *task, struct file *file) {
   struct vfsmount *mnt = file->f_path.mnt;
   struct mnt_namespace *ns;
@@ -39,8 +39,8 @@ SLUICE_INLINE __u64 open_flags(const struct file *file) {
   return flags;
 }
 
-SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
-                             struct file *file) {
+SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config *config,
+                             struct task_struct *task, struct file *file) {
   struct event_numbers numbers;
   struct inode *inode = file->f_inode;
   __u64 flags = open_flags(file);
@@ -111,8 +111,9 @@ SLUICE_INLINE __u64 creating_flags(struct task_struct *task, __u32 compat, __u32
   return flags;
 }
 
-SLUICE_INLINE int judge_entry(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
-                              const struct path *directory, struct dentry *dentry, __u64 flags) {
+SLUICE_INLINE int judge_entry(struct scratch *s, const struct sluice_hook_config *config,
+                              struct task_struct *task, const struct path *directory, struct dentry *dentry,
+                              __u64 flags) {
   __u64 standing = match_early(s, config, match_cheap(s, config, task, flags), PATH_LOOKUPS);
 
   if (!standing) return 0;
@@ -145,9 +146,10 @@ SLUICE_INLINE int decide_entry(struct task_struct *task, __u32 hook, const struc
   return result;
 }
 
-/* A creating open that file_open's rules will deny is denied before the file exists, as file_open's one event. */
-SLUICE_INLINE int decide_creation(struct task_struct *task, const struct path *directory, struct dentry *dentry,
-                                  __u32 mode, __u32 type, __u32 call_flags, __u32 slot,
+/* A creating open that file_open's rules will deny is denied before the file exists, as file_open's one
+ * event. */
+SLUICE_INLINE int decide_creation(struct task_struct *task, const struct path *directory,
+                                  struct dentry *dentry, __u32 mode, __u32 type, __u32 call_flags, __u32 slot,
                                   const struct sluice_hook_config *config) {
   struct event_numbers numbers = {};
   struct scratch *s;
@@ -176,8 +178,8 @@ int BPF_PROG(file_open, struct file *file, int ret) {
 }
 
 SEC("lsm/path_mknod")
-int BPF_PROG(file_path_mknod, const struct path *directory, struct dentry *dentry, umode_t mode, unsigned int device,
-             int ret) {
+int BPF_PROG(file_path_mknod, const struct path *directory, struct dentry *dentry, umode_t mode,
+             unsigned int device, int ret) {
   struct task_struct *task = bpf_get_current_task_btf();
   struct event_numbers numbers = {.number = {0, mode, 0, device}};
   __u32 slot = control.active & 1;

@@ -14,32 +14,33 @@
 
 enum sluice_record_kind {
   SLUICE_RECORD_EVENT = 1, /* a hook's decision; at bprm_check_security only when it denied */
-  SLUICE_RECORD_EXEC = 2,  /* a new image (for the tree, always) and, when `set` is not empty, the exec event */
-  SLUICE_RECORD_FORK = 3,  /* a new process (threads are not sent): pid and start are the child's */
-  SLUICE_RECORD_EXIT = 4,  /* the last thread is gone */
+  SLUICE_RECORD_EXEC =
+      2, /* a new image (for the tree, always) and, when `set` is not empty, the exec event */
+  SLUICE_RECORD_FORK = 3, /* a new process (threads are not sent): pid and start are the child's */
+  SLUICE_RECORD_EXIT = 4, /* the last thread is gone */
 };
 
-#define SLUICE_EVENT_DENIED 1u     /* an error was returned */
+#define SLUICE_EVENT_DENIED 1u /* an error was returned */
 #define SLUICE_EVENT_KILLED 2u
-#define SLUICE_EVENT_AUDITED 4u    /* would have been denied or killed */
-#define SLUICE_EVENT_UNDECIDED 8u  /* some lookup was unknown: user space must judge the whole condition */
-#define SLUICE_EVENT_NO_TYPE 16u   /* reached by a call that is not of the hook's types */
-#define SLUICE_EVENT_COMPAT 32u    /* a 32-bit call */
+#define SLUICE_EVENT_AUDITED 4u   /* would have been denied or killed */
+#define SLUICE_EVENT_UNDECIDED 8u /* some lookup was unknown: user space must judge the whole condition */
+#define SLUICE_EVENT_NO_TYPE 16u  /* reached by a call that is not of the hook's types */
+#define SLUICE_EVENT_COMPAT 32u   /* a 32-bit call */
 #define SLUICE_EVENT_IO_URING 64u
 #define SLUICE_EVENT_NO_LINEAGE 128u
 
 struct sluice_record {
   __u32 size; /* of the whole record */
   __u16 kind;
-  __u16 hook;       /* enum sluice_hook */
-  __u64 time_ns;    /* since boot */
-  __u64 sequence;   /* per CPU, counts lost records too */
+  __u16 hook;     /* enum sluice_hook */
+  __u64 time_ns;  /* since boot */
+  __u64 sequence; /* per CPU, counts lost records too */
   __u32 cpu;
   __u32 generation; /* of the rule set that judged it; 0 for tree records without a decision */
   __u32 flags;
-  __u16 type;       /* event type id (check/events.def), 0 none */
+  __u16 type;        /* event type id (check/events.def), 0 none */
   __u16 errno_value; /* of a denial */
-  __u32 pid, tid;   /* in the initial pid namespace */
+  __u32 pid, tid;    /* in the initial pid namespace */
   __u32 parent_pid;
   __u32 session_pid; /* session leader's pid */
   __u64 start_ns;    /* of the process (thread group leader), since boot */
@@ -49,7 +50,8 @@ struct sluice_record {
   __u64 cgroup_id;
   __u32 mnt_ns, pid_ns; /* inode numbers */
   __u64 cap_permitted, cap_effective, cap_inheritable;
-  __u64 numbers[4];  /* file_open: flags word, mode, inode, device; path_mknod: 0, mode, 0, device; exec: image flags */
+  __u64 numbers[4]; /* file_open: flags word, mode, inode, device; path_mknod: 0, mode, 0, device; exec: image
+                       flags */
   __u64 set[SLUICE_WORDS]; /* surviving clauses; exec: the union over its rounds */
 };
 
@@ -63,8 +65,8 @@ enum sluice_item_tag {
   SLUICE_ITEM_ARGS = 7,       /* argv, each with its NUL */
   SLUICE_ITEM_ENV = 8,        /* environment, likewise, with SLUICE_HOOK_NEEDS_ENV; CWD likewise */
   SLUICE_ITEM_CWD = 9,
-  SLUICE_ITEM_CGROUP = 10,    /* reserved for the container look-up */
-  SLUICE_ITEM_COMM = 11,      /* comm as the kernel has it, when it differs from the name */
+  SLUICE_ITEM_CGROUP = 10, /* reserved for the container look-up */
+  SLUICE_ITEM_COMM = 11,   /* comm as the kernel has it, when it differs from the name */
 };
 #define SLUICE_ITEM_TRUNCATED 1u /* bytes beyond the stated limit are missing: unknown, not absent */
 #define SLUICE_ITEM_UNKNOWN 2u   /* could not be had; length 0 */
@@ -75,9 +77,9 @@ struct sluice_item {
   __u32 length;
 };
 
-#define SLUICE_ARGS_BYTES 8192  /* limit of ARGS in a record */
-#define SLUICE_ENV_BYTES 16384  /* limit of ENV in a record */
-#define SLUICE_ROUNDS 6         /* file, interpreter, its interpreter, ...; the kernel's own limit is 5 */
+#define SLUICE_ARGS_BYTES 8192 /* limit of ARGS in a record */
+#define SLUICE_ENV_BYTES 16384 /* limit of ENV in a record */
+#define SLUICE_ROUNDS 6        /* file, interpreter, its interpreter, ...; the kernel's own limit is 5 */
 
 SLUICE_ASSERT(sizeof(struct sluice_item) == 8, "item");
 SLUICE_ASSERT(sizeof(struct sluice_record) == 304, "record header");

@@ -1,21 +1,21 @@
 /* abi/filter_abi.h - the tables that the kernel filter consults, shared by the BPF programs and the compiler.
  *
- * One hook, one event, one set of candidate clauses. A *clause* is one bit (0..1023) of its hook; it stands for one
- * distinct kernel condition. A *lookup* is one question about the event (the type, one integer, one string in one
- * mode, one generation of ancestors). Every lookup turns the event's value into a *class*, and a class into the set
- * of clauses that this value satisfies; a clause that says nothing about the lookup has its bit in every set. The
- * AND over the lookups in use is the surviving set. Empty: the event is dropped and counted.
+ * One hook, one event, one set of candidate clauses. A *clause* is one bit (0..1023) of its hook; it stands
+ * for one distinct kernel condition. A *lookup* is one question about the event (the type, one integer, one
+ * string in one mode, one generation of ancestors). Every lookup turns the event's value into a *class*, and
+ * a class into the set of clauses that this value satisfies; a clause that says nothing about the lookup has
+ * its bit in every set. The AND over the lookups in use is the surviving set. Empty: the event is dropped and
+ * counted.
  *
- * Three classes stand apart for each lookup: `other` (present, but no entry), `absent` (no such value: a positive
- * test is false, its negation true) and `users`. `users` is not ANDed: when the value is unknown (a path that cannot
- * be built, lineage not filled yet) the set stays as it is and the clauses in `users` become undecided: they go to
- * user space, and a mitigation among them follows its on_unknown.
+ * Three classes stand apart for each lookup: `other` (present, but no entry), `absent` (no such value: a
+ * positive test is false, its negation true) and `users`. `users` is not ANDed: when the value is unknown (a
+ * path that cannot be built, lineage not filled yet) the set stays as it is and the clauses in `users` become
+ * undecided: they go to user space, and a mitigation among them follows its on_unknown.
  *
- * Worked example, hook file_open, clauses 0 = (fd.name startswith /etc/), 1 = (user.uid = 0 and fd.name startswith
- * /etc/ssh/), 2 = (proc.name in (vi, nano)):
- *   lookup path/prefix: other {2}  absent {2}  users {0,1}  "/etc/" {0,2}  "/etc/ssh/" {0,1,2}   (union over shorter)
- *   lookup uid:         [0,0] {0,1,2}, else {0,2}   users {1}
- *   lookup name/exact:  other {0,1}  absent {0,1}  users {2}   "vi" {0,1,2}  "nano" {0,1,2}
+ * Worked example, hook file_open, clauses 0 = (fd.name startswith /etc/), 1 = (user.uid = 0 and fd.name
+ * startswith /etc/ssh/), 2 = (proc.name in (vi, nano)): lookup path/prefix: other {2}  absent {2}  users
+ * {0,1}  "/etc/" {0,2}  "/etc/ssh/" {0,1,2}   (union over shorter) lookup uid:         [0,0] {0,1,2}, else
+ * {0,2}   users {1} lookup name/exact:  other {0,1}  absent {0,1}  users {2}   "vi" {0,1,2}  "nano" {0,1,2}
  *
  * Everything here exists twice, once per generation slot (0 and 1); a swap is one store of the active slot.
  * Plain C, no pointers, no implicit padding; sizes are asserted at the end and from C++.
@@ -34,15 +34,17 @@
 #define SLUICE_LINEAGE_LEVELS 9 /* 0: any ancestor; 1..8: the parent, its parent, ... */
 #define SLUICE_ATOMS 64         /* distinct image conditions behind lineage tests, per rule set */
 #define SLUICE_NAME_BYTES 16    /* proc.name with its NUL */
-#define SLUICE_KEY_BYTES 256    /* exact key: the value with its NUL and zero padding; a longer one equals no entry */
+#define SLUICE_KEY_BYTES \
+  256 /* exact key: the value with its NUL and zero padding; a longer one equals no entry */
 #define SLUICE_SHORT_KEY_BYTES 64
-#define SLUICE_PREFIX_BYTES 252 /* of the value, its NUL included when it fits: "P\0" is the exact value P */
+#define SLUICE_PREFIX_BYTES 252 /* of the value, its NUL included when it fits: "P\0" is the exact value P \
+                                 */
 #define SLUICE_SUFFIX_BYTES 64  /* of the value, reversed */
 #define SLUICE_PATH_BYTES 4096
-#define SLUICE_END_WORDS 8      /* 64-bit words of the filters over both ends of a path */
+#define SLUICE_END_WORDS 8 /* 64-bit words of the filters over both ends of a path */
 
-/* Decision points. Append only; the name is the LSM hook's. IMAGE is no hook of the kernel: its "clauses" are the
- * image conditions (atoms) behind lineage tests, matched against the new image at every exec. */
+/* Decision points. Append only; the name is the LSM hook's. IMAGE is no hook of the kernel: its "clauses" are
+ * the image conditions (atoms) behind lineage tests, matched against the new image at every exec. */
 enum sluice_hook {
   SLUICE_HOOK_IMAGE = 0,
   SLUICE_HOOK_BPRM_CHECK = 1, /* bprm_check_security: execve, execveat; once per interpreter round */
@@ -54,10 +56,11 @@ enum sluice_hook {
 
 /* String subjects. */
 enum sluice_string {
-  SLUICE_STR_NAME = 0,      /* proc.name: at exec the new image's */
-  SLUICE_STR_EXEPATH = 1,   /* proc.exepath: at exec the file of this round */
-  SLUICE_STR_PATH = 2,      /* fd.name, fs.path.name */
-  SLUICE_STR_DIRECTORY = 3, /* fd.directory: the path without its last component; "/" for /x. Exact mode only */
+  SLUICE_STR_NAME = 0,    /* proc.name: at exec the new image's */
+  SLUICE_STR_EXEPATH = 1, /* proc.exepath: at exec the file of this round */
+  SLUICE_STR_PATH = 2,    /* fd.name, fs.path.name */
+  SLUICE_STR_DIRECTORY =
+      3, /* fd.directory: the path without its last component; "/" for /x. Exact mode only */
 };
 #define SLUICE_STRINGS 4
 enum sluice_mode { SLUICE_MODE_EXACT = 0, SLUICE_MODE_PREFIX = 1, SLUICE_MODE_SUFFIX = 2 };
@@ -70,14 +73,17 @@ enum sluice_int {
   SLUICE_INT_LOGINUID = 2, /* user.loginuid; -1 when unset */
 };
 
-/* Flag subject: one 64-bit word per event. The low 32 bits are the hook's own flags (open: O_* as in f_flags). */
-#define SLUICE_FLAG_READ (1ull << 32)    /* evt.is_open_read */
-#define SLUICE_FLAG_WRITE (1ull << 33)   /* evt.is_open_write */
-#define SLUICE_FLAG_EXEC (1ull << 34)    /* evt.is_open_exec: opened with FMODE_EXEC, or created with an x bit */
+/* Flag subject: one 64-bit word per event. The low 32 bits are the hook's own flags (open: O_* as in
+ * f_flags). */
+#define SLUICE_FLAG_READ (1ull << 32)  /* evt.is_open_read */
+#define SLUICE_FLAG_WRITE (1ull << 33) /* evt.is_open_write */
+#define SLUICE_FLAG_EXEC (1ull << 34)  /* evt.is_open_exec: opened with FMODE_EXEC, or created with an x bit \
+                                        */
 #define SLUICE_FLAG_CREATED (1ull << 35) /* the open made the file */
 #define SLUICE_FLAG_MEMFD (1ull << 36)   /* the executable is a memfd: proc.is_exe_from_memfd */
 #define SLUICE_FLAG_DELETED (1ull << 37) /* the executable is unlinked: proc.is_exe_deleted */
-#define SLUICE_FLAG_UPPER (1ull << 38)   /* the executable is in an overlay's upper layer: proc.is_exe_upper_layer */
+#define SLUICE_FLAG_UPPER \
+  (1ull << 38) /* the executable is in an overlay's upper layer: proc.is_exe_upper_layer */
 
 /* Lookups of a hook, in the order in which they are worth asking. */
 enum sluice_lookup {
@@ -85,12 +91,13 @@ enum sluice_lookup {
   SLUICE_LOOKUP_BITS = 1, /* dense by the gathered flag tests */
   SLUICE_LOOKUP_INT = 2,  /* + enum sluice_int; interval table */
   SLUICE_LOOKUP_LINEAGE = SLUICE_LOOKUP_INT + SLUICE_INTS,
-  SLUICE_LOOKUP_STRING = SLUICE_LOOKUP_LINEAGE + SLUICE_LINEAGE_LEVELS, /* + enum sluice_string * 3 + mode */
+  SLUICE_LOOKUP_STRING = SLUICE_LOOKUP_LINEAGE + SLUICE_LINEAGE_LEVELS,  /* + enum sluice_string * 3 + mode */
   SLUICE_LOOKUPS = SLUICE_LOOKUP_STRING + SLUICE_STRINGS * SLUICE_MODES, /* 31 */
 };
 
-/* A set of clauses. `summary` has a bit per group of clauses that says that any of them is in the set. Which clauses
- * form a group is the plan's choice, the same for every set of a hook: best those with the same lookups. */
+/* A set of clauses. `summary` has a bit per group of clauses that says that any of them is in the set. Which
+ * clauses form a group is the plan's choice, the same for every set of a hook: best those with the same
+ * lookups. */
 struct sluice_set {
   __u64 summary;
   __u64 words[SLUICE_WORDS];
@@ -104,55 +111,60 @@ struct sluice_lookup_classes {
 };
 
 struct sluice_interval {
-  __s64 first; /* this interval goes up to the next entry's first - 1; the first entry of a table starts at INT64_MIN */
+  __s64 first; /* this interval goes up to the next entry's first - 1; the first entry of a table starts at
+                  INT64_MIN */
   __u32 class_id;
   __u32 reserved;
 };
 
-#define SLUICE_HOOK_ACTIVE 1u     /* some clause exists */
-#define SLUICE_HOOK_NEEDS_ENV 2u  /* exec: user space wants the environment */
+#define SLUICE_HOOK_ACTIVE 1u    /* some clause exists */
+#define SLUICE_HOOK_NEEDS_ENV 2u /* exec: user space wants the environment */
 #define SLUICE_HOOK_NEEDS_CWD 4u
-#define SLUICE_HOOK_MITIGATES 8u  /* some clause denies or kills */
-#define SLUICE_HOOK_FIRSTS 16u    /* `firsts` is filled */
-#define SLUICE_HOOK_LASTS 32u     /* `lasts` is filled */
+#define SLUICE_HOOK_MITIGATES 8u /* some clause denies or kills */
+#define SLUICE_HOOK_FIRSTS 16u   /* `firsts` is filled */
+#define SLUICE_HOOK_LASTS 32u    /* `lasts` is filled */
 
-/* What one hook asks, in one generation. Tables are addressed as base + index in shared arrays of that generation. */
+/* What one hook asks, in one generation. Tables are addressed as base + index in shared arrays of that
+ * generation. */
 struct sluice_hook_config {
   __u32 flags;
   __u32 used; /* bit per lookup */
-  __u32 type_base, type_count; /* dense[type_base + type] for type < type_count, else `other`; type 0: absent */
+  __u32 type_base,
+      type_count; /* dense[type_base + type] for type < type_count, else `other`; type 0: absent */
   __u32 bits_base, bits_count; /* dense[bits_base + index]; bit i of the index: (flags & bits_mask[i]) != 0 */
   __u64 bits_mask[SLUICE_BIT_MASKS];
   __u32 int_base[SLUICE_INTS], int_count[SLUICE_INTS]; /* intervals[base .. base+count) */
   __u64 lineage_used[SLUICE_LINEAGE_LEVELS];           /* atoms asked for at this level */
-  __u32 lineage_base[SLUICE_LINEAGE_LEVELS];           /* dense[base + 2 * atom + bit]; `other`: no used bit is set */
-  __u32 suffix_bytes[SLUICE_STRINGS];                  /* longest suffix in use, 0 to 64 */
+  __u32 lineage_base[SLUICE_LINEAGE_LEVELS]; /* dense[base + 2 * atom + bit]; `other`: no used bit is set */
+  __u32 suffix_bytes[SLUICE_STRINGS];        /* longest suffix in use, 0 to 64 */
   __u32 reserved;
-  /* Both ends of the entries of SLUICE_STR_PATH, as Bloom filters. A path whose first component has no bit in `firsts`,
-   * and whose first byte behind the slash has none in `partial_firsts` (for prefixes like "/et"), finds no prefix, exact
-   * or directory entry; one whose last two bytes have none in `lasts` finds no suffix; and it is not built for them. The
-   * flags say which are filled: not SLUICE_HOOK_FIRSTS with the prefix "/" or an empty one, not SLUICE_HOOK_LASTS with a
-   * suffix of less than two bytes. See sluice_first_bit() and sluice_last_bit(). */
+  /* Both ends of the entries of SLUICE_STR_PATH, as Bloom filters. A path whose first component has no bit in
+   * `firsts`, and whose first byte behind the slash has none in `partial_firsts` (for prefixes like "/et"),
+   * finds no prefix, exact or directory entry; one whose last two bytes have none in `lasts` finds no suffix;
+   * and it is not built for them. The flags say which are filled: not SLUICE_HOOK_FIRSTS with the prefix "/"
+   * or an empty one, not SLUICE_HOOK_LASTS with a suffix of less than two bytes. See sluice_first_bit() and
+   * sluice_last_bit(). */
   __u64 firsts[SLUICE_END_WORDS];
   __u64 partial_firsts[4];
   __u64 lasts[SLUICE_END_WORDS];
   struct sluice_lookup_classes lookups[SLUICE_LOOKUPS];
-  struct sluice_set all;             /* clauses in use */
-  __u64 deny[SLUICE_WORDS];          /* includes kill: a kill returns the error too */
+  struct sluice_set all;    /* clauses in use */
+  __u64 deny[SLUICE_WORDS]; /* includes kill: a kill returns the error too */
   __u64 kill[SLUICE_WORDS];
-  __u64 audit[SLUICE_WORDS];         /* would deny or kill, but only says so */
-  __u64 unknown_deny[SLUICE_WORDS];  /* on_unknown: deny */
+  __u64 audit[SLUICE_WORDS];        /* would deny or kill, but only says so */
+  __u64 unknown_deny[SLUICE_WORDS]; /* on_unknown: deny */
 };
 
-/* For a surviving mitigation clause, index hook * 1024 + clause: the lowest order among them gives the errno. */
+/* For a surviving mitigation clause, index hook * 1024 + clause: the lowest order among them gives the errno.
+ */
 struct sluice_action {
   __u16 order;       /* load order of the first rule behind the clause */
   __u16 errno_value; /* positive */
 };
 
 /* Keys. `lookup` is hook * SLUICE_LOOKUPS + lookup, so that all hooks share one map per mode and generation.
- * Values of all three are class ids (__u32). Exact keys are zero padded; a value of up to 59 bytes (with its NUL: 60)
- * is only in the short map, a longer one only in the long map. */
+ * Values of all three are class ids (__u32). Exact keys are zero padded; a value of up to 59 bytes (with its
+ * NUL: 60) is only in the short map, a longer one only in the long map. */
 struct sluice_short_key {
   __u32 lookup;
   char value[SLUICE_SHORT_KEY_BYTES - 4];
@@ -161,8 +173,8 @@ struct sluice_long_key {
   __u32 lookup;
   char value[SLUICE_KEY_BYTES];
 };
-/* LPM tries: prefixlen counts bits from `lookup` on (32 + 8 * bytes of the pattern). Data is at most 256 bytes on
- * 6.1, hence 252 of the value. A pattern longer than the data is left to user space by split/. All
+/* LPM tries: prefixlen counts bits from `lookup` on (32 + 8 * bytes of the pattern). Data is at most 256
+ * bytes on 6.1, hence 252 of the value. A pattern longer than the data is left to user space by split/. All
  * 32 bits of `lookup` are always in the prefix. */
 struct sluice_prefix_key {
   __u32 prefixlen;
@@ -203,8 +215,9 @@ struct sluice_task {
 
 /* Written by user space before a swap, one per living process, read by the task iterator. */
 struct sluice_seed {
-  __u64 start_ns; /* boot-time start of the process: guards against a reused pid. Compare by clock ticks (10 ms): of
-                     what was read from /proc only the tick is known, and a pid is not reused within one */
+  __u64 start_ns; /* boot-time start of the process: guards against a reused pid. Compare by clock ticks (10
+                     ms): of what was read from /proc only the tick is known, and a pid is not reused within
+                     one */
   struct sluice_task task;
 };
 
@@ -215,27 +228,30 @@ struct sluice_hook_stats {
   __u64 skipped;             /* outside `seen`: a stacked file system's own open of the file below */
 };
 
-/* The kernel's view of what is loaded: the global `control` (section .data.control, mapped by the skeleton). A swap
- * fills the slot that is not active, stores its generation number, seeds the tasks, then stores `active`. */
+/* The kernel's view of what is loaded: the global `control` (section .data.control, mapped by the skeleton).
+ * A swap fills the slot that is not active, stores its generation number, seeds the tasks, then stores
+ * `active`. */
 struct sluice_control {
-  __u32 active;                  /* slot that judges */
-  __u32 generation[SLUICE_SLOTS]; /* generation number loaded in each slot; 0: none, nothing is judged by it */
-  __u32 agent_pid;               /* a kill never reaches this process (the denial does) */
-  __u32 seed_slot;               /* slot that the task iterator fills */
-  __u32 wake_bytes;              /* user space is woken when this much is queued; it polls every 10 ms anyway */
-  __u64 root_mnt, root_dentry;   /* the kernel's: the agent's root, while it is known to be its namespace's */
+  __u32 active; /* slot that judges */
+  __u32
+      generation[SLUICE_SLOTS]; /* generation number loaded in each slot; 0: none, nothing is judged by it */
+  __u32 agent_pid;              /* a kill never reaches this process (the denial does) */
+  __u32 seed_slot;              /* slot that the task iterator fills */
+  __u32 wake_bytes;            /* user space is woken when this much is queued; it polls every 10 ms anyway */
+  __u64 root_mnt, root_dentry; /* the kernel's: the agent's root, while it is known to be its namespace's */
 };
 
 /* Counters outside the hooks, summed over all CPUs: the global `totals` (section .data.totals). */
 struct sluice_totals {
-  __u64 parked;                   /* execs seen but not decided yet; at the end they count as dropped */
-  __u64 unfilled;                 /* tasks that the last iterator run could not fill; user space stores 0 before */
-  __u64 tree_sent, tree_lost;     /* FORK, EXEC without a set, and EXIT records */
-  __u64 no_storage;               /* task storage could not be had: the task's lineage is unknown */
+  __u64 parked;   /* execs seen but not decided yet; at the end they count as dropped */
+  __u64 unfilled; /* tasks that the last iterator run could not fill; user space stores 0 before */
+  __u64 tree_sent, tree_lost; /* FORK, EXEC without a set, and EXIT records */
+  __u64 no_storage;           /* task storage could not be had: the task's lineage is unknown */
 };
 
-/* type_by_call: index abi * SLUICE_CALLS + number (abi 0: 64 bit, 1: 32 bit) and, behind those, one entry per hook
- * for an io_uring operation that reaches it. The event has a type only at the hook that the entry names. */
+/* type_by_call: index abi * SLUICE_CALLS + number (abi 0: 64 bit, 1: 32 bit) and, behind those, one entry per
+ * hook for an io_uring operation that reaches it. The event has a type only at the hook that the entry names.
+ */
 #define SLUICE_CALLS 512
 #define SLUICE_CALL_ENTRIES (2 * SLUICE_CALLS + SLUICE_HOOKS)
 struct sluice_call {

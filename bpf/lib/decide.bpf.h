@@ -1,9 +1,9 @@
 /* lib/decide.bpf.h - from a hook's subject to what it returns.
  *
- * Fail direction: without a configuration, without clauses, or when no clause survives, everything is allowed. An
- * unknown value denies only where a rule says on_unknown: deny. A kill also returns the error, for the call would
- * otherwise still take effect. Every event that a hook looks at is counted as seen, and once more as dropped, sent
- * or lost.
+ * Fail direction: without a configuration, without clauses, or when no clause survives, everything is
+ * allowed. An unknown value denies only where a rule says on_unknown: deny. A kill also returns the error,
+ * for the call would otherwise still take effect. Every event that a hook looks at is counted as seen, and
+ * once more as dropped, sent or lost.
  */
 #pragma once
 
@@ -36,8 +36,8 @@ SLUICE_INLINE void begin(struct scratch *s, __u32 slot, __u32 hook, __u32 type, 
 }
 
 /* All lookups that need no path. 0: dropped. */
-SLUICE_INLINE __u64 match_cheap(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
-                                __u64 flags) {
+SLUICE_INLINE __u64 match_cheap(struct scratch *s, const struct sluice_hook_config *config,
+                                struct task_struct *task, __u64 flags) {
   struct sluice_match *m = &s->match;
   const struct task_state *state = 0;
   __u64 standing;
@@ -58,8 +58,9 @@ SLUICE_INLINE __u64 match_cheap(struct scratch *s, const struct sluice_hook_conf
 #define SUFFIX_LOOKUP (1u << (SLUICE_LOOKUP_STRING + SLUICE_STR_PATH * SLUICE_MODES + SLUICE_MODE_SUFFIX))
 
 /* What the ends of the path decide before it is built. */
-SLUICE_INLINE __u64 match_ends(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
-                               const struct vfsmount *mnt, struct dentry *dentry, __u64 standing) {
+SLUICE_INLINE __u64 match_ends(struct scratch *s, const struct sluice_hook_config *config,
+                               struct task_struct *task, const struct vfsmount *mnt, struct dentry *dentry,
+                               __u64 standing) {
   struct path_ends ends;
 
   if (!standing || !(config->flags & (SLUICE_HOOK_FIRSTS | SLUICE_HOOK_LASTS))) return standing;
@@ -111,7 +112,8 @@ SLUICE_INLINE void send_record(struct scratch *s, __u32 hook, __u32 bytes, int u
 }
 
 /* The event without any scratch: all clauses stand, all that mitigate are undecided. */
-static __noinline int decide_blind(__u32 slot, __u32 hook, __u32 type, __u32 flags, struct task_struct *task) {
+static __noinline int decide_blind(__u32 slot, __u32 hook, __u32 type, __u32 flags,
+                                   struct task_struct *task) {
   const struct sluice_hook_config *config = active_config(slot, hook);
   struct sluice_record *r;
   __u32 denied = 0, i;
@@ -140,7 +142,8 @@ static __noinline int decide_blind(__u32 slot, __u32 hook, __u32 type, __u32 fla
   return denied ? -EPERM : 0;
 }
 
-/* A hook's return value, 0 or a negative errno: a subtraction, for the verifier does not follow a negation. */
+/* A hook's return value, 0 or a negative errno: a subtraction, for the verifier does not follow a negation.
+ */
 SLUICE_INLINE int hook_result(__u32 verdict) {
   int result = 0;
 
@@ -155,8 +158,10 @@ struct event_numbers {
 };
 
 /* The set survived: mitigate, send, count. Returns what the hook returns. */
-static __noinline __attribute__((unused)) int conclude(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
-                               const struct event_numbers *numbers) {
+static __noinline __attribute__((unused)) int conclude(struct scratch *s,
+                                                       const struct sluice_hook_config *config,
+                                                       struct task_struct *task,
+                                                       const struct event_numbers *numbers) {
   struct sluice_record *r = &s->record.header;
   __u32 hook = s->match.hook;
   __u32 verdict = sluice_judge(&s->match, config);

@@ -1,7 +1,7 @@
 /* lib/emit.bpf.h - records into the ring buffers.
  *
- * A lost record is counted by its hook and uses up its sequence number. User space polls every 10 ms; it is woken
- * when the queue grows past control.wake_bytes, and at once by a mitigation.
+ * A lost record is counted by its hook and uses up its sequence number. User space polls every 10 ms; it is
+ * woken when the queue grows past control.wake_bytes, and at once by a mitigation.
  */
 #pragma once
 
@@ -98,8 +98,8 @@ static __noinline void fill_header(struct sluice_record *r, __u32 kind, __u32 ho
   __builtin_memset(r->set, 0, sizeof(r->set));
 }
 
-/* Appends an item at `at` in a buffer with room for `limit` + 8 + `bytes`; returns where the next one goes. An item
- * that has no room is left out. REQUIRES: bytes <= 16384. */
+/* Appends an item at `at` in a buffer with room for `limit` + 8 + `bytes`; returns where the next one goes.
+ * An item that has no room is left out. REQUIRES: bytes <= 16384. */
 SLUICE_INLINE __u32 put_item(char *buffer, __u32 at, __u32 limit, __u32 tag, __u32 flags, const void *from,
                              __u32 bytes, int from_user) {
   struct sluice_item *item;
@@ -108,7 +108,8 @@ SLUICE_INLINE __u32 put_item(char *buffer, __u32 at, __u32 limit, __u32 tag, __u
   if (at > limit) return at;
   item = (struct sluice_item *)(buffer + at);
   if (bytes)
-    error = from_user ? bpf_probe_read_user(item + 1, bytes, from) : bpf_probe_read_kernel(item + 1, bytes, from);
+    error =
+        from_user ? bpf_probe_read_user(item + 1, bytes, from) : bpf_probe_read_kernel(item + 1, bytes, from);
   item->tag = tag;
   item->flags = error ? SLUICE_ITEM_UNKNOWN : flags;
   item->length = error ? 0 : bytes;
@@ -124,7 +125,8 @@ SLUICE_INLINE long send_mitigation(void *record, __u32 bytes) {
 }
 
 /* The image as the task's storage has it: NAME and EXEPATH. */
-SLUICE_INLINE __u32 put_image(char *buffer, __u32 at, __u32 limit, const struct task_state *state, int with_exepath) {
+SLUICE_INLINE __u32 put_image(char *buffer, __u32 at, __u32 limit, const struct task_state *state,
+                              int with_exepath) {
   const struct sluice_image *image;
   __u32 bytes;
 

@@ -1,7 +1,9 @@
 /* lib/kernel.bpf.h - kernel types, helpers, and the constants that BTF does not carry. */
 #pragma once
 
-#include "vmlinux.h"
+// clang-format off
+#include "vmlinux.h" /* before all that use its types */
+// clang-format on
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -38,8 +40,8 @@
 #define X32_BIT 0x40000000u
 
 /* The compiler must not remember a bound that the verifier forgets. */
-#define BOUND(value, mask)                 \
-  ({                                       \
-    asm volatile("" : "+r"(value));        \
-    (value) &= (mask);                     \
+#define BOUND(value, mask)          \
+  ({                                \
+    asm volatile("" : "+r"(value)); \
+    (value) &= (mask);              \
   })

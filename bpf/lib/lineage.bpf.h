@@ -1,8 +1,10 @@
-/* lib/lineage.bpf.h - what a task's storage says: its image, and the images its ancestors had when they forked.
+/* lib/lineage.bpf.h - what a task's storage says: its image, and the images its ancestors had when they
+ * forked.
  *
- * A fork hands the storage on: a thread gets a copy; a process's first ancestor is the forker's image, its others the
- * forker's ancestors. An exec replaces the image, never the ancestors. Values of a slot count only while the tag beside
- * them is the generation loaded there; otherwise, or without storage, lineage is unknown.
+ * A fork hands the storage on: a thread gets a copy; a process's first ancestor is the forker's image, its
+ * others the forker's ancestors. An exec replaces the image, never the ancestors. Values of a slot count only
+ * while the tag beside them is the generation loaded there; otherwise, or without storage, lineage is
+ * unknown.
  */
 #pragma once
 
@@ -53,9 +55,11 @@ SLUICE_INLINE __u32 image_flags_of(struct file *file) {
   if (inode->i_nlink == 0 || is_unlinked(dentry)) flags |= SLUICE_IMAGE_DELETED;
   if (flags && (file->f_path.mnt->mnt_flags & MNT_INTERNAL)) {
     bpf_probe_read_kernel(name, 6, dentry->d_name.name);
-    if (*(__u32 *)name == 0x666d656d && *(__u16 *)(name + 4) == 0x3a64) flags |= SLUICE_IMAGE_MEMFD; /* memfd: */
+    if (*(__u32 *)name == 0x666d656d && *(__u16 *)(name + 4) == 0x3a64)
+      flags |= SLUICE_IMAGE_MEMFD; /* memfd: */
   }
-  if (inode->i_sb->s_magic == OVERLAYFS_MAGIC) { /* the upper dentry is behind the inode in struct ovl_inode */
+  if (inode->i_sb->s_magic ==
+      OVERLAYFS_MAGIC) { /* the upper dentry is behind the inode in struct ovl_inode */
     bpf_probe_read_kernel(&upper, sizeof(upper), (char *)inode + bpf_core_type_size(struct inode));
     if (upper) flags |= SLUICE_IMAGE_UPPER;
   }
@@ -87,7 +91,8 @@ SLUICE_INLINE void store_image(struct scratch *s, struct sluice_image *image, __
   bpf_probe_read_kernel(image->exepath, bytes, s->record.path.value);
 }
 
-/* The image conditions that hold for the new image, in one generation. An unknown path leaves them unknown. */
+/* The image conditions that hold for the new image, in one generation. An unknown path leaves them unknown.
+ */
 SLUICE_INLINE void judge_image(struct scratch *s, struct sluice_task *task, __u32 slot) {
   struct sluice_match *m = &s->match;
   const struct sluice_hook_config *config;

@@ -1,8 +1,9 @@
 /* lib/maps.bpf.h - every map and global of the programs, and the tables as the matcher asks for them.
  *
- * Weak: each family defines them, the linker keeps one. The loader sizes the maps whose max_entries are 1, and the
- * inner maps: a value map of a generation is created by it and put into slot 0 or 1 of the outer map. Inner templates
- * carry no BTF, for 6.1 compares that too; the arrays have BPF_F_INNER_MAP so that their length is free.
+ * Weak: each family defines them, the linker keeps one. The loader sizes the maps whose max_entries are 1,
+ * and the inner maps: a value map of a generation is created by it and put into slot 0 or 1 of the outer map.
+ * Inner templates carry no BTF, for 6.1 compares that too; the arrays have BPF_F_INNER_MAP so that their
+ * length is free.
  */
 #pragma once
 
@@ -13,19 +14,19 @@
 
 /* Inner maps of one generation: key bytes, value bytes. */
 #define SLUICE_TABLE(outer, inner_type, key_bytes, value_bytes, flags) \
-  struct {                                                            \
-    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                         \
-    __uint(max_entries, SLUICE_SLOTS);                                \
-    __uint(key_size, 4);                                              \
-    __uint(value_size, 4);                                            \
-    __array(                                                          \
-        values, struct {                                              \
-          __uint(type, inner_type);                                   \
-          __uint(max_entries, 1);                                     \
-          __uint(key_size, key_bytes);                                \
-          __uint(value_size, value_bytes);                            \
-          __uint(map_flags, flags);                                   \
-        });                                                           \
+  struct {                                                             \
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                          \
+    __uint(max_entries, SLUICE_SLOTS);                                 \
+    __uint(key_size, 4);                                               \
+    __uint(value_size, 4);                                             \
+    __array(                                                           \
+        values, struct {                                               \
+          __uint(type, inner_type);                                    \
+          __uint(max_entries, 1);                                      \
+          __uint(key_size, key_bytes);                                 \
+          __uint(value_size, value_bytes);                             \
+          __uint(map_flags, flags);                                    \
+        });                                                            \
   } SLUICE_MAP(outer)
 
 SLUICE_TABLE(short_by_slot, BPF_MAP_TYPE_HASH, sizeof(struct sluice_short_key), 4, 0);
@@ -39,7 +40,7 @@ SLUICE_TABLE(intervals_by_slot, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sluice_inte
 /* slot * SLUICE_HOOKS + hook */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, SLUICE_SLOTS * SLUICE_HOOKS);
+  __uint(max_entries, SLUICE_SLOTS *SLUICE_HOOKS);
   __type(key, __u32);
   __type(value, struct sluice_hook_config);
 } SLUICE_MAP(config_by_hook);
@@ -47,7 +48,7 @@ struct {
 /* (slot * SLUICE_HOOKS + hook) * SLUICE_CLAUSES + clause */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, SLUICE_SLOTS * SLUICE_HOOKS * SLUICE_CLAUSES);
+  __uint(max_entries, SLUICE_SLOTS *SLUICE_HOOKS *SLUICE_CLAUSES);
   __type(key, __u32);
   __type(value, struct sluice_action);
 } SLUICE_MAP(action_by_clause);
@@ -93,12 +94,12 @@ struct {
 struct parked_exec {
   __u32 open; /* counted in totals.parked */
   __u32 slot, generation;
-  __u32 flags;   /* SLUICE_EVENT_* of the call */
+  __u32 flags; /* SLUICE_EVENT_* of the call */
   __u32 type;
   __u32 unknown;
   __u32 rounds;
-  __u32 used; /* bytes of `paths` */
-  __u64 set[SLUICE_WORDS];       /* union over the rounds */
+  __u32 used;              /* bytes of `paths` */
+  __u64 set[SLUICE_WORDS]; /* union over the rounds */
   __u64 round_set[SLUICE_ROUNDS][SLUICE_WORDS];
   __u32 path_at[SLUICE_ROUNDS];
   __u32 path_bytes[SLUICE_ROUNDS];
@@ -133,24 +134,28 @@ struct sluice_control control __weak SEC(".data.control") = {};
 struct sluice_totals totals __weak SEC(".data.totals") = {};
 
 /* A table of the generation that judges. */
-#define SLUICE_TABLE_OF(outer, m)                 \
-  __u32 slot = (m)->slot;                         \
+#define SLUICE_TABLE_OF(outer, m)                   \
+  __u32 slot = (m)->slot;                           \
   void *table = bpf_map_lookup_elem(&outer, &slot); \
   if (!table) return 0
 
-SLUICE_INLINE const __u32 *sluice_short_class(const struct sluice_match *m, const struct sluice_short_key *key) {
+SLUICE_INLINE const __u32 *sluice_short_class(const struct sluice_match *m,
+                                              const struct sluice_short_key *key) {
   SLUICE_TABLE_OF(short_by_slot, m);
   return bpf_map_lookup_elem(table, key);
 }
-SLUICE_INLINE const __u32 *sluice_long_class(const struct sluice_match *m, const struct sluice_long_key *key) {
+SLUICE_INLINE const __u32 *sluice_long_class(const struct sluice_match *m,
+                                             const struct sluice_long_key *key) {
   SLUICE_TABLE_OF(long_by_slot, m);
   return bpf_map_lookup_elem(table, key);
 }
-SLUICE_INLINE const __u32 *sluice_prefix_class(const struct sluice_match *m, const struct sluice_prefix_key *key) {
+SLUICE_INLINE const __u32 *sluice_prefix_class(const struct sluice_match *m,
+                                               const struct sluice_prefix_key *key) {
   SLUICE_TABLE_OF(prefixes_by_slot, m);
   return bpf_map_lookup_elem(table, key);
 }
-SLUICE_INLINE const __u32 *sluice_suffix_class(const struct sluice_match *m, const struct sluice_suffix_key *key) {
+SLUICE_INLINE const __u32 *sluice_suffix_class(const struct sluice_match *m,
+                                               const struct sluice_suffix_key *key) {
   SLUICE_TABLE_OF(suffixes_by_slot, m);
   return bpf_map_lookup_elem(table, key);
 }

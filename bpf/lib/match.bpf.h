@@ -3,17 +3,18 @@
  * The same source runs in the kernel and, over a model of the maps, in user space (lib/match_host.h): the
  * differential tests run this code. So it is plain C that is also C++, without pointers into the kernel.
  *
- * A caller fills a sluice_match and goes on while a clause may still stand, cheap lookups first. The clauses are then
- * in m->set, what could not be decided in m->undecided and m->unknown:
+ * A caller fills a sluice_match and goes on while a clause may still stand, cheap lookups first. The clauses
+ * are then in m->set, what could not be decided in m->undecided and m->unknown:
  *
  *   standing = sluice_match_begin(m, config);
- *   standing = sluice_match_text(m, config, SLUICE_STR_NAME, &name, &suffix, 0, standing);      likewise EXEPATH
- *   standing = sluice_match_ends(m, config, component, ending, standing);       where the ends are known
- *   if (standing) { build the path; standing = sluice_match_path(m, config, PATH, &path, &directory, &suffix, standing); }
- *   if (standing && sluice_match_finish(m, config)) verdict = sluice_judge(m, config);
+ *   standing = sluice_match_text(m, config, SLUICE_STR_NAME, &name, &suffix, 0, standing);      likewise
+ * EXEPATH standing = sluice_match_ends(m, config, component, ending, standing);       where the ends are
+ * known if (standing) { build the path; standing = sluice_match_path(m, config, PATH, &path, &directory,
+ * &suffix, standing); } if (standing && sluice_match_finish(m, config)) verdict = sluice_judge(m, config);
  *
- * Until the end only the 64-bit summaries are ANDed: a summary of 0 is proof that no clause survives. Which way it
- * fails: a table entry that cannot be read makes its lookup unknown, so its clauses stay and become undecided.
+ * Until the end only the 64-bit summaries are ANDed: a summary of 0 is proof that no clause survives. Which
+ * way it fails: a table entry that cannot be read makes its lookup unknown, so its clauses stay and become
+ * undecided.
  */
 #pragma once
 
@@ -25,7 +26,8 @@
 #define SLUICE_OPAQUE(value) asm volatile("" : "+r"(value)) /* the next mask is not redundant */
 #define SLUICE_ROLLED _Pragma("clang loop unroll(disable)")
 #define SLUICE_UNROLLED _Pragma("unroll")
-#define SLUICE_LOAD64(from) (*(const __u64 *)(const void *)(from)) /* unaligned; memcpy would go byte by byte */
+#define SLUICE_LOAD64(from) \
+  (*(const __u64 *)(const void *)(from)) /* unaligned; memcpy would go byte by byte */
 #define SLUICE_STORE64(to, value) (*(__u64 *)(void *)(to) = (value))
 #else
 #include "match_host.h"
@@ -37,8 +39,9 @@
 #define SLUICE_TEXT_UNKNOWN 2u
 #define SLUICE_TEXT_TAIL 3u
 
-/* A string that is its own key. The 8 bytes before the value are the key's head (the lookup alone for the exact
- * maps); 8 bytes are also what the reversing of a short value may read before it. REQUIRES: value[bytes] == 0. */
+/* A string that is its own key. The 8 bytes before the value are the key's head (the lookup alone for the
+ * exact maps); 8 bytes are also what the reversing of a short value may read before it. REQUIRES:
+ * value[bytes] == 0. */
 struct sluice_text {
   __u32 prefixlen;
   __u32 lookup;
@@ -71,16 +74,22 @@ struct sluice_match {
   __u64 undecided[SLUICE_WORDS]; /* subset of set */
 };
 
-#define SLUICE_CLASS_PER_ATOM 0xffffffffu /* in class_of: a lineage level with some bit set: one class per atom */
+#define SLUICE_CLASS_PER_ATOM \
+  0xffffffffu /* in class_of: a lineage level with some bit set: one class per atom */
 
-/* What the tables are asked; bpf/lib/maps.bpf.h answers in the kernel, the model in user space. NULL: no entry. */
-SLUICE_INLINE const __u32 *sluice_short_class(const struct sluice_match *m, const struct sluice_short_key *key);
+/* What the tables are asked; bpf/lib/maps.bpf.h answers in the kernel, the model in user space. NULL: no
+ * entry. */
+SLUICE_INLINE const __u32 *sluice_short_class(const struct sluice_match *m,
+                                              const struct sluice_short_key *key);
 SLUICE_INLINE const __u32 *sluice_long_class(const struct sluice_match *m, const struct sluice_long_key *key);
-SLUICE_INLINE const __u32 *sluice_prefix_class(const struct sluice_match *m, const struct sluice_prefix_key *key);
-SLUICE_INLINE const __u32 *sluice_suffix_class(const struct sluice_match *m, const struct sluice_suffix_key *key);
+SLUICE_INLINE const __u32 *sluice_prefix_class(const struct sluice_match *m,
+                                               const struct sluice_prefix_key *key);
+SLUICE_INLINE const __u32 *sluice_suffix_class(const struct sluice_match *m,
+                                               const struct sluice_suffix_key *key);
 SLUICE_INLINE const __u32 *sluice_dense_class(const struct sluice_match *m, __u32 index);
 SLUICE_INLINE void *sluice_intervals(const struct sluice_match *m);
-SLUICE_INLINE const struct sluice_interval *sluice_interval_in(const struct sluice_match *m, void *table, __u32 index);
+SLUICE_INLINE const struct sluice_interval *sluice_interval_in(const struct sluice_match *m, void *table,
+                                                               __u32 index);
 SLUICE_INLINE const struct sluice_set *sluice_class_set(const struct sluice_match *m, __u32 class_id);
 SLUICE_INLINE const struct sluice_action *sluice_action_of(const struct sluice_match *m, __u32 clause);
 
@@ -110,8 +119,8 @@ SLUICE_INLINE __u64 sluice_take(struct sluice_match *m, const struct sluice_hook
   return standing & set->summary;
 }
 
-SLUICE_INLINE __u64 sluice_take_entry(struct sluice_match *m, const struct sluice_hook_config *config, __u32 lookup,
-                                      const __u32 *entry, __u64 standing) {
+SLUICE_INLINE __u64 sluice_take_entry(struct sluice_match *m, const struct sluice_hook_config *config,
+                                      __u32 lookup, const __u32 *entry, __u64 standing) {
   if (entry) return sluice_take(m, config, lookup, *entry, standing);
   m->taken |= 1u << lookup;
   m->class_of[lookup] = config->lookups[lookup].other;
@@ -122,8 +131,8 @@ SLUICE_INLINE __u64 sluice_match_type(struct sluice_match *m, const struct sluic
                                       __u64 standing) {
   const __u32 *entry = 0;
 
-  if (m->type == 0) return sluice_take(m, config, SLUICE_LOOKUP_TYPE, config->lookups[SLUICE_LOOKUP_TYPE].absent,
-                                       standing);
+  if (m->type == 0)
+    return sluice_take(m, config, SLUICE_LOOKUP_TYPE, config->lookups[SLUICE_LOOKUP_TYPE].absent, standing);
   if (m->type < config->type_count) entry = sluice_dense_class(m, config->type_base + m->type);
   return sluice_take_entry(m, config, SLUICE_LOOKUP_TYPE, entry, standing);
 }
@@ -137,12 +146,14 @@ SLUICE_INLINE __u64 sluice_match_bits(struct sluice_match *m, const struct sluic
     if (config->bits_count <= 1u << i) break;
     index |= (__u32)((m->flags & config->bits_mask[i]) != 0) << i;
   }
-  return sluice_take_entry(m, config, SLUICE_LOOKUP_BITS, sluice_dense_class(m, config->bits_base + index), standing);
+  return sluice_take_entry(m, config, SLUICE_LOOKUP_BITS, sluice_dense_class(m, config->bits_base + index),
+                           standing);
 }
 
-/* Class of the last interval whose first is not above the value. Most values lie before all that the rules name. */
-SLUICE_ONCE __u64 sluice_match_int(struct sluice_match *m, const struct sluice_hook_config *config, __u32 subject,
-                                   __u64 standing) {
+/* Class of the last interval whose first is not above the value. Most values lie before all that the rules
+ * name. */
+SLUICE_ONCE __u64 sluice_match_int(struct sluice_match *m, const struct sluice_hook_config *config,
+                                   __u32 subject, __u64 standing) {
   const struct sluice_interval *interval;
   __u32 lookup = SLUICE_LOOKUP_INT + subject;
   __u32 base, count, half, step;
@@ -183,8 +194,8 @@ SLUICE_ONCE int sluice_and_words(struct sluice_match *m, __u32 class_id) {
 }
 
 /* ANDs the summaries (words == 0) or the words of every atom asked for at one level. */
-SLUICE_ONCE __u64 sluice_lineage_atoms(struct sluice_match *m, const struct sluice_hook_config *config, __u32 level,
-                                       __u32 words) {
+SLUICE_ONCE __u64 sluice_lineage_atoms(struct sluice_match *m, const struct sluice_hook_config *config,
+                                       __u32 level, __u32 words) {
   __u64 summary = ~0ull;
   __u64 used, word;
   __u32 base, atom;
@@ -211,8 +222,8 @@ SLUICE_ONCE __u64 sluice_lineage_atoms(struct sluice_match *m, const struct slui
   return summary;
 }
 
-SLUICE_ONCE __u64 sluice_match_level(struct sluice_match *m, const struct sluice_hook_config *config, __u32 level,
-                                     __u64 standing) {
+SLUICE_ONCE __u64 sluice_match_level(struct sluice_match *m, const struct sluice_hook_config *config,
+                                     __u32 level, __u64 standing) {
   __u32 lookup = SLUICE_LOOKUP_LINEAGE + level;
 
   if (!m || !config || level >= SLUICE_LINEAGE_LEVELS) return standing;
@@ -233,7 +244,8 @@ SLUICE_INLINE void sluice_clear(char *bytes, __u32 from, __u32 words) {
   for (i = 0; i < words; i++) SLUICE_STORE64(bytes + from + 8 * i, 0);
 }
 
-SLUICE_INLINE const __u32 *sluice_exact(const struct sluice_match *m, __u32 *lookup, char *value, __u32 bytes) {
+SLUICE_INLINE const __u32 *sluice_exact(const struct sluice_match *m, __u32 *lookup, char *value,
+                                        __u32 bytes) {
   if (bytes < SLUICE_SHORT_KEY_BYTES - 4) {
     sluice_clear(value, bytes, 8);
     return sluice_short_class(m, (const struct sluice_short_key *)(void *)lookup);
@@ -255,10 +267,11 @@ SLUICE_INLINE void sluice_reverse(struct sluice_suffix_key *key, const char *end
   }
 }
 
-/* The three modes of one string, over its key head and value. `reversed`: the key holds the reversed tail already. */
-SLUICE_INLINE __u64 sluice_match_string(struct sluice_match *m, const struct sluice_hook_config *config, __u32 string,
-                                        __u32 *prefixlen, __u32 *head, char *value, struct sluice_suffix_key *suffix,
-                                        int reversed, __u64 standing) {
+/* The three modes of one string, over its key head and value. `reversed`: the key holds the reversed tail
+ * already. */
+SLUICE_INLINE __u64 sluice_match_string(struct sluice_match *m, const struct sluice_hook_config *config,
+                                        __u32 string, __u32 *prefixlen, __u32 *head, char *value,
+                                        struct sluice_suffix_key *suffix, int reversed, __u64 standing) {
   const __u32 first = SLUICE_LOOKUP_STRING + string * SLUICE_MODES;
   __u32 state = m->state[string];
   __u32 bytes = m->bytes[string];
@@ -283,9 +296,9 @@ SLUICE_INLINE __u64 sluice_match_string(struct sluice_match *m, const struct slu
 
       *prefixlen = 32 + 8 * count;
       *head = m->hook * SLUICE_LOOKUPS + first + SLUICE_MODE_PREFIX;
-      standing = sluice_take_entry(m, config, first + SLUICE_MODE_PREFIX,
-                                   sluice_prefix_class(m, (const struct sluice_prefix_key *)(void *)prefixlen),
-                                   standing);
+      standing = sluice_take_entry(
+          m, config, first + SLUICE_MODE_PREFIX,
+          sluice_prefix_class(m, (const struct sluice_prefix_key *)(void *)prefixlen), standing);
     }
   }
   if (sluice_asked(config, first + SLUICE_MODE_EXACT, standing)) {
@@ -303,7 +316,8 @@ SLUICE_INLINE __u64 sluice_match_string(struct sluice_match *m, const struct slu
     if (!reversed) sluice_reverse(suffix, value + bytes, count);
     suffix->prefixlen = 32 + 8 * count;
     suffix->lookup = m->hook * SLUICE_LOOKUPS + first + SLUICE_MODE_SUFFIX;
-    standing = sluice_take_entry(m, config, first + SLUICE_MODE_SUFFIX, sluice_suffix_class(m, suffix), standing);
+    standing =
+        sluice_take_entry(m, config, first + SLUICE_MODE_SUFFIX, sluice_suffix_class(m, suffix), standing);
   }
   return standing;
 }
@@ -327,7 +341,8 @@ SLUICE_ONCE __u64 sluice_match_begin(struct sluice_match *m, const struct sluice
   if (config->used & SLUICE_INT_BITS) {
     SLUICE_UNROLLED
     for (i = 0; i < SLUICE_INTS; i++)
-      if (sluice_asked(config, SLUICE_LOOKUP_INT + i, standing)) standing = sluice_match_int(m, config, i, standing);
+      if (sluice_asked(config, SLUICE_LOOKUP_INT + i, standing))
+        standing = sluice_match_int(m, config, i, standing);
   }
   if (config->used & SLUICE_LINEAGE_BITS) {
     SLUICE_UNROLLED
@@ -339,12 +354,12 @@ SLUICE_ONCE __u64 sluice_match_begin(struct sluice_match *m, const struct sluice
 }
 
 /* A name or a stored executable path: short, its tail reversed beforehand where `suffix` says so. */
-SLUICE_INLINE __u64 sluice_match_text(struct sluice_match *m, const struct sluice_hook_config *config, __u32 string,
-                                      struct sluice_text *text, struct sluice_suffix_key *suffix, int reversed,
-                                      __u64 standing) {
+SLUICE_INLINE __u64 sluice_match_text(struct sluice_match *m, const struct sluice_hook_config *config,
+                                      __u32 string, struct sluice_text *text,
+                                      struct sluice_suffix_key *suffix, int reversed, __u64 standing) {
   if (!(config->used & SLUICE_STRING_BITS(string))) return standing;
-  return sluice_match_string(m, config, string, &text->prefixlen, &text->lookup, text->value, suffix, reversed,
-                             standing);
+  return sluice_match_string(m, config, string, &text->prefixlen, &text->lookup, text->value, suffix,
+                             reversed, standing);
 }
 
 /* fd.directory of the path: what is before its last '/', "/" when that is the first or there is none. */
@@ -385,19 +400,22 @@ SLUICE_INLINE __u64 sluice_match_directory(struct sluice_match *m, const struct 
 }
 
 /* The event's own path: SLUICE_STR_PATH with its directory or, at exec, SLUICE_STR_EXEPATH. */
-SLUICE_INLINE __u64 sluice_match_path(struct sluice_match *m, const struct sluice_hook_config *config, __u32 string,
-                                      struct sluice_long_text *path, struct sluice_text *directory,
-                                      struct sluice_suffix_key *suffix, __u64 standing) {
-  const __u32 directory_lookup = SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES + SLUICE_MODE_EXACT;
+SLUICE_INLINE __u64 sluice_match_path(struct sluice_match *m, const struct sluice_hook_config *config,
+                                      __u32 string, struct sluice_long_text *path,
+                                      struct sluice_text *directory, struct sluice_suffix_key *suffix,
+                                      __u64 standing) {
+  const __u32 directory_lookup =
+      SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES + SLUICE_MODE_EXACT;
 
-  standing = sluice_match_string(m, config, string, &path->prefixlen, &path->lookup, path->value, suffix, 0, standing);
+  standing = sluice_match_string(m, config, string, &path->prefixlen, &path->lookup, path->value, suffix, 0,
+                                 standing);
   if (string == SLUICE_STR_PATH && sluice_asked(config, directory_lookup, standing))
     standing = sluice_match_directory(m, config, path, directory, standing);
   return standing;
 }
 
-/* Bits of the filters over both ends. `component`: the first component's first 8 bytes, the first one lowest, then
- * zeros. `ending`: the path's last two bytes, the last one highest. */
+/* Bits of the filters over both ends. `component`: the first component's first 8 bytes, the first one lowest,
+ * then zeros. `ending`: the path's last two bytes, the last one highest. */
 SLUICE_INLINE __u32 sluice_first_bit(__u64 component) { return (component * 0x9e3779b97f4a7c15ull) >> 55; }
 SLUICE_INLINE __u32 sluice_last_bit(__u32 ending) { return (ending * 0x9e3779b1u) >> 23; }
 
@@ -412,16 +430,17 @@ SLUICE_INLINE int sluice_may_begin(const struct sluice_hook_config *config, __u6
          sluice_has_bit(config->partial_firsts, 255, component & 255);
 }
 
-SLUICE_INLINE __u64 sluice_take_other(struct sluice_match *m, const struct sluice_hook_config *config, __u32 lookup,
-                                      __u64 standing) {
-  return sluice_asked(config, lookup, standing) ? sluice_take_entry(m, config, lookup, 0, standing) : standing;
+SLUICE_INLINE __u64 sluice_take_other(struct sluice_match *m, const struct sluice_hook_config *config,
+                                      __u32 lookup, __u64 standing) {
+  return sluice_asked(config, lookup, standing) ? sluice_take_entry(m, config, lookup, 0, standing)
+                                                : standing;
 }
 
-/* What both ends of the hook's path decide before it is built: which lookups surely find no entry. SLUICE_SEVERAL in
- * `ending`: the path has more than one component. */
+/* What both ends of the hook's path decide before it is built: which lookups surely find no entry.
+ * SLUICE_SEVERAL in `ending`: the path has more than one component. */
 #define SLUICE_SEVERAL 0x10000u
-SLUICE_ONCE __u64 sluice_match_ends(struct sluice_match *m, const struct sluice_hook_config *config, __u64 component,
-                                    __u32 ending, __u64 standing) {
+SLUICE_ONCE __u64 sluice_match_ends(struct sluice_match *m, const struct sluice_hook_config *config,
+                                    __u64 component, __u32 ending, __u64 standing) {
   const __u32 path = SLUICE_LOOKUP_STRING + SLUICE_STR_PATH * SLUICE_MODES;
   const __u32 directory = SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES;
 
@@ -429,7 +448,8 @@ SLUICE_ONCE __u64 sluice_match_ends(struct sluice_match *m, const struct sluice_
   if ((config->flags & SLUICE_HOOK_FIRSTS) && !sluice_may_begin(config, component)) {
     standing = sluice_take_other(m, config, path + SLUICE_MODE_PREFIX, standing);
     standing = sluice_take_other(m, config, path + SLUICE_MODE_EXACT, standing);
-    if (ending & SLUICE_SEVERAL) standing = sluice_take_other(m, config, directory + SLUICE_MODE_EXACT, standing);
+    if (ending & SLUICE_SEVERAL)
+      standing = sluice_take_other(m, config, directory + SLUICE_MODE_EXACT, standing);
   }
   if ((config->flags & SLUICE_HOOK_LASTS) &&
       !sluice_has_bit(config->lasts, 64 * SLUICE_END_WORDS - 1, sluice_last_bit(ending & 0xffff)))
@@ -471,7 +491,8 @@ SLUICE_ONCE __u64 sluice_match_finish(struct sluice_match *m, const struct sluic
   return any;
 }
 
-/* Whether deciding the words now may spare the building of a path: only where two lookups had a say of their own. */
+/* Whether deciding the words now may spare the building of a path: only where two lookups had a say of their
+ * own. */
 SLUICE_INLINE int sluice_worth_finishing(const struct sluice_match *m) { return m->hits > 2; }
 
 /* What the surviving mitigations do: the errno of the first denying rule in load order, and flags. */
@@ -481,8 +502,8 @@ SLUICE_INLINE int sluice_worth_finishing(const struct sluice_match *m) { return 
 #define SLUICE_VERDICT_UNDECIDED (1u << 18)
 #define SLUICE_EPERM 1u
 
-/* Lowers m->first to the first rule in load order among these clauses of one word. What a loop keeps from one round to
- * the next is in memory: 6.1 would otherwise follow every combination. */
+/* Lowers m->first to the first rule in load order among these clauses of one word. What a loop keeps from one
+ * round to the next is in memory: 6.1 would otherwise follow every combination. */
 SLUICE_ONCE int sluice_first_action(struct sluice_match *m, __u32 word, __u64 denying) {
   __u32 bit;
 

@@ -1,21 +1,21 @@
 /* lib/match_host.h - how a program in user space runs lib/match.bpf.h.
  *
- * Include "bpf/lib/match.bpf.h" in one .cc (this file comes with it) after nothing else, and define, as static inline
- * functions in that .cc, the seven table questions that match.bpf.h declares:
+ * Include "bpf/lib/match.bpf.h" in one .cc (this file comes with it) after nothing else, and define, as
+ * static inline functions in that .cc, the seven table questions that match.bpf.h declares:
  *
  *   sluice_short_class, sluice_long_class    exact maps: the whole zero padded key; nullptr: no entry
- *   sluice_prefix_class, sluice_suffix_class longest prefix match over the first key->prefixlen bits of what follows
- *                                            it (`lookup` first); nullptr: no entry
- *   sluice_dense_class, sluice_interval_at   shared arrays of the generation; nullptr: out of range
- *   sluice_class_set                         the set of a class; nullptr: out of range
- *   sluice_action_of                         of m->hook; nullptr: no action
+ *   sluice_prefix_class, sluice_suffix_class longest prefix match over the first key->prefixlen bits of what
+ * follows it (`lookup` first); nullptr: no entry sluice_dense_class, sluice_interval_at   shared arrays of
+ * the generation; nullptr: out of range sluice_class_set                         the set of a class; nullptr:
+ * out of range sluice_action_of                         of m->hook; nullptr: no action
  *
- * Each gets the sluice_match, whose `slot` is free for the host's use; anything else goes through a thread_local
- * pointer of the host. What the caller fills: slot, hook, type, lineage_known, flags, ints, lineage, and state and
- * bytes of NAME, EXEPATH and PATH, with the texts (value[bytes] == 0; a NAME or EXEPATH text takes at most 511 bytes:
- * for a longer executable path give its first 255 bytes in the text, its whole length in `bytes`, and its reversed
- * last 64 bytes in the suffix key with `reversed` = 1, as the kernel does from sluice_image; at BPRM_CHECK the path
- * goes through sluice_match_path with SLUICE_STR_EXEPATH). Nothing else is needed.
+ * Each gets the sluice_match, whose `slot` is free for the host's use; anything else goes through a
+ * thread_local pointer of the host. What the caller fills: slot, hook, type, lineage_known, flags, ints,
+ * lineage, and state and bytes of NAME, EXEPATH and PATH, with the texts (value[bytes] == 0; a NAME or
+ * EXEPATH text takes at most 511 bytes: for a longer executable path give its first 255 bytes in the text,
+ * its whole length in `bytes`, and its reversed last 64 bytes in the suffix key with `reversed` = 1, as the
+ * kernel does from sluice_image; at BPRM_CHECK the path goes through sluice_match_path with
+ * SLUICE_STR_EXEPATH). Nothing else is needed.
  */
 #pragma once
 
@@ -42,6 +42,7 @@ static inline void sluice_host_store64(void *to, __u64 value) { memcpy(to, &valu
 struct sluice_match;
 static inline const struct sluice_interval *sluice_interval_at(const struct sluice_match *m, __u32 index);
 static inline void *sluice_intervals(const struct sluice_match *m) { return (void *)m; }
-static inline const struct sluice_interval *sluice_interval_in(const struct sluice_match *m, void *, __u32 index) {
+static inline const struct sluice_interval *sluice_interval_in(const struct sluice_match *m, void *,
+                                                               __u32 index) {
   return sluice_interval_at(m, index);
 }

@@ -1,8 +1,8 @@
 /* lib/path.bpf.h - a path from the root of the process's mount namespace, built in the record in scratch.
  *
- * bpf_d_path where the hook allows it and the task's root is the namespace's root; otherwise (a chroot, which is seen
- * through; a hook without d_path) the dentries are walked, across mounts. Like d_path the walk marks a deleted file.
- * Results are SLUICE_TEXT_*: a path over 4,096 bytes is TAIL: its last bytes are there.
+ * bpf_d_path where the hook allows it and the task's root is the namespace's root; otherwise (a chroot, which
+ * is seen through; a hook without d_path) the dentries are walked, across mounts. Like d_path the walk marks
+ * a deleted file. Results are SLUICE_TEXT_*: a path over 4,096 bytes is TAIL: its last bytes are there.
  */
 #pragma once
 
@@ -33,7 +33,8 @@ SLUICE_INLINE struct mount *mount_of(const struct vfsmount *mnt) {
 SLUICE_INLINE void mount_read(struct mount *mount, struct mount_place *place) {
   if (bpf_core_field_offset(struct mount, mnt) + bpf_core_field_offset(struct vfsmount, mnt_root) ==
           bpf_core_field_offset(struct mount, mnt_parent) + 16 &&
-      bpf_core_field_offset(struct mount, mnt_mountpoint) == bpf_core_field_offset(struct mount, mnt_parent) + 8) {
+      bpf_core_field_offset(struct mount, mnt_mountpoint) ==
+          bpf_core_field_offset(struct mount, mnt_parent) + 8) {
     bpf_probe_read_kernel(place, sizeof(*place), &mount->mnt_parent);
     return;
   }
@@ -109,7 +110,10 @@ SLUICE_INLINE __u32 walk_settle(struct walk *walk) {
 
 static __noinline __u32 path_walk(struct scratch *s, struct vfsmount *mnt, struct dentry *dentry, int deleted,
                                   __u32 *bytes) {
-  struct walk walk = {.dentry = dentry, .mount = mount_of(mnt), .value = s->record.path.value, .at = WALK_END,
+  struct walk walk = {.dentry = dentry,
+                      .mount = mount_of(mnt),
+                      .value = s->record.path.value,
+                      .at = WALK_END,
                       .state = SLUICE_TEXT_TAIL};
 
   if (deleted) {
@@ -165,8 +169,8 @@ SLUICE_INLINE __u32 last_bytes(const unsigned char *name, __u32 length) {
 #define PEEK_LEVELS 16
 #define PEEK_LEVELS_ABOVE 4
 
-/* Both ends of an entry's path. 0: not to be told cheaply: it lies deep, in a mount within a mount, is a mount's root or
- * unlinked, or the task's root is not the namespace's. */
+/* Both ends of an entry's path. 0: not to be told cheaply: it lies deep, in a mount within a mount, is a
+ * mount's root or unlinked, or the task's root is not the namespace's. */
 SLUICE_INLINE int path_peek(struct task_struct *task, const struct vfsmount *mnt, struct dentry *dentry,
                             int wants_ending, struct path_ends *ends) {
   struct fs_struct *fs = task->fs;
@@ -206,13 +210,17 @@ SLUICE_INLINE int path_peek(struct task_struct *task, const struct vfsmount *mnt
   return 1;
 }
 
-/* A name that the file system makes up (pipe:[1], /memfd:x, anon_inode:[eventfd]): d_path is right in any root. */
+/* A name that the file system makes up (pipe:[1], /memfd:x, anon_inode:[eventfd]): d_path is right in any
+ * root. */
 SLUICE_INLINE int has_made_up_name(struct dentry *dentry) { return dentry->d_op && dentry->d_op->d_dname; }
 
-SLUICE_INLINE int is_unlinked(struct dentry *dentry) { return !dentry->d_hash.pprev && dentry != dentry->d_parent; }
+SLUICE_INLINE int is_unlinked(struct dentry *dentry) {
+  return !dentry->d_hash.pprev && dentry != dentry->d_parent;
+}
 
 /* For hooks that allow bpf_d_path. */
-SLUICE_INLINE void path_of_file(struct scratch *s, struct task_struct *task, struct file *file, __u32 string) {
+SLUICE_INLINE void path_of_file(struct scratch *s, struct task_struct *task, struct file *file,
+                                __u32 string) {
   struct dentry *dentry = file->f_path.dentry;
   __u32 bytes = 0;
   long result;

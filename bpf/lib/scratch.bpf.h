@@ -1,7 +1,8 @@
 /* lib/scratch.bpf.h - working memory: eight slots a CPU, claimed for the length of one program.
  *
- * A program cannot migrate but may be preempted by another task's on the same CPU (preempt=full), so one buffer a CPU
- * would be shared. When all eight are taken the event is decided without any: everything is unknown.
+ * A program cannot migrate but may be preempted by another task's on the same CPU (preempt=full), so one
+ * buffer a CPU would be shared. When all eight are taken the event is decided without any: everything is
+ * unknown.
  */
 #pragma once
 
@@ -10,7 +11,8 @@
 #define SCRATCH_SLOTS 8
 #define RECORD_MORE_BYTES (SLUICE_PATH_BYTES + 512)
 
-/* The path is built in place: the 8 bytes before it are the head of a map key while matching, then its item. */
+/* The path is built in place: the 8 bytes before it are the head of a map key while matching, then its item.
+ */
 struct event_record {
   struct sluice_record header;
   struct sluice_long_text path;

@@ -1,9 +1,12 @@
-/* lib/stats.bpf.h - counters by hook. Atomic: a program may be preempted by another task's on the same CPU. */
+/* lib/stats.bpf.h - counters by hook. Atomic: a program may be preempted by another task's on the same CPU.
+ */
 #pragma once
 
 #include "maps.bpf.h"
 
-SLUICE_INLINE struct sluice_hook_stats *stats_of(__u32 hook) { return bpf_map_lookup_elem(&stats_by_hook, &hook); }
+SLUICE_INLINE struct sluice_hook_stats *stats_of(__u32 hook) {
+  return bpf_map_lookup_elem(&stats_by_hook, &hook);
+}
 
 #define COUNT(hook, counter, n)                                          \
   do {                                                                   \

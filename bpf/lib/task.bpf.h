@@ -3,7 +3,8 @@
 
 #include "path.bpf.h"
 
-/* The event type that the current call has at `hook`; 0 and a flag when the call is not of the hook's types. */
+/* The event type that the current call has at `hook`; 0 and a flag when the call is not of the hook's types.
+ */
 SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags) {
   struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
   const struct sluice_call *call;
@@ -18,7 +19,8 @@ SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags
     *flags = SLUICE_EVENT_COMPAT;
     index = number < SLUICE_CALLS ? SLUICE_CALLS + number : 0;
   } else {
-    if (number & X32_BIT) number = number == (X32_BIT | 520) ? 59 : number == (X32_BIT | 545) ? 322 : number & ~X32_BIT;
+    if (number & X32_BIT)
+      number = number == (X32_BIT | 520) ? 59 : number == (X32_BIT | 545) ? 322 : number & ~X32_BIT;
     index = number < SLUICE_CALLS ? number : 0;
   }
   call = bpf_map_lookup_elem(&type_by_call, &index);
@@ -59,8 +61,8 @@ SLUICE_INLINE __u32 name_bytes(const char *name) {
   return SLUICE_NAME_BYTES - 1;
 }
 
-/* One string against its tables: functions of their own, so that each is verified once. They find the scratch again by
- * its index, for on 6.1 memory that was handed to such a function cannot be a map key. */
+/* One string against its tables: functions of their own, so that each is verified once. They find the scratch
+ * again by its index, for on 6.1 memory that was handed to such a function cannot be a map key. */
 SLUICE_ONCE __u64 match_name_text(__u32 index, __u64 standing) {
   struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
   const struct sluice_hook_config *config = s ? config_of(s->match.slot, s->match.hook) : 0;
@@ -82,7 +84,8 @@ SLUICE_ONCE __u64 match_path_text(__u32 index, __u64 standing) {
   const struct sluice_hook_config *config = s ? config_of(s->match.slot, s->match.hook) : 0;
 
   if (!s || !config) return standing;
-  return sluice_match_path(&s->match, config, SLUICE_STR_PATH, &s->record.path, &s->directory, &s->suffix, standing);
+  return sluice_match_path(&s->match, config, SLUICE_STR_PATH, &s->record.path, &s->directory, &s->suffix,
+                           standing);
 }
 
 SLUICE_ONCE __u64 match_exec_path(__u32 index, __u64 standing) {
@@ -90,7 +93,8 @@ SLUICE_ONCE __u64 match_exec_path(__u32 index, __u64 standing) {
   const struct sluice_hook_config *config = s ? config_of(s->match.slot, s->match.hook) : 0;
 
   if (!s || !config) return standing;
-  return sluice_match_path(&s->match, config, SLUICE_STR_EXEPATH, &s->record.path, &s->directory, &s->suffix, standing);
+  return sluice_match_path(&s->match, config, SLUICE_STR_EXEPATH, &s->record.path, &s->directory, &s->suffix,
+                           standing);
 }
 
 /* proc.name as set at the last exec. */

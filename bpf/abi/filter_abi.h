@@ -37,9 +37,10 @@
 #define SLUICE_KEY_BYTES \
   256 /* exact key: the value with its NUL and zero padding; a longer one equals no entry */
 #define SLUICE_SHORT_KEY_BYTES 64
-#define SLUICE_PREFIX_BYTES 252 /* of the value, its NUL included when it fits: "P\0" is the exact value P \
-                                 */
-#define SLUICE_SUFFIX_BYTES 64  /* of the value, reversed */
+#define SLUICE_PREFIX_BYTES                                                                               \
+  252                          /* of the value, its NUL included when it fits: "P\0" is the exact value P \
+                                */
+#define SLUICE_SUFFIX_BYTES 64 /* of the value, reversed */
 #define SLUICE_PATH_BYTES 4096
 #define SLUICE_END_WORDS 8 /* 64-bit words of the filters over both ends of a path */
 
@@ -77,8 +78,9 @@ enum sluice_int {
  * f_flags). */
 #define SLUICE_FLAG_READ (1ull << 32)  /* evt.is_open_read */
 #define SLUICE_FLAG_WRITE (1ull << 33) /* evt.is_open_write */
-#define SLUICE_FLAG_EXEC (1ull << 34)  /* evt.is_open_exec: opened with FMODE_EXEC, or created with an x bit \
-                                        */
+#define SLUICE_FLAG_EXEC                                                             \
+  (1ull << 34) /* evt.is_open_exec: opened with FMODE_EXEC, or created with an x bit \
+                */
 #define SLUICE_FLAG_CREATED (1ull << 35) /* the open made the file */
 #define SLUICE_FLAG_MEMFD (1ull << 36)   /* the executable is a memfd: proc.is_exe_from_memfd */
 #define SLUICE_FLAG_DELETED (1ull << 37) /* the executable is unlinked: proc.is_exe_deleted */
@@ -120,9 +122,11 @@ struct sluice_interval {
 #define SLUICE_HOOK_ACTIVE 1u    /* some clause exists */
 #define SLUICE_HOOK_NEEDS_ENV 2u /* exec: user space wants the environment */
 #define SLUICE_HOOK_NEEDS_CWD 4u
-#define SLUICE_HOOK_MITIGATES 8u /* some clause denies or kills */
-#define SLUICE_HOOK_FIRSTS 16u   /* `firsts` is filled */
-#define SLUICE_HOOK_LASTS 32u    /* `lasts` is filled */
+#define SLUICE_HOOK_MITIGATES 8u    /* some clause denies or kills */
+#define SLUICE_HOOK_FIRSTS 16u      /* `firsts` is filled */
+#define SLUICE_HOOK_LASTS 32u       /* `lasts` is filled */
+#define SLUICE_HOOK_NAMES 64u       /* `names` is filled */
+#define SLUICE_HOOK_EXE_FIRSTS 128u /* `exe_firsts` is filled */
 
 /* What one hook asks, in one generation. Tables are addressed as base + index in shared arrays of that
  * generation. */
@@ -147,6 +151,11 @@ struct sluice_hook_config {
   __u64 firsts[SLUICE_END_WORDS];
   __u64 partial_firsts[4];
   __u64 lasts[SLUICE_END_WORDS];
+  /* Likewise of the image: first 8 bytes of the exact names; first components of the executable's prefix and
+   * exact entries. */
+  __u64 names[SLUICE_END_WORDS];
+  __u64 exe_firsts[SLUICE_END_WORDS];
+  __u64 exe_partial_firsts[4];
   struct sluice_lookup_classes lookups[SLUICE_LOOKUPS];
   struct sluice_set all;    /* clauses in use */
   __u64 deny[SLUICE_WORDS]; /* includes kill: a kill returns the error too */

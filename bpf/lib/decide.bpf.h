@@ -51,6 +51,7 @@ SLUICE_INLINE __u64 match_cheap(struct scratch *s, const struct sluice_hook_conf
   if (config->used & SLUICE_INT_BITS) fill_ints(m, task);
   if (config->used & SLUICE_LINEAGE_BITS) fill_lineage(m, state, s->generation);
   standing = sluice_match_begin(m, config);
+  standing = match_image(s, config, state, standing);
   standing = match_name(s, config, state, standing);
   return match_exepath(s, config, state, standing);
 }

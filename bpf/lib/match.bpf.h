@@ -425,9 +425,17 @@ SLUICE_INLINE int sluice_has_bit(const __u64 *words, __u32 mask, __u32 bit) {
   return words[bit / 64] >> (bit % 64) & 1;
 }
 
-SLUICE_INLINE int sluice_may_begin(const struct sluice_hook_config *config, __u64 component) {
-  return sluice_has_bit(config->firsts, 64 * SLUICE_END_WORDS - 1, sluice_first_bit(component)) ||
-         sluice_has_bit(config->partial_firsts, 255, component & 255);
+SLUICE_INLINE int sluice_may_begin(const __u64 *firsts, const __u64 *partial_firsts, __u64 component) {
+  return sluice_has_bit(firsts, 64 * SLUICE_END_WORDS - 1, sluice_first_bit(component)) ||
+         sluice_has_bit(partial_firsts, 255, component & 255);
+}
+
+/* The first component of a path of which `word` holds the 8 bytes behind the leading slash. */
+SLUICE_INLINE __u64 sluice_component_of(__u64 word) {
+  __u64 slashes = word ^ 0x2f2f2f2f2f2f2f2full;
+
+  slashes = (slashes - 0x0101010101010101ull) & ~slashes & 0x8080808080808080ull;
+  return slashes ? word & (((slashes & -slashes) >> 7) - 1) : word;
 }
 
 SLUICE_INLINE __u64 sluice_take_other(struct sluice_match *m, const struct sluice_hook_config *config,
@@ -445,7 +453,8 @@ SLUICE_ONCE __u64 sluice_match_ends(struct sluice_match *m, const struct sluice_
   const __u32 directory = SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES;
 
   if (!m || !config) return standing;
-  if ((config->flags & SLUICE_HOOK_FIRSTS) && !sluice_may_begin(config, component)) {
+  if ((config->flags & SLUICE_HOOK_FIRSTS) &&
+      !sluice_may_begin(config->firsts, config->partial_firsts, component)) {
     standing = sluice_take_other(m, config, path + SLUICE_MODE_PREFIX, standing);
     standing = sluice_take_other(m, config, path + SLUICE_MODE_EXACT, standing);
     if (ending & SLUICE_SEVERAL)
@@ -455,6 +464,33 @@ SLUICE_ONCE __u64 sluice_match_ends(struct sluice_match *m, const struct sluice_
       !sluice_has_bit(config->lasts, 64 * SLUICE_END_WORDS - 1, sluice_last_bit(ending & 0xffff)))
     standing = sluice_take_other(m, config, path + SLUICE_MODE_SUFFIX, standing);
   return standing;
+}
+
+/* What the first bytes of the image's name and executable decide alone. `name`: the first 8 bytes, then
+ * zeros; `component`: as above, of a path that begins with a slash; 0: not known. */
+SLUICE_ONCE __u64 sluice_match_image(struct sluice_match *m, const struct sluice_hook_config *config,
+                                     __u64 name, __u64 component, __u64 standing) {
+  const __u32 names = SLUICE_LOOKUP_STRING + SLUICE_STR_NAME * SLUICE_MODES;
+  const __u32 exe = SLUICE_LOOKUP_STRING + SLUICE_STR_EXEPATH * SLUICE_MODES;
+
+  if (!m || !config) return standing;
+  if (name && (config->flags & SLUICE_HOOK_NAMES) &&
+      !sluice_has_bit(config->names, 64 * SLUICE_END_WORDS - 1, sluice_first_bit(name)))
+    standing = sluice_take_other(m, config, names + SLUICE_MODE_EXACT, standing);
+  if (component && (config->flags & SLUICE_HOOK_EXE_FIRSTS) &&
+      !sluice_may_begin(config->exe_firsts, config->exe_partial_firsts, component)) {
+    standing = sluice_take_other(m, config, exe + SLUICE_MODE_PREFIX, standing);
+    standing = sluice_take_other(m, config, exe + SLUICE_MODE_EXACT, standing);
+  }
+  return standing;
+}
+
+/* Whether some lookup of a string still matters. */
+SLUICE_INLINE int sluice_asks_string(const struct sluice_hook_config *config, __u32 string, __u64 standing) {
+  const __u32 first = SLUICE_LOOKUP_STRING + string * SLUICE_MODES;
+
+  return sluice_asked(config, first, standing) || sluice_asked(config, first + 1, standing) ||
+         sluice_asked(config, first + 2, standing);
 }
 
 /* From summaries to clauses: the AND over all lookups taken so far, in m->set. */

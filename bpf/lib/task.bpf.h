@@ -97,12 +97,25 @@ SLUICE_ONCE __u64 match_exec_path(__u32 index, __u64 standing) {
                            standing);
 }
 
+/* What the first bytes of the image decide without a look-up. */
+SLUICE_INLINE __u64 match_image(struct scratch *s, const struct sluice_hook_config *config,
+                                const struct task_state *state, __u64 standing) {
+  const struct sluice_image *image;
+  __u64 component = 0;
+
+  if (!state || !standing || !(config->flags & (SLUICE_HOOK_NAMES | SLUICE_HOOK_EXE_FIRSTS))) return standing;
+  image = &state->task.image;
+  if (!(image->flags & (SLUICE_IMAGE_EXE_ABSENT | SLUICE_IMAGE_EXE_UNKNOWN)) && image->exepath[0] == '/')
+    component = sluice_component_of(SLUICE_LOAD64(image->exepath + 1));
+  return sluice_match_image(&s->match, config, SLUICE_LOAD64(image->name), component, standing);
+}
+
 /* proc.name as set at the last exec. */
 SLUICE_INLINE __u64 match_name(struct scratch *s, const struct sluice_hook_config *config,
                                const struct task_state *state, __u64 standing) {
   struct sluice_match *m = &s->match;
 
-  if (!(config->used & SLUICE_STRING_BITS(SLUICE_STR_NAME)) || !standing) return standing;
+  if (!sluice_asks_string(config, SLUICE_STR_NAME, standing)) return standing;
   m->state[SLUICE_STR_NAME] = state ? SLUICE_TEXT_PRESENT : SLUICE_TEXT_UNKNOWN;
   if (state) {
     __builtin_memcpy(s->name.value, state->task.image.name, SLUICE_NAME_BYTES);
@@ -116,7 +129,7 @@ SLUICE_INLINE __u64 match_exepath(struct scratch *s, const struct sluice_hook_co
                                   const struct task_state *state, __u64 standing) {
   struct sluice_match *m = &s->match;
 
-  if (!(config->used & SLUICE_STRING_BITS(SLUICE_STR_EXEPATH)) || !standing) return standing;
+  if (!sluice_asks_string(config, SLUICE_STR_EXEPATH, standing)) return standing;
   m->state[SLUICE_STR_EXEPATH] = SLUICE_TEXT_UNKNOWN;
   if (state) {
     const struct sluice_image *image = &state->task.image;

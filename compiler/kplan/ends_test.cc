@@ -38,8 +38,10 @@ TEST(Ends, FiltersAreOffWhereTheyCannotStandForAnEntry) {
 }
 
 TEST(Ends, NothingThatMatchesIsFilteredOut) {
-  for (const char* prefix : {"/", "/e", "/etc", "/etc/", "/etc/ssh", "/verylongname", "/verylongname/x", "/verylong"}) {
-    for (const char* path : {"/etc/ssh/x", "/etc", "/e", "/etcetera/x", "/verylongname", "/verylongname/xy", "/verylong"}) {
+  for (const char* prefix :
+       {"/", "/e", "/etc", "/etc/", "/etc/ssh", "/verylongname", "/verylongname/x", "/verylong"}) {
+    for (const char* path :
+         {"/etc/ssh/x", "/etc", "/e", "/etcetera/x", "/verylongname", "/verylongname/xy", "/verylong"}) {
       const bool matches = std::string_view(path).substr(0, std::string_view(prefix).size()) == prefix;
       EXPECT_EQ(Survives(kPrefix, prefix, path), matches) << prefix << " " << path;
       EXPECT_EQ(Survives(kExact, prefix, path), std::string_view(path) == prefix) << prefix << " " << path;

@@ -163,6 +163,14 @@ uint64_t MatchStrings(const Subject& subject, const sluice_hook_config& config, 
     return subject.strings[string].has_value() && (subject.unknown_strings >> string & 1) == 0;
   };
   const uint32_t own_path = subject.hook == SLUICE_HOOK_BPRM_CHECK ? SLUICE_STR_EXEPATH : SLUICE_STR_PATH;
+  if (own_path == SLUICE_STR_PATH && subject.hook != SLUICE_HOOK_IMAGE) {
+    const uint64_t name = known(SLUICE_STR_NAME) ? FirstBytesOf(*subject.strings[SLUICE_STR_NAME]) : 0;
+    uint64_t component = 0;
+    if (known(SLUICE_STR_EXEPATH) && subject.strings[SLUICE_STR_EXEPATH]->substr(0, 1) == "/") {
+      component = sluice_component_of(FirstBytesOf(subject.strings[SLUICE_STR_EXEPATH]->substr(1)));
+    }
+    standing = sluice_match_image(&match, &config, name, component, standing);
+  }
   if (known(SLUICE_STR_NAME)) {
     FillImageText(*subject.strings[SLUICE_STR_NAME], match, SLUICE_STR_NAME, scratch.name, scratch.suffix);
   }
@@ -176,7 +184,8 @@ uint64_t MatchStrings(const Subject& subject, const sluice_hook_config& config, 
                                  standing);
   }
   // Of an over-long path the kernel may know the first component as well; the plan does not count on it.
-  if (own_path == SLUICE_STR_PATH && known(own_path) && subject.strings[own_path]->size() < SLUICE_PATH_BYTES) {
+  if (own_path == SLUICE_STR_PATH && known(own_path) &&
+      subject.strings[own_path]->size() < SLUICE_PATH_BYTES) {
     const Ends ends = EndsOf(*subject.strings[own_path]);
     if (ends.known) standing = sluice_match_ends(&match, &config, ends.component, ends.ending, standing);
   }

@@ -1,5 +1,5 @@
-/* kernel_ops.c - the operations whose cost bench/kernel.sh measures. Prints nanoseconds per operation; in the guest,
- * whose clock counts instructions, that is instructions.
+/* kernel_ops.c - the operations whose cost bench/kernel.sh measures. Prints nanoseconds per operation; in the
+ * guest, whose clock counts instructions, that is instructions.
  *
  *   kernel_ops open PATH COUNT        open and close
  *   kernel_ops exec PROGRAM COUNT     fork, exec, exit and wait

@@ -26,8 +26,8 @@ int Check(const Arguments& arguments) {
   }
   if (!TellDiagnostics(*compilation, arguments.rules)) return kRulesFailed;
   const ast::RuleSet& ast = compilation->ast;
-  std::string text = fmt::format("{}, {}, {}", Count(ast.rules.size(), "rule"), Count(ast.macros.size(), "macro"),
-                                 Count(ast.lists.size(), "list"));
+  std::string text = fmt::format("{}, {}, {}", Count(ast.rules.size(), "rule"),
+                                 Count(ast.macros.size(), "macro"), Count(ast.lists.size(), "list"));
   if (!ast.tests.empty()) text += ", " + Count(ast.tests.size(), "test");
   const size_t warnings = compilation->diagnostics.warnings();
   fmt::print(stderr, "{}: ok{}\n", text, warnings == 0 ? "" : ", with " + Count(warnings, "warning"));

@@ -57,7 +57,8 @@ class Condition {
   }
 
  private:
-  // One hook stands for all: nothing is specialised to what a hook supplies, the event alone says what there is.
+  // One hook stands for all: nothing is specialised to what a hook supplies, the event alone says what there
+  // is.
   static split::Partition AtOneHook(split::Partition partition) {
     const norm::Condition& whole = partition.normal.conditions.front();
     split::HookPartition& hook = partition.hooks.emplace_back();
@@ -99,8 +100,8 @@ class Batch {
  public:
   std::string Line(const std::string& line) {
     const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object() || !json.contains("condition") || !json["condition"].is_string() || !json.contains("event") ||
-        !json["event"].is_object()) {
+    if (!json.is_object() || !json.contains("condition") || !json["condition"].is_string() ||
+        !json.contains("event") || !json["event"].is_object()) {
       return "error: a line is an object with the keys condition (a string) and event (an object)";
     }
     Condition& condition = Compiled(json["condition"].get<std::string>());
@@ -159,9 +160,12 @@ int Eval(const Arguments& arguments) {
 
 Verb AddEval(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("CONDITION", arguments->condition, "A condition as in a rule, without macros and lists")->type_name("");
-  app.add_option("--event", arguments->event, "One flat object; the keys are names of fields")->type_name("JSON");
-  app.add_option("--batch", arguments->batch, "A {\"condition\",\"event\"} a line; `true`, `false` or `error: WHY` a line out")
+  app.add_option("CONDITION", arguments->condition, "A condition as in a rule, without macros and lists")
+      ->type_name("");
+  app.add_option("--event", arguments->event, "One flat object; the keys are names of fields")
+      ->type_name("JSON");
+  app.add_option("--batch", arguments->batch,
+                 "A {\"condition\",\"event\"} a line; `true`, `false` or `error: WHY` a line out")
       ->type_name("FILE");
   return [arguments] { return Eval(*arguments); };
 }

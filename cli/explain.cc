@@ -1,11 +1,12 @@
 // explain.cc - sluice explain FILE...: where each predicate is decided, and why.
+#include "compiler/explain.h"
+
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 
 #include "cli/rules.h"
 #include "cli/verbs.h"
-#include "compiler/explain.h"
 
 namespace sluice::cli {
 namespace {

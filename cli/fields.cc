@@ -17,11 +17,16 @@ struct Row {
 
 std::string ArgumentText(check::Argument argument) {
   switch (argument) {
-    case check::Argument::kIndexOptional: return "[n]?";
-    case check::Argument::kIndexRequired: return "[n]";
-    case check::Argument::kKeyOptional: return "[name]?";
-    case check::Argument::kKeyRequired: return "[name]";
-    case check::Argument::kNone: break;
+    case check::Argument::kIndexOptional:
+      return "[n]?";
+    case check::Argument::kIndexRequired:
+      return "[n]";
+    case check::Argument::kKeyOptional:
+      return "[name]?";
+    case check::Argument::kKeyRequired:
+      return "[name]";
+    case check::Argument::kNone:
+      break;
   }
   return "";
 }
@@ -39,7 +44,8 @@ std::string EventsText(check::HookMask mask) {
 }
 
 // Asked of the stage that decides: does some test of the field become a kernel table at some hook?
-std::string DecidedText(const check::FieldUse& use, check::HookMask hooks, check::Type type, check::Shape shape) {
+std::string DecidedText(const check::FieldUse& use, check::HookMask hooks, check::Type type,
+                        check::Shape shape) {
   if (hooks == 0) return "not supplied";
   check::CheckedRules rules;
   for (const auto& [op, value] : {std::pair(ast::Op::kEq, "1"), std::pair(ast::Op::kContains, "O_TRUNC")}) {
@@ -93,7 +99,9 @@ std::vector<Row> Rows() {
 
 int Fields() {
   std::vector<Row> rows = Rows();
-  rows.insert(rows.begin(), {.name = "FIELD", .type = "TYPE", .events = "EVENTS", .decided = "DECIDED IN", .help = "MEANING"});
+  rows.insert(
+      rows.begin(),
+      {.name = "FIELD", .type = "TYPE", .events = "EVENTS", .decided = "DECIDED IN", .help = "MEANING"});
   size_t name = 0, type = 0, events = 0, decided = 0;
   for (const Row& row : rows) {
     name = std::max(name, row.name.size());
@@ -102,8 +110,8 @@ int Fields() {
     decided = std::max(decided, row.decided.size());
   }
   for (const Row& row : rows) {
-    fmt::print("{:{}}  {:{}}  {:{}}  {:{}}  {}\n", row.name, name, row.type, type, row.decided, decided, row.events,
-               events, row.help);
+    fmt::print("{:{}}  {:{}}  {:{}}  {:{}}  {}\n", row.name, name, row.type, type, row.decided, decided,
+               row.events, events, row.help);
   }
   return kFine;
 }
@@ -111,7 +119,8 @@ int Fields() {
 }  // namespace
 
 Verb AddFields(CLI::App& app) {
-  app.footer("`not supplied`: the name is known, so that Falco's rules compile, but no event carries it yet.");
+  app.footer(
+      "`not supplied`: the name is known, so that Falco's rules compile, but no event carries it yet.");
   return [] { return Fields(); };
 }
 

@@ -137,10 +137,12 @@ int Format(const Arguments& arguments) {
 
 Verb AddFmt(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("FILE", arguments->paths, "Rule files; a folder stands for the .rule files below it; - for stdin to stdout")
+  app.add_option("FILE", arguments->paths,
+                 "Rule files; a folder stands for the .rule files below it; - for stdin to stdout")
       ->required()
       ->type_name("");
-  app.add_flag("--check", arguments->check, "Write nothing; name the files that would change, and exit with 1");
+  app.add_flag("--check", arguments->check,
+               "Write nothing; name the files that would change, and exit with 1");
   return [arguments] { return Format(*arguments); };
 }
 

@@ -16,7 +16,8 @@ namespace {
 // Rules that skip-if-unknown-filter leaves out: the text has no key for it, and would not compile with them.
 void RemoveSkipped(const Compilation& compilation, ast::RuleSet& rules) {
   std::unordered_set<std::string_view> compiled;
-  for (const check::CheckedRule& rule : compilation.partition.normal.checked.rules) compiled.insert(rule.rule.name.text);
+  for (const check::CheckedRule& rule : compilation.partition.normal.checked.rules)
+    compiled.insert(rule.rule.name.text);
   std::erase_if(rules.rules, [&](const ast::Rule& rule) {
     return rule.skip_if_unknown_field && rule.enabled && compiled.count(rule.name.text) == 0;
   });

@@ -21,20 +21,24 @@ struct VerbRow {
 
 constexpr VerbRow kVerbs[] = {
     {"check", "Compile rules and tell what is wrong with them", sluice::cli::AddCheck},
-    {"explain", "Where each predicate of a rule is decided, and why; any stage of the compiler", sluice::cli::AddExplain},
+    {"explain", "Where each predicate of a rule is decided, and why; any stage of the compiler",
+     sluice::cli::AddExplain},
     {"eval", "Judge one condition on one event, or a file of both", sluice::cli::AddEval},
     {"replay", "Judge a recorded stream of events; alerts as JSON lines", sluice::cli::AddReplay},
     {"run", "Watch this host: raise alerts, deny and kill", sluice::cli::AddRun},
     {"fmt", "Lay rules out in the one way; meaning and comments stay", sluice::cli::AddFmt},
     {"import", "Print Falco's YAML rules as .rule text", sluice::cli::AddImport},
-    {"fields", "Every field: its type, where it is supplied, where it can be decided", sluice::cli::AddFields},
+    {"fields", "Every field: its type, where it is supplied, where it can be decided",
+     sluice::cli::AddFields},
 };
 
 int RunVerb(int argc, char** argv) {
   CLI::App app("Detection and prevention for Linux hosts: rules are compiled into the kernel.", "sluice");
   app.set_version_flag("--version", "sluice " SLUICE_VERSION);
-  app.footer("`sluice VERB --help` says more. Exit status: 0 fine, 1 rules failed, 2 wrong usage or unreadable file,\n"
-             "3 the host cannot do it.");
+  app.footer(
+      "`sluice VERB --help` says more. Exit status: 0 fine, 1 rules failed, 2 wrong usage or unreadable "
+      "file,\n"
+      "3 the host cannot do it.");
   app.require_subcommand(1);
   std::vector<std::pair<CLI::App*, Verb>> verbs;
   for (const VerbRow& row : kVerbs) {

@@ -27,7 +27,8 @@ uint64_t TimeOf(const eval::Event& event) {
     const check::FieldRow* row = check::FindField(name);
     if (row == nullptr) continue;
     const eval::Value value = event.Get(check::FieldUse{.field = row->id, .index = -1, .argument = {}});
-    if (value.kind == eval::Value::Kind::kNumber && value.number > 0) return static_cast<uint64_t>(value.number);
+    if (value.kind == eval::Value::Kind::kNumber && value.number > 0)
+      return static_cast<uint64_t>(value.number);
   }
   return 0;
 }
@@ -61,7 +62,8 @@ class Replay {
   void WarnOfUnknownKeys(const eval::JsonEvent& event, uint64_t number, const std::string& file) {
     for (const std::string& key : event.unknown_keys()) {
       if (!warned_.insert(key).second) continue;
-      fmt::print(stderr, "{}:{}: warning: `{}` is no field that sluice knows; it is ignored\n", file, number, key);
+      fmt::print(stderr, "{}:{}: warning: `{}` is no field that sluice knows; it is ignored\n", file, number,
+                 key);
     }
   }
 
@@ -71,8 +73,8 @@ class Replay {
     evaluator_.MatchAll(matches_);
     for (const eval::Match& match : matches_) {
       const check::CheckedRule& rule = evaluator_.plan().checked.rules[match.rule];
-      const alert::Alert alert = alert::Make(evaluator_, rule, WouldBe(rule.rule, match.undecided), event, nullptr,
-                                             number, host_, TimeOf(event));
+      const alert::Alert alert = alert::Make(evaluator_, rule, WouldBe(rule.rule, match.undecided), event,
+                                             nullptr, number, host_, TimeOf(event));
       fmt::print("{}\n", alert::ToJson(alert));
     }
   }
@@ -113,7 +115,9 @@ int ReplayFile(const Arguments& arguments) {
 Verb AddReplay(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   arguments->rules.results_known = true;
-  app.add_option("EVENTS", arguments->events, "Events, one JSON object a line; - is stdin")->required()->type_name("");
+  app.add_option("EVENTS", arguments->events, "Events, one JSON object a line; - is stdin")
+      ->required()
+      ->type_name("");
   AddRulesOption(app, arguments->rules);
   AddWarningsOption(app, arguments->rules);
   return [arguments] { return ReplayFile(*arguments); };

@@ -70,7 +70,8 @@ bool Acceptable(const Compilation& compilation, const RuleArguments& arguments) 
 }
 
 bool TellDiagnostics(const Compilation& compilation, const RuleArguments& arguments) {
-  fmt::print(stderr, "{}", diag::RenderText(compilation.diagnostics, compilation.files, ColourOn(STDERR_FILENO)));
+  fmt::print(stderr, "{}",
+             diag::RenderText(compilation.diagnostics, compilation.files, ColourOn(STDERR_FILENO)));
   if (Acceptable(compilation, arguments)) return true;
   if (compilation.ok()) TellError("a warning is an error under `-W error`");
   return false;

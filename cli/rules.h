@@ -25,7 +25,8 @@ struct RuleArguments {
 void AddRulesOption(CLI::App& app, RuleArguments& arguments);     // -r FILE...
 void AddWarningsOption(CLI::App& app, RuleArguments& arguments);  // -W error
 
-// Reads and compiles; rules may have errors, see ok(). Null after a fault that has been told: then `status` is set.
+// Reads and compiles; rules may have errors, see ok(). Null after a fault that has been told: then `status`
+// is set.
 std::unique_ptr<Compilation> ReadRules(const RuleArguments& arguments, TestFiles tests, int& status);
 
 // Tells diagnostics on stderr. False when they stop the verb: errors, or warnings under -W error.

@@ -46,7 +46,8 @@ sink::Format FormatFor(const std::string& asked) {
 
 void TellReload(const source::Status& status, const Compilation* compilation) {
   if (compilation != nullptr) {
-    fmt::print(stderr, "{}", diag::RenderText(compilation->diagnostics, compilation->files, ColourOn(STDERR_FILENO)));
+    fmt::print(stderr, "{}",
+               diag::RenderText(compilation->diagnostics, compilation->files, ColourOn(STDERR_FILENO)));
   }
   if (status.ok()) {
     fmt::print(stderr, "sluice: reloaded: {}\n", Count(compilation->ast.rules.size(), "rule"));
@@ -58,8 +59,8 @@ void TellReload(const source::Status& status, const Compilation* compilation) {
 void TellCounters(const Engine& engine, const sink::LineStats& alerts) {
   for (const load::HookCounters& row : engine.counters()) {
     const sluice_hook_stats& stats = row.stats;
-    fmt::print(stderr, "counters hook={} seen={} dropped={} sent={} lost={} denied={}\n", row.hook, stats.seen,
-               stats.dropped, stats.sent, stats.lost, stats.denied);
+    fmt::print(stderr, "counters hook={} seen={} dropped={} sent={} lost={} denied={}\n", row.hook,
+               stats.seen, stats.dropped, stats.sent, stats.lost, stats.denied);
   }
   fmt::print(stderr, "alerts raised={} delivered={} lost={}\n", alerts.raised, alerts.delivered, alerts.lost);
   const EngineStats& missed = engine.stats();
@@ -83,12 +84,13 @@ int Run(const Arguments& arguments) {
   fmt::print(stderr, "{}", Summary(*compilation));
   const size_t rules = compilation->user.checked.rules.size();
   sink::LineSink sink(STDOUT_FILENO, FormatFor(arguments.format));
-  Engine engine({.rule_files = arguments.rules.paths, .compile = arguments.rules.CompileOptions(), .load = {}},
-                [&sink](const alert::Alert& alert) { sink.Push(alert); });
+  Engine engine(
+      {.rule_files = arguments.rules.paths, .compile = arguments.rules.CompileOptions(), .load = {}},
+      [&sink](const alert::Alert& alert) { sink.Push(alert); });
   HandleSignals(&engine);
   const source::Status ran = engine.Run(
-      std::move(compilation), [rules] { fmt::print(stderr, "sluice: ready: {} active\n", Count(rules, "rule")); },
-      TellReload);
+      std::move(compilation),
+      [rules] { fmt::print(stderr, "sluice: ready: {} active\n", Count(rules, "rule")); }, TellReload);
   running = nullptr;
   const sink::LineStats alerts = sink.Close();
   if (!ran.ok()) {
@@ -107,7 +109,8 @@ Verb AddRun(CLI::App& app) {
   AddWarningsOption(app, arguments->rules);
   app.add_option("--format", arguments->format, "Form of the alerts (text on a terminal, otherwise json)")
       ->check(CLI::IsMember({"text", "json"}));
-  app.footer("Needs root and a kernel with BPF LSM. SIGINT or SIGTERM ends it, SIGHUP reads the rule files again.");
+  app.footer(
+      "Needs root and a kernel with BPF LSM. SIGINT or SIGTERM ends it, SIGHUP reads the rule files again.");
   return [arguments] { return Run(*arguments); };
 }
 

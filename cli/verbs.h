@@ -1,7 +1,7 @@
 // verbs.h - what the program can do: one verb, one file.
 //
-// AddX() declares a verb's options; the function it returns runs the verb after the options have been parsed and gives
-// the exit status. Machine output goes to stdout, everything else to stderr.
+// AddX() declares a verb's options; the function it returns runs the verb after the options have been parsed
+// and gives the exit status. Machine output goes to stdout, everything else to stderr.
 #pragma once
 
 #include <functional>

@@ -1,7 +1,7 @@
 // compile.h - the pipeline: one line per stage, top to bottom. The file to read first.
 //
-// Threads: pure functions. Errors: a fault in a rule is in `diagnostics`; a file that cannot be read is a Status.
-// Cost:    10,000 rules in about a second.
+// Threads: pure functions. Errors: a fault in a rule is in `diagnostics`; a file that cannot be read is a
+// Status. Cost:    10,000 rules in about a second.
 #pragma once
 
 #include <memory>
@@ -38,7 +38,8 @@ struct Compilation {
 };
 
 // Reads and compiles. A host fault (unreadable file) is returned; rule faults are in the Compilation.
-source::Result<std::unique_ptr<Compilation>> CompileFiles(const std::vector<std::string>& paths, const Options& options);
+source::Result<std::unique_ptr<Compilation>> CompileFiles(const std::vector<std::string>& paths,
+                                                          const Options& options);
 
 // Compiles texts: (name, text) pairs.
 std::unique_ptr<Compilation> CompileTexts(const std::vector<std::pair<std::string, std::string>>& texts,

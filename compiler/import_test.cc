@@ -23,7 +23,8 @@ std::string Import(const Compilation& compilation) {
   source::Files files;
   diag::Diagnostics diagnostics;
   const std::string text = fmt_stage::Write(compilation.ast, compilation.files);
-  const fmt_stage::Formatted formatted = fmt_stage::Format(files, files.Add("imported", text), {}, diagnostics);
+  const fmt_stage::Formatted formatted =
+      fmt_stage::Format(files, files.Add("imported", text), {}, diagnostics);
   EXPECT_EQ(formatted.outcome, fmt_stage::Formatted::Outcome::kDone)
       << text << diag::RenderText(diagnostics, files, false);
   return formatted.text;
@@ -46,7 +47,8 @@ std::string Rule(const std::string& name, const std::string& condition, const st
 }
 
 TEST(Import, FalcosOwnRulesLoadAndMakeTheSamePlans) {
-  const std::filesystem::path path = std::filesystem::path(SLUICE_SOURCE_DIR) / "../shared/falco/falco_rules.yaml";
+  const std::filesystem::path path =
+      std::filesystem::path(SLUICE_SOURCE_DIR) / "../shared/falco/falco_rules.yaml";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no falco_rules.yaml beside the repository";
   const auto compiled = CompileFiles({path.string()}, {});
   ASSERT_TRUE(compiled.ok());
@@ -58,19 +60,25 @@ TEST(Import, HandWrittenRulesMakeTheSamePlans) {
   const std::string yaml[] = {
       Rule("Plain", "evt.type in (open, openat) and fd.name startswith /etc and not proc.name in (a, 'b c')"),
       "- list: my-list\n  items: [sh, '\"two words\"', /bin/x]\n- list: my_list\n  items: [my-list, zsh]\n"
-      "- macro: odd-name\n  condition: proc.name = x\n- macro: m\n  condition: proc.name in (my-list, dash)\n" +
+      "- macro: odd-name\n  condition: proc.name = x\n- macro: m\n  condition: proc.name in (my-list, "
+      "dash)\n" +
           Rule("Hyphens", "evt.type = execve and (m or proc.pname in (my_list))"),
-      Rule("Operators",
-           "evt.type = execve and (proc.cmdline contains 'a \"b\"' or proc.args glob '*x?' or proc.name regex \"^a.*$\""
-           " or proc.aname[2] exists or tolower(proc.name) = abc or fd.sport < 1024 and not (proc.name = a or "
-           "proc.name = b) or proc.name pmatch (/a, /b) or proc.name = val(proc.pname) or proc.env[X] != \"\")"),
+      Rule(
+          "Operators",
+          "evt.type = execve and (proc.cmdline contains 'a \"b\"' or proc.args glob '*x?' or proc.name regex "
+          "\"^a.*$\""
+          " or proc.aname[2] exists or tolower(proc.name) = abc or fd.sport < 1024 and not (proc.name = a or "
+          "proc.name = b) or proc.name pmatch (/a, /b) or proc.name = val(proc.pname) or proc.env[X] != "
+          "\"\")"),
       Rule("Nets", "evt.type = connect and (fd.sip = 10.0.0.1 or fd.snet in (10.0.0.0/8, '2001:db8::/32'))"),
       Rule("Excepted", "evt.type = open",
            "  enabled: true\n  tags: [a, 'b c', T1059.004]\n  exceptions:\n"
            "    - {name: one, fields: proc.name, values: [x, y]}\n"
-           "    - {name: two, fields: [proc.name, fd.directory], comps: [=, in], values: [[a, [/b, /c]], [d, [/e]]]}\n"),
+           "    - {name: two, fields: [proc.name, fd.directory], comps: [=, in], values: [[a, [/b, /c]], [d, "
+           "[/e]]]}\n"),
       Rule("Appended", "evt.type = open or evt.type = openat") +
-          "- rule: Appended\n  condition: and proc.name = x\n  append: true\n" + Rule("Off", "evt.type = open", "  enabled: false\n"),
+          "- rule: Appended\n  condition: and proc.name = x\n  append: true\n" +
+          Rule("Off", "evt.type = open", "  enabled: false\n"),
   };
   for (const std::string& text : yaml) {
     SCOPED_TRACE(text);
@@ -79,16 +87,19 @@ TEST(Import, HandWrittenRulesMakeTheSamePlans) {
 }
 
 TEST(Import, SaysWhereABlockCameFrom) {
-  const auto compiled = CompileTexts({{"dir/a.yaml", "- list: my-list\n  items: [a]\n" + Rule("R", "proc.name in (my-list)")}}, {});
+  const auto compiled = CompileTexts(
+      {{"dir/a.yaml", "- list: my-list\n  items: [a]\n" + Rule("R", "proc.name in (my-list)")}}, {});
   const std::string text = Import(*compiled);
-  EXPECT_NE(text.find("# a.yaml:1, there named \"my-list\"\nlist my_list = [a]\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("# a.yaml:1, there named \"my-list\"\nlist my_list = [a]\n"), std::string::npos)
+      << text;
   EXPECT_NE(text.find("# a.yaml:3\nrule \"R\" {"), std::string::npos) << text;
 }
 
 TEST(Compile, YamlAndRuleFilesMix) {
   const auto compiled = CompileTexts({{"a.yaml", "- macro: m\n  condition: evt.type = execve\n"},
-                                      {"b.rule", "rule r {\n  desc: d\n  condition: m and proc.name in (l)\n"
-                                                 "  output: o\n  priority: debug\n}\n"},
+                                      {"b.rule",
+                                       "rule r {\n  desc: d\n  condition: m and proc.name in (l)\n"
+                                       "  output: o\n  priority: debug\n}\n"},
                                       {"c.yml", "- list: l\n  items: [a]\n"}},
                                      {});
   EXPECT_EQ(diag::RenderText(compiled->diagnostics, compiled->files, false), "");
@@ -97,22 +108,29 @@ TEST(Compile, YamlAndRuleFilesMix) {
 
 TEST(Compile, AnUnknownFieldDropsARuleThatSaysSo) {
   const std::string skip = "  skip-if-unknown-filter: true\n";
-  const auto compiled = CompileTexts({{"a.yaml", Rule("Kept", "evt.type = execve", skip) +
-                                                     Rule("Gone", "evt.type = execve and no.field = 1", skip)}},
-                                     {});
+  const auto compiled =
+      CompileTexts({{"a.yaml", Rule("Kept", "evt.type = execve", skip) +
+                                   Rule("Gone", "evt.type = execve and no.field = 1", skip)}},
+                   {});
   EXPECT_EQ(Errors(*compiled), "");
   ASSERT_EQ(compiled->partition.normal.checked.rules.size(), 1u);
   EXPECT_EQ(compiled->diagnostics.warnings(), 1u);
-  EXPECT_NE(CompileTexts({{"a.yaml", Rule("Told", "evt.type = execve and no.field = 1")}}, {})->diagnostics.errors(), 0u);
+  EXPECT_NE(CompileTexts({{"a.yaml", Rule("Told", "evt.type = execve and no.field = 1")}}, {})
+                ->diagnostics.errors(),
+            0u);
 }
 
 TEST(Compile, AFaultIsToldOnce) {
-  const auto compiled = CompileTexts({{"a.rule", "macro m = proc.name =\nlist l = [a b]\nlist k = [l]\nrule r {\n  desc: d\n"
-                                                 "  condition: m and fd.sport in (l, 1) and fd.sport in (k) and proc.name in l\n"
-                                                 "  output: o\n  priority: debug\n}\n"}},
-                                     {});
-  EXPECT_EQ(compiled->diagnostics.errors(), 2u) << diag::RenderText(compiled->diagnostics, compiled->files, false);
-  EXPECT_EQ(compiled->diagnostics.warnings(), 0u) << diag::RenderText(compiled->diagnostics, compiled->files, false);
+  const auto compiled =
+      CompileTexts({{"a.rule",
+                     "macro m = proc.name =\nlist l = [a b]\nlist k = [l]\nrule r {\n  desc: d\n"
+                     "  condition: m and fd.sport in (l, 1) and fd.sport in (k) and proc.name in l\n"
+                     "  output: o\n  priority: debug\n}\n"}},
+                   {});
+  EXPECT_EQ(compiled->diagnostics.errors(), 2u)
+      << diag::RenderText(compiled->diagnostics, compiled->files, false);
+  EXPECT_EQ(compiled->diagnostics.warnings(), 0u)
+      << diag::RenderText(compiled->diagnostics, compiled->files, false);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Any bytes as a record: Decode() answers, and what it answers can be looked at whole, by the tree and by every field.
+// Any bytes as a record: Decode() answers, and what it answers can be looked at whole, by the tree and by
+// every field.
 #include <memory>
 
 #include "runtime/eval/extract.h"
@@ -40,11 +41,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     host.event.Reset(&record, self, round);
     for (const check::FieldRow& row : check::Fields()) {
       const char* argument = row.id == check::FieldId::kEvtArg ? "flags" : "PATH";
-      if (row.argument == check::Argument::kNone || row.argument == check::Argument::kIndexOptional) argument = "";
+      if (row.argument == check::Argument::kNone || row.argument == check::Argument::kIndexOptional)
+        argument = "";
       sink = sink + Touch(host.event.Get({.field = row.id, .index = -1, .argument = argument}));
       sink = sink + Touch(host.event.Get({.field = row.id, .index = 1, .argument = ""}));
     }
-    sink = sink + Touch(host.event.GetList({.field = check::FieldId::kProcArgs, .index = -1, .argument = ""}));
+    sink =
+        sink + Touch(host.event.GetList({.field = check::FieldId::kProcArgs, .index = -1, .argument = ""}));
   }
   return 0;
 }

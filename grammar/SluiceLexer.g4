@@ -81,7 +81,9 @@ B_WORD : ~[()[\]{}"',# \t\r\n\b\f\u000B] ~[()[\]{}"', \t\r\n\b\f\u000B]* -> type
 // ---- a condition, but for what follows an operator -------------------------------------------------------------
 mode COND;
 C_CONDITION_KEY : 'condition' BLANK* ':' -> type(CONDITION_KEY) ;
-C_KEY : [a-zA-Z_] [a-zA-Z0-9_]* BLANK* ':' -> type(KEY), mode(BODY) ;
+C_KNOWN_KEY : KNOWN_KEY BLANK* ':' -> type(KEY), mode(BODY) ;
+// No blank here: `endswith :x` is an operator and its value.
+C_KEY : [a-zA-Z_] [a-zA-Z0-9_]* ':' -> type(KEY), mode(BODY) ;
 AND : 'and' ;
 OR : 'or' ;
 NOT : 'not' ;

@@ -85,7 +85,8 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
   if (status.ok()) {
     compilation.reset();
     ready();
-    Reloader reloader([&state] { return state.Compile(); }, reloaded, state.options.compile.warnings_are_errors);
+    Reloader reloader([&state] { return state.Compile(); }, reloaded,
+                      state.options.compile.warnings_are_errors);
     status = state.Loop(reloader);
   }
   state.Close();
@@ -105,7 +106,8 @@ source::Status Engine::State::Open() {
 }
 
 source::Status Engine::State::Activate(const kplan::KernelPlan& kernel_plan, uplan::UserPlan&& user) {
-  // Swap() drains before the flip only, so no record of the new generation is read before the judge knows its plan.
+  // Swap() drains before the flip only, so no record of the new generation is read before the judge knows its
+  // plan.
   const auto drain = [&] { Poll(0).IgnoreError(); };
   source::Result<uint32_t> generation = kernel->Swap(kernel_plan, tree, drain);
   if (!generation.ok()) return generation.status();

@@ -1,10 +1,10 @@
 // judge.h - a record of the kernel -> the alerts that it means.
 //
-// Every record is judged by the rule set that sent it: sets are kept by generation until their records are drained.
-// One operation gives a rule at most one alert, however many hooks it passes.
+// Every record is judged by the rule set that sent it: sets are kept by generation until their records are
+// drained. One operation gives a rule at most one alert, however many hooks it passes.
 //
-// Threads: engine thread. Memory: kKeptSets user plans; one small entry per thread that may be inside an exec.
-// Errors:  a record of a generation that is no longer kept is counted as orphaned and gives no alert.
+// Threads: engine thread. Memory: kKeptSets user plans; one small entry per thread that may be inside an
+// exec. Errors:  a record of a generation that is no longer kept is counted as orphaned and gives no alert.
 #pragma once
 
 #include <deque>
@@ -57,8 +57,8 @@ class Judge {
 
   void MakeEvent();
   RuleSet* Find(uint32_t generation);
-  void Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self, int round,
-             const uint64_t* clauses, std::vector<check::RuleId>& fired);
+  void Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
+             int round, const uint64_t* clauses, std::vector<check::RuleId>& fired);
   std::vector<check::RuleId> FiredBefore(const ring::Record& record);
   void Remember(const ring::Record& record, std::vector<check::RuleId> fired);
 

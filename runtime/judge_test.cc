@@ -34,7 +34,8 @@ Set SetOf(const uplan::UserPlan& plan, uint16_t hook, const std::string& rule) {
   Set set{};
   for (size_t bit = 0; bit < rows.bits.size(); ++bit) {
     for (uint32_t i = rows.bits[bit].begin; i < rows.bits[bit].end; ++i) {
-      if (plan.checked.rules[rows.candidates[i].rule].rule.name.text == rule) set[bit / 64] |= 1ull << bit % 64;
+      if (plan.checked.rules[rows.candidates[i].rule].rule.name.text == rule)
+        set[bit / 64] |= 1ull << bit % 64;
     }
   }
   return set;
@@ -105,9 +106,10 @@ TEST_F(JudgeTest, AnExecWithTwoRoundsGivesARuleOneAlertWithTheFirstRound) {
 }
 
 TEST_F(JudgeTest, AScriptWhoseInterpreterIsRefusedGivesTheAlertsOfBothRounds) {
-  const auto plan = PlanOf(RuleText("Script", "evt.type = execve and proc.exepath = /tmp/script") +
-                           RuleText("Interpreter", "evt.type in (execve, execveat) and proc.exepath = /usr/bin/dash",
-                                    "  action: deny\n"));
+  const auto plan =
+      PlanOf(RuleText("Script", "evt.type = execve and proc.exepath = /tmp/script") +
+             RuleText("Interpreter", "evt.type in (execve, execveat) and proc.exepath = /usr/bin/dash",
+                      "  action: deny\n"));
   judge_.Add(1, plan);
   const Set script = SetOf(*plan, SLUICE_HOOK_BPRM_CHECK, "Script");
   const Set interpreter = SetOf(*plan, SLUICE_HOOK_BPRM_CHECK, "Interpreter");

@@ -6,7 +6,8 @@ namespace sluice {
 
 source::Status Usable(const Compilation& compilation, bool warnings_are_errors) {
   const auto counted = [](size_t count, const char* noun) {
-    return absl::InvalidArgumentError(fmt::format("{} {}{} in the rules", count, noun, count == 1 ? "" : "s"));
+    return absl::InvalidArgumentError(
+        fmt::format("{} {}{} in the rules", count, noun, count == 1 ? "" : "s"));
   };
   const size_t warnings = compilation.diagnostics.warnings();
   if (!compilation.ok()) return counted(compilation.diagnostics.errors(), "error");

@@ -1,7 +1,8 @@
 // reload.h - compiles the rule files again while the engine goes on.
 //
-// A thread of its own reads, compiles and reports, so that neither disk nor terminal ever holds up the engine. The
-// engine takes what was compiled, swaps it in and says how that went. Requests that arrive meanwhile become one.
+// A thread of its own reads, compiles and reports, so that neither disk nor terminal ever holds up the
+// engine. The engine takes what was compiled, swaps it in and says how that went. Requests that arrive
+// meanwhile become one.
 //
 // Threads: Request(), Take() and Finish() on the engine thread; `compile` and `report` run on the reloader's.
 // Errors:  a failed compilation or swap is reported and changes nothing.

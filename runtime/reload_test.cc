@@ -14,7 +14,9 @@ constexpr char kRule[] = R"(rule "R" {
   priority: warning
 })";
 
-std::unique_ptr<Compilation> Compiled(const std::string& text) { return CompileTexts({{"test.rule", text}}, {}); }
+std::unique_ptr<Compilation> Compiled(const std::string& text) {
+  return CompileTexts({{"test.rule", text}}, {});
+}
 
 // What the reloader reported, in order.
 class Reports {

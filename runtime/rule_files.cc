@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 absl::Status Fault(const std::string& path, const std::error_code& error) {
   const std::string text = fmt::format("{}: {}", path, error.message());
-  return error == std::errc::permission_denied ? absl::PermissionDeniedError(text) : absl::NotFoundError(text);
+  return error == std::errc::permission_denied ? absl::PermissionDeniedError(text)
+                                               : absl::NotFoundError(text);
 }
 
 absl::Status FilesBelow(const std::string& folder, TestFiles tests, std::vector<std::string>& files) {

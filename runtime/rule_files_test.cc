@@ -44,7 +44,8 @@ TEST_F(RuleFilesTest, AFolderIsItsRuleFilesInNameOrder) {
 }
 
 TEST_F(RuleFilesTest, AFileThatIsNamedIsTakenWhateverItsName) {
-  EXPECT_THAT(Names({Path("a/z_test.rule"), Path("a/notes.txt")}), ElementsAre("a/z_test.rule", "a/notes.txt"));
+  EXPECT_THAT(Names({Path("a/z_test.rule"), Path("a/notes.txt")}),
+              ElementsAre("a/z_test.rule", "a/notes.txt"));
 }
 
 TEST_F(RuleFilesTest, AFileIsTakenOnce) {

@@ -1,7 +1,8 @@
 // ast/ast.h - what the author wrote, as a tree, with the place of every word.
 //
-// Produced by parse/ (and later by falco/), consumed by check/. Nothing is resolved here: a name is a name, a value
-// is its text after unescaping. The naive evaluator of the tests works on this tree (with names resolved by check/).
+// Produced by parse/ (and later by falco/), consumed by check/. Nothing is resolved here: a name is a name, a
+// value is its text after unescaping. The naive evaluator of the tests works on this tree (with names
+// resolved by check/).
 //
 // Threads: passive data. Memory: self-contained; no views.
 #pragma once
@@ -25,12 +26,29 @@ struct Word {
   bool quoted = false;
 };
 
-// ---- conditions -----------------------------------------------------------------------------------------------
+// ---- conditions
+// -----------------------------------------------------------------------------------------------
 
 enum class Op : uint8_t {
-  kEq, kNe, kLt, kLe, kGt, kGe,  // = (also ==) != < <= > >=
-  kContains, kIContains, kBContains, kStartsWith, kBStartsWith, kEndsWith, kGlob, kIGlob, kRegex,
-  kIn, kIntersects, kPmatch, kExists,
+  kEq,
+  kNe,
+  kLt,
+  kLe,
+  kGt,
+  kGe,  // = (also ==) != < <= > >=
+  kContains,
+  kIContains,
+  kBContains,
+  kStartsWith,
+  kBStartsWith,
+  kEndsWith,
+  kGlob,
+  kIGlob,
+  kRegex,
+  kIn,
+  kIntersects,
+  kPmatch,
+  kExists,
 };
 // As written in a condition: "=", "startswith", ...
 std::string_view OpName(Op op);
@@ -71,7 +89,8 @@ struct Check {
   Op op = Op::kEq;
   Span op_span;
   Quantifier quantifier = Quantifier::kNone;
-  // Right side, one of: nothing (exists); an operand (val(f) or a transformer); words. A list operator's right side
+  // Right side, one of: nothing (exists); an operand (val(f) or a transformer); words. A list operator's
+  // right side
   // `(a, b)` gives words with `parenthesised`; `in name` gives one word without.
   std::optional<Operand> right;
   std::vector<Word> values;
@@ -87,7 +106,8 @@ struct Expr {
   Span span;
 };
 
-// ---- blocks ---------------------------------------------------------------------------------------------------
+// ---- blocks
+// ---------------------------------------------------------------------------------------------------
 
 struct List {
   Word name;
@@ -103,7 +123,16 @@ struct Macro {
   Span span;
 };
 
-enum class Priority : uint8_t { kEmergency, kAlert, kCritical, kError, kWarning, kNotice, kInformational, kDebug };
+enum class Priority : uint8_t {
+  kEmergency,
+  kAlert,
+  kCritical,
+  kError,
+  kWarning,
+  kNotice,
+  kInformational,
+  kDebug
+};
 std::string_view PriorityName(Priority priority);  // Falco's spelling: "Emergency", ...
 
 enum class Action : uint8_t { kAlert, kDeny, kKill };
@@ -156,7 +185,8 @@ struct Rule {
   Mode mode = Mode::kEnforce;
   std::vector<Word> tags;
   bool enabled = true;
-  bool skip_if_unknown_field = false;  // Falco's skip-if-unknown-filter: an unknown field drops the rule, with a warning
+  bool skip_if_unknown_field =
+      false;    // Falco's skip-if-unknown-filter: an unknown field drops the rule, with a warning
   Word source;  // "syscall" unless given
   std::vector<Exception> exceptions;
   std::optional<Rate> throttle;
@@ -204,8 +234,8 @@ struct RuleSet {
   std::vector<Macro> macros;
   std::vector<Rule> rules;
   std::vector<Test> tests;
-  // Names of lists, macros and rules that are left out for a fault that has been told: what refers to them is no fault
-  // of its own.
+  // Names of lists, macros and rules that are left out for a fault that has been told: what refers to them is
+  // no fault of its own.
   std::vector<Word> broken;
 };
 

@@ -42,8 +42,9 @@ ast::Rule KeysOf(const ast::Rule& rule) {
 // Keys of the language that no stage carries out yet. A rule that relies on one must not seem to work.
 bool RefuseUnsupported(const ast::Rule& rule, diag::Diagnostics& diagnostics) {
   const auto refuse = [&](source::Span span, std::string_view key) {
-    diagnostics.Add(Code::E212, span.valid() ? span : rule.name.span, fmt::format("`{}` is not supported yet", key)).help =
-        "remove the key";
+    diagnostics
+        .Add(Code::E212, span.valid() ? span : rule.name.span, fmt::format("`{}` is not supported yet", key))
+        .help = "remove the key";
   };
   const size_t before = diagnostics.errors();
   if (rule.then) refuse(rule.then->span, "then");
@@ -113,9 +114,10 @@ class RuleChecker {
   bool SkipsUnknown(const ast::Rule& rule) {
     const std::optional<ast::Word> field = FindUnknownField(rule);
     if (!field) return false;
-    auto& warning = diagnostics_.Add(Code::W204, field->span,
-                                     fmt::format("Rule `{}` is left out: it names an unknown field{}", rule.name.text,
-                                                 field->text.empty() ? "" : fmt::format(", `{}`", field->text)));
+    auto& warning =
+        diagnostics_.Add(Code::W204, field->span,
+                         fmt::format("Rule `{}` is left out: it names an unknown field{}", rule.name.text,
+                                     field->text.empty() ? "" : fmt::format(", `{}`", field->text)));
     warning.note = "`skip-if-unknown-filter` says so";
     return true;
   }
@@ -154,7 +156,8 @@ CheckedRules Check(const ast::RuleSet& rules, const Limits& limits, diag::Diagno
   return RuleChecker(rules, limits, diagnostics).Check();
 }
 
-CheckedRules CheckCondition(const ast::Expr& condition, const Limits& limits, diag::Diagnostics& diagnostics) {
+CheckedRules CheckCondition(const ast::Expr& condition, const Limits& limits,
+                            diag::Diagnostics& diagnostics) {
   const ast::RuleSet none;
   return RuleChecker(none, limits, diagnostics).CheckAlone(condition);
 }

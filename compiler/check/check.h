@@ -1,8 +1,8 @@
 // check/check.h - ast -> CheckedRules: names, macros, lists, exceptions, types.
 //
-// Macros are resolved on the tree (never as text) and may be declared in any order; lists may hold lists to any depth.
-// Threads: a pure function. Errors: E2xx and W2xx diagnostics; rules with errors are left out of the result.
-// Cost:    linear in the expanded conditions, which are bounded by Limits.
+// Macros are resolved on the tree (never as text) and may be declared in any order; lists may hold lists to
+// any depth. Threads: a pure function. Errors: E2xx and W2xx diagnostics; rules with errors are left out of
+// the result. Cost:    linear in the expanded conditions, which are bounded by Limits.
 #pragma once
 
 #include "compiler/ast/ast.h"
@@ -16,8 +16,9 @@ struct Limits {
   uint32_t max_list_items = 10'000'000;  // of one list after expansion
   uint32_t max_depth = 1'000;            // of one condition after expansion
   uint64_t max_total_nodes = 4'000'000;  // of all macros and conditions together
-  // Events carry results (`replay` of JSON events): predicates on a result are kept. Otherwise an event is an attempt
-  // that was permitted so far, and they are folded (results.h). CheckCondition() folds nothing in any case.
+  // Events carry results (`replay` of JSON events): predicates on a result are kept. Otherwise an event is an
+  // attempt that was permitted so far, and they are folded (results.h). CheckCondition() folds nothing in any
+  // case.
   bool results_known = false;
 };
 

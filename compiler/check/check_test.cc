@@ -1,4 +1,5 @@
-// What goldens show less well: limits, sharing, options. Trees are built by hand, so that check/ is tested alone.
+// What goldens show less well: limits, sharing, options. Trees are built by hand, so that check/ is tested
+// alone.
 #include "compiler/check/check.h"
 
 #include <fmt/format.h>
@@ -16,7 +17,8 @@ using diag::Code;
 
 ast::Word WordOf(std::string text) { return {std::move(text), {}, false}; }
 
-ast::Expr Compare(std::string field, ast::Op op, std::vector<std::string> values, bool parenthesised = false) {
+ast::Expr Compare(std::string field, ast::Op op, std::vector<std::string> values,
+                  bool parenthesised = false) {
   ast::Expr expr;
   expr.check = std::make_shared<ast::Check>();
   expr.check->left.field.name = WordOf(std::move(field));
@@ -26,7 +28,9 @@ ast::Expr Compare(std::string field, ast::Op op, std::vector<std::string> values
   return expr;
 }
 
-ast::Expr Equals(std::string field, std::string value) { return Compare(std::move(field), ast::Op::kEq, {std::move(value)}); }
+ast::Expr Equals(std::string field, std::string value) {
+  return Compare(std::move(field), ast::Op::kEq, {std::move(value)});
+}
 ast::Expr In(std::string field, std::vector<std::string> values) {
   return Compare(std::move(field), ast::Op::kIn, std::move(values), true);
 }
@@ -44,7 +48,9 @@ ast::Expr Joined(ast::Expr::Kind kind, std::vector<ast::Expr> children) {
   expr.children = std::move(children);
   return expr;
 }
-ast::Expr And(ast::Expr a, ast::Expr b) { return Joined(ast::Expr::Kind::kAnd, {std::move(a), std::move(b)}); }
+ast::Expr And(ast::Expr a, ast::Expr b) {
+  return Joined(ast::Expr::Kind::kAnd, {std::move(a), std::move(b)});
+}
 ast::Expr Not(ast::Expr a) { return Joined(ast::Expr::Kind::kNot, {std::move(a)}); }
 
 ast::Rule RuleOf(std::string name, ast::Expr condition) {
@@ -76,7 +82,8 @@ size_t Count(const diag::Diagnostics& diagnostics, Code code) {
 
 TEST(Check, RulesThatAskTheSameShareThePredicate) {
   ast::RuleSet rules;
-  for (int i = 0; i < 100; ++i) rules.rules.push_back(RuleOf(fmt::format("r{}", i), Equals("proc.name", "a")));
+  for (int i = 0; i < 100; ++i)
+    rules.rules.push_back(RuleOf(fmt::format("r{}", i), Equals("proc.name", "a")));
   diag::Diagnostics diagnostics;
   const CheckedRules checked = Check(rules, {}, diagnostics);
   EXPECT_EQ(checked.rules.size(), 100u);
@@ -86,7 +93,8 @@ TEST(Check, RulesThatAskTheSameShareThePredicate) {
 TEST(Check, PredicatesOfNoRuleAreLeftOut) {
   ast::RuleSet rules;
   rules.macros.push_back(MacroOf("unused", Equals("proc.name", "x")));
-  rules.rules.push_back(RuleOf("folded", And(Equals("proc.name", "a"), Compare("fd.num", ast::Op::kGe, {"0"}))));
+  rules.rules.push_back(
+      RuleOf("folded", And(Equals("proc.name", "a"), Compare("fd.num", ast::Op::kGe, {"0"}))));
   diag::Diagnostics diagnostics;
   const CheckedRules checked = Check(rules, {}, diagnostics);
   ASSERT_EQ(checked.predicates.size(), 1u);
@@ -99,7 +107,8 @@ TEST(Check, PredicatesOfNoRuleAreLeftOut) {
 
 TEST(Check, ResultsAreKeptWhereEventsCarryThem) {
   ast::RuleSet rules;
-  rules.rules.push_back(RuleOf("r", And(Compare("fd.num", ast::Op::kGe, {"0"}), Compare("evt.num", ast::Op::kGe, {"0"}))));
+  rules.rules.push_back(
+      RuleOf("r", And(Compare("fd.num", ast::Op::kGe, {"0"}), Compare("evt.num", ast::Op::kGe, {"0"}))));
   diag::Diagnostics diagnostics;
   Limits limits;
   limits.results_known = true;
@@ -111,8 +120,8 @@ TEST(Check, ResultsAreKeptWhereEventsCarryThem) {
 
 TEST(Check, ALoneConditionFoldsNothingAndWarnsOfNothing) {
   diag::Diagnostics diagnostics;
-  const CheckedRules checked =
-      CheckCondition(And(Compare("fd.num", ast::Op::kGe, {"0"}), Equals("container.image", "x")), {}, diagnostics);
+  const CheckedRules checked = CheckCondition(
+      And(Compare("fd.num", ast::Op::kGe, {"0"}), Equals("container.image", "x")), {}, diagnostics);
   ASSERT_EQ(checked.rules.size(), 1u);
   EXPECT_EQ(checked.rules[0].rule.name.text, "condition");
   EXPECT_EQ(checked.predicates.size(), 2u);
@@ -178,7 +187,8 @@ TEST(Check, AllConditionsTogetherAreBounded) {
 TEST(Check, ALongChainOfListsNeedsNoStack) {
   ast::RuleSet rules;
   rules.lists.push_back(ListOf("l0", {"bash"}));
-  for (int i = 1; i < 100'000; ++i) rules.lists.push_back(ListOf(fmt::format("l{}", i), {fmt::format("l{}", i - 1)}));
+  for (int i = 1; i < 100'000; ++i)
+    rules.lists.push_back(ListOf(fmt::format("l{}", i), {fmt::format("l{}", i - 1)}));
   std::reverse(rules.lists.begin(), rules.lists.end());
   rules.rules.push_back(RuleOf("r", In("proc.name", {"l99999"})));
   diag::Diagnostics diagnostics;
@@ -214,7 +224,8 @@ TEST(Check, AHundredThousandValuesAreOnePredicate) {
   std::vector<std::string> items;
   for (int i = 0; i < 100'000; ++i) items.push_back(fmt::format("/opt/file{}", i));
   rules.lists.push_back(ListOf("files", items));
-  for (int i = 0; i < 1000; ++i) rules.rules.push_back(RuleOf(fmt::format("r{}", i), In("fd.name", {"files"})));
+  for (int i = 0; i < 1000; ++i)
+    rules.rules.push_back(RuleOf(fmt::format("r{}", i), In("fd.name", {"files"})));
   diag::Diagnostics diagnostics;
   const CheckedRules checked = Check(rules, {}, diagnostics);
   ASSERT_EQ(checked.predicates.size(), 1u);
@@ -223,8 +234,10 @@ TEST(Check, AHundredThousandValuesAreOnePredicate) {
 
 TEST(Check, MoreFaultsThanCanBeShownAreQuick) {
   ast::RuleSet rules;
-  for (int i = 0; i < 5'000; ++i) rules.rules.push_back(RuleOf(fmt::format("r{}", i), Use(fmt::format("nosuch{}", i))));
-  for (int i = 0; i < 5'000; ++i) rules.macros.push_back(MacroOf(fmt::format("macro{}", i), Equals("proc.name", "a")));
+  for (int i = 0; i < 5'000; ++i)
+    rules.rules.push_back(RuleOf(fmt::format("r{}", i), Use(fmt::format("nosuch{}", i))));
+  for (int i = 0; i < 5'000; ++i)
+    rules.macros.push_back(MacroOf(fmt::format("macro{}", i), Equals("proc.name", "a")));
   diag::Diagnostics diagnostics;
   EXPECT_TRUE(Check(rules, {}, diagnostics).rules.empty());
   EXPECT_GE(diagnostics.errors(), 5'000u);

@@ -1,8 +1,8 @@
 // check/checked.h - rules with every name resolved and every type checked.
 //
 // Predicates are interned: two rules that ask the same question share one PredicateId, which is what lets the
-// evaluator ask it once per event. A predicate has Falco's meaning: false when its field is absent, whatever the
-// operator; so a negation is kept as kNot and never pushed into the operator.
+// evaluator ask it once per event. A predicate has Falco's meaning: false when its field is absent, whatever
+// the operator; so a negation is kept as kNot and never pushed into the operator.
 //
 // Threads: passive data, immutable after Check(). Memory: self-contained, except spans (into source::Files).
 #pragma once
@@ -28,8 +28,8 @@ struct Address {
   friend auto operator<=>(const Address&, const Address&) = default;
 };
 struct Net {
-  Address address;      // host bits are zero
-  uint8_t prefix = 0;   // bits of the family's own address: 0..32 or 0..128
+  Address address;     // host bits are zero
+  uint8_t prefix = 0;  // bits of the family's own address: 0..32 or 0..128
   friend bool operator==(const Net&, const Net&) = default;
   friend auto operator<=>(const Net&, const Net&) = default;
 };
@@ -54,7 +54,7 @@ struct Term {
   std::vector<Term> arguments;
   std::string literal;
   std::vector<std::string> tuple;  // kTuple of constants; with fields in it, all elements are in `arguments`
-  std::string index;  // getopt(...)[index]
+  std::string index;               // getopt(...)[index]
   Type type = Type::kString;
   Shape shape = Shape::kScalar;
   friend bool operator==(const Term&, const Term&) = default;
@@ -81,8 +81,8 @@ struct OutputPiece {
   std::string literal;
   bool is_term = false;
   Term term;
-  std::string name;   // as written, the key in output_fields: "proc.aname[2]"
-  uint16_t width = 0; // %20proc.name
+  std::string name;    // as written, the key in output_fields: "proc.aname[2]"
+  uint16_t width = 0;  // %20proc.name
 };
 
 struct CheckedRule {
@@ -106,7 +106,7 @@ struct CheckedRules {
   std::vector<source::Span> predicate_at;  // first place of each
   std::vector<CheckedRule> rules;          // by RuleId, load order; disabled rules are left out
   std::vector<ast::Test> tests;
-  std::vector<Assumption> assumptions;     // by rule
+  std::vector<Assumption> assumptions;  // by rule
 };
 
 std::string Print(const Predicate& predicate);  // canonical Falco text

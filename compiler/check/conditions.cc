@@ -65,12 +65,14 @@ void ConditionTable::Close(Entry& entry) {
   auto& fault = diagnostics_.Add(Code::E211, entry.macro->name.span,
                                  fmt::format("Macro `{}` grows to {} tests, {} deep", entry.macro->name.text,
                                              entry.size.nodes, entry.size.depth));
-  fault.note = fmt::format("at most {} tests and a depth of {} are allowed", limits_.max_nodes, limits_.max_depth);
+  fault.note =
+      fmt::format("at most {} tests and a depth of {} are allowed", limits_.max_nodes, limits_.max_depth);
   fault.help = "macros that use a macro twice double it; use a list where values differ only";
 }
 
 void ConditionTable::ReportCycle(const Path& path, const Entry& again) {
-  const auto begin = std::find_if(path.begin(), path.end(), [&](const auto& step) { return step.first == &again; });
+  const auto begin =
+      std::find_if(path.begin(), path.end(), [&](const auto& step) { return step.first == &again; });
   std::string chain;
   std::vector<diag::Label> labels;
   for (auto step = begin; step != path.end(); ++step) {
@@ -92,9 +94,10 @@ bool ConditionTable::Build(const ast::Expr& expr, Condition& condition) {
   Size size;
   if (!BuildNode(expr, condition, size)) return false;
   if (size.nodes <= limits_.max_nodes && size.depth <= limits_.max_depth) return true;
-  auto& fault = diagnostics_.Add(Code::E211, expr.span,
-                                 fmt::format("The condition grows to {} tests, {} deep", size.nodes, size.depth));
-  fault.note = fmt::format("at most {} tests and a depth of {} are allowed", limits_.max_nodes, limits_.max_depth);
+  auto& fault = diagnostics_.Add(
+      Code::E211, expr.span, fmt::format("The condition grows to {} tests, {} deep", size.nodes, size.depth));
+  fault.note =
+      fmt::format("at most {} tests and a depth of {} are allowed", limits_.max_nodes, limits_.max_depth);
   fault.help = "split the rule, or use a list where values differ only";
   return false;
 }
@@ -159,8 +162,9 @@ bool ConditionTable::Charge(uint64_t nodes, source::Span where) {
   if (total_nodes_ <= limits_.max_total_nodes) return true;
   if (total_reported_) return false;
   total_reported_ = true;
-  auto& fault = diagnostics_.Add(Code::E211, where,
-                                 fmt::format("All conditions together grow to more than {} tests", limits_.max_total_nodes));
+  auto& fault = diagnostics_.Add(
+      Code::E211, where,
+      fmt::format("All conditions together grow to more than {} tests", limits_.max_total_nodes));
   fault.help = "large macros are used by many rules: test the rare fields in fewer rules";
   return false;
 }
@@ -168,8 +172,8 @@ bool ConditionTable::Charge(uint64_t nodes, source::Span where) {
 void ConditionTable::ReportUnknown(const ast::Word& name) {
   if (const ast::List* list = names_.FindList(name.text)) {
     names_.UseList(name.text);
-    auto& fault =
-        diagnostics_.Add(Code::E205, name.span, fmt::format("`{}` is a list, and a condition is expected here", name.text));
+    auto& fault = diagnostics_.Add(
+        Code::E205, name.span, fmt::format("`{}` is a list, and a condition is expected here", name.text));
     fault.others.push_back({list->name.span, "declared here"});
     fault.help = fmt::format("compare a field with it: `proc.name in ({})`", name.text);
     return;
@@ -193,8 +197,8 @@ void ConditionTable::WarnUnusedMacros() const {
   }
   std::sort(unused.begin(), unused.end(), [](const ast::Macro* a, const ast::Macro* b) { return a < b; });
   for (const ast::Macro* macro : unused) {
-    diagnostics_.Add(Code::W201, macro->name.span, fmt::format("Macro `{}` is never used", macro->name.text)).help =
-        "remove it, or write `# allow: unused` above it";
+    diagnostics_.Add(Code::W201, macro->name.span, fmt::format("Macro `{}` is never used", macro->name.text))
+        .help = "remove it, or write `# allow: unused` above it";
   }
 }
 

@@ -1,10 +1,11 @@
-// check/conditions.h - expressions -> conditions: macros put in as trees, checks as predicates. Private to check/.
+// check/conditions.h - expressions -> conditions: macros put in as trees, checks as predicates. Private to
+// check/.
 //
-// Every macro is built once, in the order of its uses, and copied into what names it; so a fault in a macro is
-// reported once, however many rules use it.
+// Every macro is built once, in the order of its uses, and copied into what names it; so a fault in a macro
+// is reported once, however many rules use it.
 //
-// Threads: none shared. Memory: borrows the ast::RuleSet. Errors: E202, E204, E205, E211 and those of predicates.h.
-// Cost:    linear in the conditions after expansion, which Limits bounds in nodes and in depth.
+// Threads: none shared. Memory: borrows the ast::RuleSet. Errors: E202, E204, E205, E211 and those of
+// predicates.h. Cost:    linear in the conditions after expansion, which Limits bounds in nodes and in depth.
 #pragma once
 
 #include <string_view>

@@ -1,7 +1,7 @@
 // check/event.h - event types and decision points: which call is decided at which hook.
 //
-// Each Falco event type belongs to exactly one decision point (hooks.def, events.def). A type that Falco knows and
-// sluice does not supply yet has hook kNoHook: rules may name it, and are warned.
+// Each Falco event type belongs to exactly one decision point (hooks.def, events.def). A type that Falco
+// knows and sluice does not supply yet has hook kNoHook: rules may name it, and are warned.
 //
 // Threads: immutable tables. Errors: none.
 #pragma once
@@ -14,9 +14,9 @@
 
 namespace sluice::check {
 
-using HookId = uint16_t;    // enum sluice_hook
-using EventType = uint16_t; // row of events.def, 1-based; 0 is "no type"
-using HookMask = uint32_t;  // bit per HookId
+using HookId = uint16_t;     // enum sluice_hook
+using EventType = uint16_t;  // row of events.def, 1-based; 0 is "no type"
+using HookMask = uint32_t;   // bit per HookId
 inline constexpr HookId kNoHook = 0;
 inline constexpr EventType kNoType = 0;
 
@@ -30,7 +30,7 @@ inline constexpr HookMask kAllHooks = kExecHooks | kPathHooks;
 
 struct HookRow {
   HookId id;
-  std::string_view name;    // the LSM hook's: evt.hook
+  std::string_view name;  // the LSM hook's: evt.hook
   std::string_view family;
   bool can_deny;
   std::string_view help;
@@ -45,7 +45,7 @@ struct EventRow {
   HookId hook;            // kNoHook: not supplied
   int nr64, nr32;         // system call numbers, x86_64 and i386; -1 where there is none
 };
-const std::vector<EventRow>& Events();  // Events()[t - 1] has type t
+const std::vector<EventRow>& Events();       // Events()[t - 1] has type t
 EventType FindEvent(std::string_view name);  // kNoType when unknown
 std::string_view EventName(EventType type);  // "" for kNoType
 

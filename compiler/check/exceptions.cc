@@ -61,8 +61,9 @@ class ExceptionLowering {
   // The rows as one condition. REQUIRES: there are rows.
   bool Lower(Expr& result) {
     if (exception_.comps.size() != exception_.fields.size()) {
-      return Refuse(exception_.span, fmt::format("Exception `{}` has {} fields but {} operators", exception_.name.text,
-                                                 exception_.fields.size(), exception_.comps.size()));
+      return Refuse(exception_.span,
+                    fmt::format("Exception `{}` has {} fields but {} operators", exception_.name.text,
+                                exception_.fields.size(), exception_.comps.size()));
     }
     std::vector<Expr> rows;
     for (const auto& row : exception_.values) {

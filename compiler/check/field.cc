@@ -20,12 +20,14 @@ const Row* FindIn(const std::unordered_map<std::string_view, const Row*>& index,
 }
 
 // Fields whose argument is written after a dot. The bracket is accepted as well.
-constexpr FieldId kDotted[] = {FieldId::kEvtArg,        FieldId::kEvtRawarg,    FieldId::kEvtTypeIs,
-                               FieldId::kThreadCgroup,  FieldId::kEvtAbspath,   FieldId::kEvtAround,
-                               FieldId::kK8sPodLabel,   FieldId::kK8sNsLabel,   FieldId::kK8sRcLabel,
-                               FieldId::kK8sSvcLabel,   FieldId::kK8sRsLabel,   FieldId::kK8sDeploymentLabel};
+constexpr FieldId kDotted[] = {FieldId::kEvtArg,       FieldId::kEvtRawarg,  FieldId::kEvtTypeIs,
+                               FieldId::kThreadCgroup, FieldId::kEvtAbspath, FieldId::kEvtAround,
+                               FieldId::kK8sPodLabel,  FieldId::kK8sNsLabel, FieldId::kK8sRcLabel,
+                               FieldId::kK8sSvcLabel,  FieldId::kK8sRsLabel, FieldId::kK8sDeploymentLabel};
 
-bool IsDotted(FieldId id) { return std::find(std::begin(kDotted), std::end(kDotted), id) != std::end(kDotted); }
+bool IsDotted(FieldId id) {
+  return std::find(std::begin(kDotted), std::end(kDotted), id) != std::end(kDotted);
+}
 
 bool IsNumber(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -41,7 +43,8 @@ int32_t ParseIndex(std::string_view text) {
 
 // The row whose name is the longest dotted prefix of `name`, and the rest after the dot.
 const FieldRow* FindDotted(std::string_view name, std::string_view& rest) {
-  for (size_t dot = name.rfind('.'); dot != std::string_view::npos && dot > 0; dot = name.rfind('.', dot - 1)) {
+  for (size_t dot = name.rfind('.'); dot != std::string_view::npos && dot > 0;
+       dot = name.rfind('.', dot - 1)) {
     const FieldRow* row = FindField(name.substr(0, dot));
     if (row != nullptr) {
       rest = name.substr(dot + 1);
@@ -189,8 +192,8 @@ std::optional<FieldUse> ParseFieldUse(std::string_view text) {
   }
   if (text.back() != ']') return std::nullopt;
   std::string_view argument = text.substr(open + 1, text.size() - open - 2);
-  const bool quoted = argument.size() >= 2 && (argument[0] == '"' || argument[0] == '\'') &&
-                      argument.back() == argument[0];
+  const bool quoted =
+      argument.size() >= 2 && (argument[0] == '"' || argument[0] == '\'') && argument.back() == argument[0];
   if (quoted) argument = argument.substr(1, argument.size() - 2);
   if (ResolveField(text.substr(0, open), argument, use) != FieldFault::kNone) return std::nullopt;
   return use;

@@ -1,7 +1,7 @@
 // check/field.h - the one table of fields: name, type, argument, where it is supplied.
 //
-// Adding a field is one row in fields.def, one extractor (runtime/eval/extract.cc) and, if the kernel can decide it,
-// one case in split/lower.cc.
+// Adding a field is one row in fields.def, one extractor (runtime/eval/extract.cc) and, if the kernel can
+// decide it, one case in split/lower.cc.
 //
 // Threads: immutable tables. Errors: none. Cost: FindField is one hash look-up.
 #pragma once
@@ -23,13 +23,13 @@ enum class FieldId : uint16_t {
 };
 
 enum class Type : uint8_t {
-  kString,   // CHARBUF
-  kPath,     // FSPATH, FSRELPATH: a string
-  kBytes,    // BYTEBUF
-  kInt,      // any signed or unsigned integer, pid, fd, errno; held as int64
-  kFlags,    // FLAGS*, MODE, ENUMFLAGS: an integer with named bits when printed
+  kString,  // CHARBUF
+  kPath,    // FSPATH, FSRELPATH: a string
+  kBytes,   // BYTEBUF
+  kInt,     // any signed or unsigned integer, pid, fd, errno; held as int64
+  kFlags,   // FLAGS*, MODE, ENUMFLAGS: an integer with named bits when printed
   kBool,
-  kTime,     // ABSTIME, RELTIME: nanoseconds, int64
+  kTime,  // ABSTIME, RELTIME: nanoseconds, int64
   kDouble,
   kPort,     // 0..65535, service names allowed
   kAddress,  // one IPv4 or IPv6 address
@@ -39,9 +39,9 @@ std::string_view TypeName(Type type);
 
 enum class Shape : uint8_t {
   kScalar,
-  kList,   // Falco's list fields: in, intersects, exists only
-  kAny,    // several values, a test is true when it is true of any (proc.aname without index)
-  kEither, // either end of a connection: `!=` needs both (fd.ip, fd.port, fd.net)
+  kList,    // Falco's list fields: in, intersects, exists only
+  kAny,     // several values, a test is true when it is true of any (proc.aname without index)
+  kEither,  // either end of a connection: `!=` needs both (fd.ip, fd.port, fd.net)
 };
 
 enum class Argument : uint8_t { kNone, kIndexOptional, kIndexRequired, kKeyOptional, kKeyRequired };
@@ -68,8 +68,9 @@ struct ArgRow {
 const std::vector<ArgRow>& Args();
 const ArgRow* FindArg(std::string_view name);
 
-// One use of a field: the field and its argument. proc.aname[2] has index 2; proc.aname has index -1. The argument
-// of evt.arg, evt.rawarg, evt.type.is and thread.cgroup is written with a dot: evt.arg.flags has argument "flags".
+// One use of a field: the field and its argument. proc.aname[2] has index 2; proc.aname has index -1. The
+// argument of evt.arg, evt.rawarg, evt.type.is and thread.cgroup is written with a dot: evt.arg.flags has
+// argument "flags".
 struct FieldUse {
   FieldId field{};
   int32_t index = -1;    // kIndex*: the number given
@@ -77,8 +78,8 @@ struct FieldUse {
 
   // A field with kIndexOptional and shape kAny is scalar once an index is given.
   Shape shape() const;
-  Type type() const;        // evt.rawarg.NAME: the argument's
-  HookMask hooks() const;   // as the row's; for evt.arg.NAME only where that argument is supplied
+  Type type() const;         // evt.rawarg.NAME: the argument's
+  HookMask hooks() const;    // as the row's; for evt.arg.NAME only where that argument is supplied
   std::string Name() const;  // as written: "proc.aname[2]"
   friend bool operator==(const FieldUse&, const FieldUse&) = default;
   friend auto operator<=>(const FieldUse&, const FieldUse&) = default;
@@ -87,7 +88,7 @@ struct FieldUse {
 enum class FieldFault : uint8_t {
   kNone,
   kUnknownField,
-  kUnknownArg,        // evt.arg.NAME of no event
+  kUnknownArg,  // evt.arg.NAME of no event
   kArgumentMissing,
   kArgumentNotAllowed,
   kArgumentNotANumber,  // or one above kMaxFieldIndex

@@ -30,9 +30,10 @@ TEST(Fields, EverySupplyingHookIsInTheTable) {
 }
 
 TEST(Fields, AUseIsPrintedAsItIsRead) {
-  for (const char* text : {"proc.name", "proc.aname", "proc.aname[2]", "evt.arg.flags", "evt.arg[0]", "proc.env[PATH]",
-                           "proc.env[\"A B\"]", "evt.type.is.open", "evt.rawarg.res", "thread.cgroup.cpu", "proc.aenv[3]",
-                           "proc.aenv[HOME]", "container.mount.dest[/proc*]", "fd.types[1]", "k8s.pod.label.app"}) {
+  for (const char* text :
+       {"proc.name", "proc.aname", "proc.aname[2]", "evt.arg.flags", "evt.arg[0]", "proc.env[PATH]",
+        "proc.env[\"A B\"]", "evt.type.is.open", "evt.rawarg.res", "thread.cgroup.cpu", "proc.aenv[3]",
+        "proc.aenv[HOME]", "container.mount.dest[/proc*]", "fd.types[1]", "k8s.pod.label.app"}) {
     const std::optional<FieldUse> use = ParseFieldUse(text);
     ASSERT_TRUE(use) << text;
     EXPECT_EQ(use->Name(), text);
@@ -44,9 +45,9 @@ TEST(Fields, BracketAndDotNameTheSameArgument) {
 }
 
 TEST(Fields, WhatIsNoUseOfAField) {
-  for (const char* text : {"", "proc", "proc.nam", "proc.name[1]", "proc.aname[x]", "proc.aname[-1]", "proc.aname[65536]",
-                           "proc.aname[]", "proc.aname[2", "evt.arg", "evt.arg.nosuch", "evt.arg.", ".", "proc.name.x",
-                           "evt.arg.flags[1]", "proc.env[]"}) {
+  for (const char* text : {"", "proc", "proc.nam", "proc.name[1]", "proc.aname[x]", "proc.aname[-1]",
+                           "proc.aname[65536]", "proc.aname[]", "proc.aname[2", "evt.arg", "evt.arg.nosuch",
+                           "evt.arg.", ".", "proc.name.x", "evt.arg.flags[1]", "proc.env[]"}) {
     EXPECT_FALSE(ParseFieldUse(text)) << text;
   }
 }

@@ -43,7 +43,8 @@ bool TestOne(Op op, const std::string& text, const std::string& value) {
     case Op::kBStartsWith:
       return text.compare(0, value.size(), value) == 0;
     case Op::kEndsWith:
-      return text.size() >= value.size() && text.compare(text.size() - value.size(), value.size(), value) == 0;
+      return text.size() >= value.size() &&
+             text.compare(text.size() - value.size(), value.size(), value) == 0;
     case Op::kGlob:
       return fnmatch(value.c_str(), text.c_str(), 0) == 0;
     case Op::kIGlob:
@@ -63,8 +64,9 @@ bool TestOne(Op op, const std::string& text, const std::string& value) {
 bool TestText(const Predicate& predicate, std::string_view view) {
   if (predicate.op == Op::kExists) return true;
   const std::string text(view);
-  const auto hits = std::count_if(predicate.values.begin(), predicate.values.end(),
-                                  [&](const Value& value) { return TestOne(predicate.op, text, value.text); });
+  const auto hits = std::count_if(predicate.values.begin(), predicate.values.end(), [&](const Value& value) {
+    return TestOne(predicate.op, text, value.text);
+  });
   switch (predicate.quantifier) {
     case ast::Quantifier::kOneOf:
       return hits == 1;

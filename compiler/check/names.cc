@@ -18,7 +18,8 @@ std::string NearestKey(std::string_view word, const Map& map) {
 
 void ReportDuplicate(std::string_view kind, const ast::Word& name, const ast::Word& first,
                      diag::Diagnostics& diagnostics) {
-  auto& fault = diagnostics.Add(diag::Code::E206, name.span, fmt::format("There is already a {} `{}`", kind, name.text));
+  auto& fault = diagnostics.Add(diag::Code::E206, name.span,
+                                fmt::format("There is already a {} `{}`", kind, name.text));
   fault.others.push_back({first.span, "first declared here"});
   fault.help = "give one of them another name, or remove it";
 }
@@ -27,7 +28,8 @@ void ReportDuplicate(std::string_view kind, const ast::Word& name, const ast::Wo
 
 bool IsAllowed(const std::vector<ast::Word>& allowed, diag::Code code) {
   const std::string_view slug = diag::RowOf(code).slug;
-  return std::any_of(allowed.begin(), allowed.end(), [&](const ast::Word& word) { return word.text == slug; });
+  return std::any_of(allowed.begin(), allowed.end(),
+                     [&](const ast::Word& word) { return word.text == slug; });
 }
 
 Names::Names(const ast::RuleSet& rules, const Limits& limits, diag::Diagnostics& diagnostics)
@@ -100,13 +102,14 @@ void Names::Close(Entry& entry, const Limits& limits) {
   if (total > limits.max_list_items) {
     diagnostics_
         .Add(diag::Code::E211, entry.list->name.span,
-             fmt::format("List `{}` has {} items, more than {}", entry.list->name.text, total, limits.max_list_items))
+             fmt::format("List `{}` has {} items, more than {}", entry.list->name.text, total,
+                         limits.max_list_items))
         .help = "split it into several lists";
     return;
   }
-  if (!broken_.empty() && std::any_of(entry.list->items.begin(), entry.list->items.end(), [this](const ast::Word& item) {
-        return !item.quoted && IsBroken(item.text);
-      })) {
+  if (!broken_.empty() &&
+      std::any_of(entry.list->items.begin(), entry.list->items.end(),
+                  [this](const ast::Word& item) { return !item.quoted && IsBroken(item.text); })) {
     broken_.insert(entry.list->name.text);
   }
   std::unordered_set<std::string_view> seen;
@@ -128,7 +131,8 @@ void Names::ReportCycle(const std::vector<std::pair<Entry*, size_t>>& path, cons
   const auto begin =
       std::find_if(path.begin(), path.end(), [&](const auto& step) { return step.first == &again; });
   std::string chain;
-  for (auto step = begin; step != path.end(); ++step) chain += fmt::format("`{}` holds ", step->first->list->name.text);
+  for (auto step = begin; step != path.end(); ++step)
+    chain += fmt::format("`{}` holds ", step->first->list->name.text);
   const auto& [last, next] = path.back();
   auto& fault = diagnostics_.Add(diag::Code::E213, last->list->items[next - 1].span,
                                  fmt::format("List `{}` refers to itself", again.list->name.text));
@@ -166,11 +170,13 @@ bool Names::IsDuplicate(const ast::Rule& rule) const {
 void Names::WarnUnusedLists(diag::Diagnostics& diagnostics) const {
   if (AnyBroken()) return;  // the use may stand in what was left out
   for (const Entry* entry : lists_in_order_) {
-    if (entry->used || IsSet(entry->list->name.text) || IsAllowed(entry->list->allowed_warnings, diag::Code::W201)) {
+    if (entry->used || IsSet(entry->list->name.text) ||
+        IsAllowed(entry->list->allowed_warnings, diag::Code::W201)) {
       continue;
     }
     diagnostics
-        .Add(diag::Code::W201, entry->list->name.span, fmt::format("List `{}` is never used", entry->list->name.text))
+        .Add(diag::Code::W201, entry->list->name.span,
+             fmt::format("List `{}` is never used", entry->list->name.text))
         .help = "remove it, or write `# allow: unused` above it";
   }
 }

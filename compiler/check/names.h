@@ -27,10 +27,10 @@ class Names {
   const ListItems* UseList(std::string_view name);
   const ast::List* FindList(std::string_view name) const;
   const ast::Macro* FindMacro(std::string_view name) const;
-  bool IsSet(std::string_view name) const;     // the target of some rule's `then`
-  bool IsDuplicate(const ast::Rule& rule) const;   // a rule of this name came before
-  // A list or macro of this name was left out for a fault that has been told, or a list that holds such a list: what
-  // uses it is left out silently.
+  bool IsSet(std::string_view name) const;        // the target of some rule's `then`
+  bool IsDuplicate(const ast::Rule& rule) const;  // a rule of this name came before
+  // A list or macro of this name was left out for a fault that has been told, or a list that holds such a
+  // list: what uses it is left out silently.
   bool IsBroken(std::string_view name) const;
   bool AnyBroken() const { return !broken_.empty(); }
 

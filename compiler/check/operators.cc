@@ -37,7 +37,9 @@ constexpr uint32_t OperatorsOf(Type type) {
   return 0;
 }
 
-uint32_t OperatorsOf(Type type, Shape shape) { return shape == Shape::kList ? kMembership : OperatorsOf(type); }
+uint32_t OperatorsOf(Type type, Shape shape) {
+  return shape == Shape::kList ? kMembership : OperatorsOf(type);
+}
 
 }  // namespace
 

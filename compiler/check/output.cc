@@ -65,8 +65,10 @@ class OutputParser {
     Operand operand;
     OutputPiece piece;
     if (!ParseOperand(operand, 0)) {
-      diagnostics_.Add(diag::Code::E201, SpanOf(percent, at_),
-                       fmt::format("`{}` in the output is no field or transformer", text_.substr(percent, at_ - percent)))
+      diagnostics_
+          .Add(diag::Code::E201, SpanOf(percent, at_),
+               fmt::format("`{}` in the output is no field or transformer",
+                           text_.substr(percent, at_ - percent)))
           .help = "write `%%` for a percent sign";
       return false;
     }
@@ -92,7 +94,8 @@ class OutputParser {
     const size_t begin = at_;
     size_t end = at_;
     while (end < text_.size() && IsName(text_[end])) ++end;
-    const bool transform = end < text_.size() && text_[end] == '(' && text_.substr(begin, end - begin).find('.') == text_.npos;
+    const bool transform =
+        end < text_.size() && text_[end] == '(' && text_.substr(begin, end - begin).find('.') == text_.npos;
     if (end == begin || depth > kMaxTransforms) {
       at_ = std::max(end, begin + 1);
       at_ = std::min(at_, text_.size());
@@ -125,12 +128,14 @@ class OutputParser {
       const std::string_view name = text_.substr(begin, stop - begin);
       const bool argument = bracket && stop == end;
       const FieldFault fault = ResolveField(name, std::nullopt, use);
-      if (fault == FieldFault::kNone || fault == FieldFault::kArgumentMissing || (argument && FindField(name) != nullptr)) {
+      if (fault == FieldFault::kNone || fault == FieldFault::kArgumentMissing ||
+          (argument && FindField(name) != nullptr)) {
         best = stop;
         break;
       }
     }
-    while (best == end && best > begin + 1 && text_[best - 1] == '.') best = --end;  // unknown: not its full stop
+    while (best == end && best > begin + 1 && text_[best - 1] == '.')
+      best = --end;  // unknown: not its full stop
     operand.field.name = {std::string(text_.substr(begin, best - begin)), SpanOf(begin, best), false};
     at_ = best;
     if (best < text_.size() && text_[best] == '[' && TakesArgument(operand.field.name.text) &&
@@ -152,7 +157,8 @@ class OutputParser {
     const size_t end = text_.find(']', begin);
     if (end == text_.npos || end == begin) return false;
     std::string_view inside = text_.substr(begin, end - begin);
-    const bool quoted = inside.size() >= 2 && (inside[0] == '"' || inside[0] == '\'') && inside.back() == inside[0];
+    const bool quoted =
+        inside.size() >= 2 && (inside[0] == '"' || inside[0] == '\'') && inside.back() == inside[0];
     if (quoted) inside = inside.substr(1, inside.size() - 2);
     argument = ast::Word{std::string(inside), SpanOf(begin, end), quoted};
     at_ = end + 1;

@@ -1,7 +1,7 @@
 // check/output.h - output texts: "%proc.name on %20fd.name" -> pieces. Private to check/.
 //
-// As in Falco, `%` is followed by an optional width and the longest text that is a field or a transformer. `%%` is a
-// percent sign, and a `%` before anything that cannot begin a field stands for itself.
+// As in Falco, `%` is followed by an optional width and the longest text that is a field or a transformer.
+// `%%` is a percent sign, and a `%` before anything that cannot begin a field stands for itself.
 //
 // Threads: none shared. Errors: E201, E207 and E209 diagnostics; false means that one was added.
 #pragma once

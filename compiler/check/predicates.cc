@@ -132,9 +132,10 @@ bool PredicateTable::ResolveLeft(const ast::Check& check, Predicate& predicate) 
   if (!ResolveTerm(check.left, diagnostics_, left)) return false;
   if (Fits(check.op, left.type, left.shape)) return true;
   const bool list = left.shape == Shape::kList;
-  auto& fault = diagnostics_.Add(Code::E207, check.op_span,
-                                 fmt::format("`{}` does not fit `{}`, which is {} {}", ast::OpName(check.op),
-                                             TermText(left), list ? "a list of type" : "of type", TypeName(left.type)));
+  auto& fault =
+      diagnostics_.Add(Code::E207, check.op_span,
+                       fmt::format("`{}` does not fit `{}`, which is {} {}", ast::OpName(check.op),
+                                   TermText(left), list ? "a list of type" : "of type", TypeName(left.type)));
   fault.others.push_back({check.left.span, fmt::format("of type {}", TypeName(left.type))});
   fault.help = fmt::format("operators that fit: {}", FittingOperators(left.type, left.shape));
   const bool rendered = left.kind == Term::Kind::kField && left.field.field == FieldId::kEvtRawarg;
@@ -156,18 +157,20 @@ bool PredicateTable::ResolveRight(const ast::Check& check, Predicate& predicate)
     return refuse(check.op_span, "`evt.type` is compared with names of event types only");
   }
   if (!FitsTerm(check.op, left.type, left.shape)) {
-    return refuse(check.op_span, fmt::format("`{}` on `{}` takes constants, not a field", ast::OpName(check.op),
-                                             TermText(left)));
+    return refuse(check.op_span, fmt::format("`{}` on `{}` takes constants, not a field",
+                                             ast::OpName(check.op), TermText(left)));
   }
   for (const Term* side : {&left, &std::as_const(right)}) {
     if (side->shape != Shape::kAny && side->shape != Shape::kEither) continue;
-    return refuse(side == &left ? check.left.span : check.right->span,
-                  fmt::format("`{}` has several values and is compared with constants only", TermText(*side)));
+    return refuse(
+        side == &left ? check.left.span : check.right->span,
+        fmt::format("`{}` has several values and is compared with constants only", TermText(*side)));
   }
   const auto family = [](Type type) { return type == Type::kPath ? Type::kString : type; };
   if (family(left.type) != family(right.type) || left.shape != right.shape) {
     const auto describe = [](const Term& term) {
-      return fmt::format("{}{}", term.shape == Shape::kList ? "a list of type " : "of type ", TypeName(term.type));
+      return fmt::format("{}{}", term.shape == Shape::kList ? "a list of type " : "of type ",
+                         TypeName(term.type));
     };
     auto& fault = diagnostics_.Add(Code::E208, check.right->span,
                                    fmt::format("`{}` is {}, but `{}` is {}", TermText(right), describe(right),
@@ -189,7 +192,8 @@ bool PredicateTable::ResolveValues(const ast::Check& check, Predicate& predicate
   bool ok = true;
   for (const ast::Word* word : words) {
     // A list is free of repeats already; several words may repeat each other.
-    if (check.values.size() > 1 && check.quantifier != ast::Quantifier::kOneOf && !seen.insert(word->text).second) {
+    if (check.values.size() > 1 && check.quantifier != ast::Quantifier::kOneOf &&
+        !seen.insert(word->text).second) {
       continue;
     }
     Value value;
@@ -209,15 +213,15 @@ bool PredicateTable::ReportValue(const ast::Check& check, const Predicate& predi
   auto& fault = diagnostics_.Add(Code::E208, word.span, std::move(message));
   fault.others.push_back({check.left.span, fmt::format("`{}` is of type {}", TermText(predicate.left),
                                                        TypeName(predicate.left.type))});
-  const bool inside = check.values_span.file == word.span.file && word.span.begin >= check.values_span.begin &&
-                      word.span.end <= check.values_span.end;
+  const bool inside = check.values_span.file == word.span.file &&
+                      word.span.begin >= check.values_span.begin && word.span.end <= check.values_span.end;
   if (!inside && check.values_span.valid()) fault.others.push_back({check.values_span, "through this list"});
   fault.help = std::move(help);
   return false;
 }
 
-// The words of the right side, with the lists that they name. Without parentheses a list operator's word is a list's
-// name, or as in Falco a single value.
+// The words of the right side, with the lists that they name. Without parentheses a list operator's word is a
+// list's name, or as in Falco a single value.
 bool PredicateTable::ExpandWords(const ast::Check& check, bool list, ListItems& words) {
   for (const ast::Word& word : check.values) {
     if (list && !word.quoted && names_.IsBroken(word.text)) return false;
@@ -250,8 +254,10 @@ bool PredicateTable::CheckEventType(const ast::Word& word, const ast::Check& che
   if (FindEvent(word.text) != kNoType) return true;
   std::vector<std::string_view> known;
   for (const EventRow& row : Events()) known.push_back(row.name);
-  auto& fault = diagnostics_.Add(Code::E210, word.span, fmt::format("There is no event type `{}`", word.text));
-  fault.others.push_back({check.left.span, fmt::format("`{}` is the name of a system call", RowOf(use.field).name)});
+  auto& fault =
+      diagnostics_.Add(Code::E210, word.span, fmt::format("There is no event type `{}`", word.text));
+  fault.others.push_back(
+      {check.left.span, fmt::format("`{}` is the name of a system call", RowOf(use.field).name)});
   const std::string near = diag::Nearest(word.text, known);
   if (!near.empty()) {
     fault.help = fmt::format("did you mean `{}`?", near);

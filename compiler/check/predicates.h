@@ -1,7 +1,7 @@
 // check/predicates.h - checks -> interned predicates. Private to check/.
 //
-// Two look-ups make it fast for many rules: the words of a check as written (no parsing on a hit), and the finished
-// predicate (equal however it was written).
+// Two look-ups make it fast for many rules: the words of a check as written (no parsing on a hit), and the
+// finished predicate (equal however it was written).
 //
 // Threads: none shared. Memory: the table grows with distinct predicates. Errors: E201 to E210 diagnostics.
 #pragma once
@@ -37,8 +37,8 @@ class PredicateTable {
   bool ResolveValues(const ast::Check& check, Predicate& predicate);
   bool ExpandWords(const ast::Check& check, bool list, ListItems& words);
   bool CheckEventType(const ast::Word& word, const ast::Check& check, const FieldUse& use);
-  bool ReportValue(const ast::Check& check, const Predicate& predicate, const ast::Word& word, std::string message,
-                   std::string help);
+  bool ReportValue(const ast::Check& check, const Predicate& predicate, const ast::Word& word,
+                   std::string message, std::string help);
   PredicateId Intern(Predicate predicate, source::Span span);
 
   Names& names_;

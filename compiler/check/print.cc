@@ -43,7 +43,8 @@ bool IsBare(std::string_view text) {
   if (text.empty() || text == "oneof" || text == "anyof" || text == "allof") return false;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte == 0x7f || std::string_view("()\"'=,").find(c) != std::string_view::npos) return false;
+    if (byte <= 0x20 || byte == 0x7f || std::string_view("()\"'=,").find(c) != std::string_view::npos)
+      return false;
   }
   return true;
 }

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "compiler/check/terms.h"
 #include "compiler/check/known_text.h"
+#include "compiler/check/terms.h"
 
 namespace sluice::check {
 namespace {
@@ -21,14 +21,16 @@ bool IsMembership(const Predicate& predicate) {
   return predicate.op == Op::kIn || predicate.op == Op::kIntersects || any_equal;
 }
 
-// A number that is 0 or more because the call succeeded. `zero_is_success`: 0 stands for success as such (evt.rawres).
+// A number that is 0 or more because the call succeeded. `zero_is_success`: 0 stands for success as such
+// (evt.rawres).
 Answer AskNumber(const Predicate& predicate, bool zero_is_success) {
   if (predicate.op == Op::kExists) return Answer::kTrue;
   const auto negative = [](const Value& value) { return value.number < 0; };
   const auto zero = [](const Value& value) { return value.number == 0; };
   if (IsMembership(predicate)) {
     if (std::all_of(predicate.values.begin(), predicate.values.end(), negative)) return Answer::kFalse;
-    const bool success = zero_is_success && std::any_of(predicate.values.begin(), predicate.values.end(), zero);
+    const bool success =
+        zero_is_success && std::any_of(predicate.values.begin(), predicate.values.end(), zero);
     return success ? Answer::kTrue : Answer::kOpen;
   }
   if (predicate.quantifier != ast::Quantifier::kNone || predicate.values.size() != 1) return Answer::kOpen;
@@ -135,23 +137,25 @@ void ResultFolder::Warn(const ast::Rule& rule, const Condition& leaf, std::strin
   fault.note = "a hook sees an attempt that was permitted so far; calls that failed before it are not seen";
 }
 
-bool ResultFolder::FoldLeaf(const ast::Rule& rule, RuleId id, Condition& leaf, std::vector<Assumption>& assumptions) {
+bool ResultFolder::FoldLeaf(const ast::Rule& rule, RuleId id, Condition& leaf,
+                            std::vector<Assumption>& assumptions) {
   const Predicate& predicate = predicates_.at(leaf.predicate);
   const bool counts = AsksNumberOfEvent(predicate);
   if (!counts && (results_known_ || !AsksResult(predicate))) return true;
   const Answer answer = counts ? AskNumberOfEvent(predicate) : Ask(predicate);
   if (counts && answer == Answer::kOpen) return true;
   if (answer == Answer::kOpen && rule.action != ast::Action::kAlert) {
-    auto& fault = diagnostics_.Add(diag::Code::E301, leaf.span,
-                                   fmt::format("`{}` cannot be decided in the kernel: no hook knows the result",
-                                               Print(predicate)));
-    fault.others.push_back({rule.action_span, fmt::format("`{}` is decided at the hook", ast::ActionName(rule.action))});
+    auto& fault = diagnostics_.Add(
+        diag::Code::E301, leaf.span,
+        fmt::format("`{}` cannot be decided in the kernel: no hook knows the result", Print(predicate)));
+    fault.others.push_back(
+        {rule.action_span, fmt::format("`{}` is decided at the hook", ast::ActionName(rule.action))});
     fault.help = "remove the test, or let the rule only alert";
     return false;
   }
   if (!counts) {
     Warn(rule, leaf,
-         answer == Answer::kOpen    ? "it is taken as false, like a test of an absent field"
+         answer == Answer::kOpen   ? "it is taken as false, like a test of an absent field"
          : answer == Answer::kTrue ? "it is taken as true, as for a call that succeeds"
                                    : "it is taken as false, as for a call that succeeds");
   }
@@ -161,7 +165,8 @@ bool ResultFolder::FoldLeaf(const ast::Rule& rule, RuleId id, Condition& leaf, s
   return true;
 }
 
-bool ResultFolder::Fold(const ast::Rule& rule, RuleId id, Condition& condition, std::vector<Assumption>& assumptions) {
+bool ResultFolder::Fold(const ast::Rule& rule, RuleId id, Condition& condition,
+                        std::vector<Assumption>& assumptions) {
   if (condition.kind == Condition::Kind::kPredicate) return FoldLeaf(rule, id, condition, assumptions);
   bool ok = true;
   for (Condition& child : condition.children) ok = Fold(rule, id, child, assumptions) && ok;

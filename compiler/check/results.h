@@ -1,9 +1,10 @@
-// check/results.h - predicates on the result of a call, at a hook that comes before the result. Private to check/.
+// check/results.h - predicates on the result of a call, at a hook that comes before the result. Private to
+// check/.
 //
-// An LSM hook sees an attempt that was permitted so far. So a predicate that merely says "the call succeeded" is true
-// there, one that says "it failed" is false, and any other (fd.num = 3) has no answer: false as for an absent field in
-// an alert, an error in a mitigation. W207 says which. Falco's idioms for "never" and "always" (evt.num = 0, >= 0) are
-// folded as well.
+// An LSM hook sees an attempt that was permitted so far. So a predicate that merely says "the call succeeded"
+// is true there, one that says "it failed" is false, and any other (fd.num = 3) has no answer: false as for
+// an absent field in an alert, an error in a mitigation. W207 says which. Falco's idioms for "never" and
+// "always" (evt.num = 0, >= 0) are folded as well.
 //
 // Threads: none shared. Errors: E301 and W207 diagnostics.
 #pragma once
@@ -20,7 +21,8 @@ class ResultFolder {
   ResultFolder(const PredicateTable& predicates, bool results_known, diag::Diagnostics& diagnostics)
       : predicates_(predicates), results_known_(results_known), diagnostics_(diagnostics) {}
 
-  // Replaces such predicates in `condition` by constants and notes it in `assumptions`. False: E301 was added.
+  // Replaces such predicates in `condition` by constants and notes it in `assumptions`. False: E301 was
+  // added.
   bool Fold(const ast::Rule& rule, RuleId id, Condition& condition, std::vector<Assumption>& assumptions);
 
  private:

@@ -46,9 +46,9 @@ std::string Describe(const Term& term) {
 
 bool Refuse(const ast::Operand& at, const Term& argument, std::string_view transform, std::string_view wanted,
             diag::Diagnostics& diagnostics) {
-  auto& fault = diagnostics.Add(
-      Code::E207, at.span,
-      fmt::format("`{}` takes {}, and `{}` is {}", transform, wanted, TermText(argument), Describe(argument)));
+  auto& fault = diagnostics.Add(Code::E207, at.span,
+                                fmt::format("`{}` takes {}, and `{}` is {}", transform, wanted,
+                                            TermText(argument), Describe(argument)));
   if (argument.shape == Shape::kAny) fault.help = "choose one ancestor: [1] is the parent";
   return false;
 }
@@ -138,8 +138,9 @@ bool ResolveTransform(const ast::Operand& operand, diag::Diagnostics& diagnostic
   const size_t count = transform.arguments.size();
   if (count < row->least || count > row->most) {
     diagnostics.Add(Code::E207, operand.span,
-                    fmt::format("`{}` takes {}{} argument{}, not {}", row->name, row->most > row->least ? "at least " : "",
-                                row->least, row->least == 1 ? "" : "s", count));
+                    fmt::format("`{}` takes {}{} argument{}, not {}", row->name,
+                                row->most > row->least ? "at least " : "", row->least,
+                                row->least == 1 ? "" : "s", count));
     return false;
   }
   term.kind = Term::Kind::kTransform;
@@ -147,8 +148,9 @@ bool ResolveTransform(const ast::Operand& operand, diag::Diagnostics& diagnostic
   if (transform.index) {
     if (row->kind != TransformKind::kGetopt || transform.index->text.size() != 1) {
       diagnostics.Add(Code::E209, transform.index->span,
-                      row->kind == TransformKind::kGetopt ? "The argument of `getopt` is one letter: the option"
-                                                          : fmt::format("`{}` takes no argument in brackets", row->name));
+                      row->kind == TransformKind::kGetopt
+                          ? "The argument of `getopt` is one letter: the option"
+                          : fmt::format("`{}` takes no argument in brackets", row->name));
       return false;
     }
     term.index = transform.index->text;
@@ -223,7 +225,8 @@ bool ResolveUse(const ast::Field& field, diag::Diagnostics& diagnostics, FieldUs
                               ? fmt::format("There is no field `{}`", UseText(field))
                               : fmt::format("No event has the argument that `{}` names", UseText(field)));
       const std::string near = Suggestion(field, reason);
-      fault.help = near.empty() ? "`sluice fields` lists all fields" : fmt::format("did you mean `{}`?", near);
+      fault.help =
+          near.empty() ? "`sluice fields` lists all fields" : fmt::format("did you mean `{}`?", near);
       if (!near.empty() && !field.argument) fault.patches.push_back({field.span, near});
       return false;
     }
@@ -235,8 +238,9 @@ bool ResolveUse(const ast::Field& field, diag::Diagnostics& diagnostics, FieldUs
       diagnostics.Add(Code::E209, field.span, fmt::format("`{}` takes no argument", field.name.text));
       return false;
     case FieldFault::kArgumentNotANumber:
-      diagnostics.Add(Code::E209, field.argument ? field.argument->span : field.span,
-                      fmt::format("`{}` takes a number from 0 to {} as its argument", field.name.text, kMaxFieldIndex));
+      diagnostics.Add(
+          Code::E209, field.argument ? field.argument->span : field.span,
+          fmt::format("`{}` takes a number from 0 to {} as its argument", field.name.text, kMaxFieldIndex));
       return false;
   }
   const bool names_type = use.field == FieldId::kEvtTypeIs;

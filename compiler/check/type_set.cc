@@ -1,7 +1,7 @@
 #include "compiler/check/type_set.h"
 
-#include "compiler/check/terms.h"
 #include "compiler/check/known_text.h"
+#include "compiler/check/terms.h"
 
 namespace sluice::check {
 namespace {
@@ -41,8 +41,8 @@ bool IsOpenKind(FieldId id) {
 
 // `evt.is_open_read = true` and the like: false for events that are no opens.
 bool AsksForOpen(const Predicate& predicate) {
-  return IsOpenKind(predicate.left.field.field) && predicate.op == ast::Op::kEq && predicate.values.size() == 1 &&
-         predicate.values[0].number == 1;
+  return IsOpenKind(predicate.left.field.field) && predicate.op == ast::Op::kEq &&
+         predicate.values.size() == 1 && predicate.values[0].number == 1;
 }
 
 }  // namespace

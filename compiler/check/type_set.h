@@ -1,5 +1,5 @@
-// check/type_set.h - which event types a condition can be true of: a superset, by evt.type, evt.hook and by which
-// hooks supply the fields. Private to check/.
+// check/type_set.h - which event types a condition can be true of: a superset, by evt.type, evt.hook and by
+// which hooks supply the fields. Private to check/.
 //
 // Threads: pure functions. Errors: none.
 #pragma once
@@ -34,7 +34,7 @@ class TypeFinder {
   const Pair* Make(const Predicate& predicate);
 
   const PredicateTable& predicates_;
-  std::vector<const Pair*> known_;                        // by PredicateId
+  std::vector<const Pair*> known_;                         // by PredicateId
   std::vector<std::pair<HookMask, const Pair*>> by_mask_;  // most predicates differ in this only
   std::deque<Pair> pairs_;
 };

@@ -1,5 +1,5 @@
-// check/unknown_field.h - does a rule name a field that nobody knows? For Falco's skip-if-unknown-filter. Private to
-// check/.
+// check/unknown_field.h - does a rule name a field that nobody knows? For Falco's skip-if-unknown-filter.
+// Private to check/.
 //
 // Looks at the rule's own words: a macro with such a field is an error at the macro, whoever uses it.
 //

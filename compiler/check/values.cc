@@ -38,7 +38,8 @@ std::optional<double> ParseReal(std::string_view text) {
   if (!text.empty() && text[0] == '+') text.remove_prefix(1);
   double value = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec != std::errc() || result.ptr != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  if (result.ec != std::errc() || result.ptr != text.data() + text.size() || !std::isfinite(value))
+    return std::nullopt;
   return value;
 }
 
@@ -89,7 +90,8 @@ ValueFault ParseBytes(ast::Op op, const ast::Word& word, Value& value) {
   if (op != ast::Op::kBContains && op != ast::Op::kBStartsWith) return {};
   std::optional<std::string> bytes = DecodeHex(word.text);
   if (!bytes) {
-    return {fmt::format("`{}` is not a sequence of bytes in hexadecimal", word.text), "two digits a byte: cafe01"};
+    return {fmt::format("`{}` is not a sequence of bytes in hexadecimal", word.text),
+            "two digits a byte: cafe01"};
   }
   value.text = std::move(*bytes);
   return {};
@@ -127,7 +129,8 @@ ValueFault ParseDouble(const ast::Word& word, Value& value) {
 ValueFault ParsePortValue(const ast::Word& word, Value& value) {
   const std::optional<uint16_t> port = ParsePort(word.text);
   if (!port) {
-    return {fmt::format("`{}` is not a port", word.text), "write a number from 0 to 65535 or a common service's name"};
+    return {fmt::format("`{}` is not a port", word.text),
+            "write a number from 0 to 65535 or a common service's name"};
   }
   value.number = *port;
   value.text = std::to_string(*port);
@@ -145,8 +148,9 @@ ValueFault ParseNetValue(Type type, const ast::Word& word, Value& value) {
     return {fmt::format("`{}` is a net, and this field is compared with addresses", word.text),
             "use the field for nets: fd.net, fd.cnet, fd.snet, fd.lnet or fd.rnet"};
   }
-  return {fmt::format("`{}` is not an IPv4 or IPv6 {}", word.text, type == Type::kAddress ? "address" : "net"),
-          type == Type::kNet ? "write ADDRESS/BITS, as in 10.0.0.0/8" : ""};
+  return {
+      fmt::format("`{}` is not an IPv4 or IPv6 {}", word.text, type == Type::kAddress ? "address" : "net"),
+      type == Type::kNet ? "write ADDRESS/BITS, as in 10.0.0.0/8" : ""};
 }
 
 }  // namespace
@@ -164,7 +168,8 @@ std::optional<int64_t> ParseInteger(std::string_view text) {
   }
   uint64_t value = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (text.empty() || result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;
+  if (text.empty() || result.ec != std::errc() || result.ptr != text.data() + text.size())
+    return std::nullopt;
   constexpr uint64_t kMax = uint64_t{1} << 63;
   if (value > (negative ? kMax : kMax - 1)) return std::nullopt;
   return negative ? static_cast<int64_t>(0 - value) : static_cast<int64_t>(value);
@@ -195,7 +200,8 @@ std::optional<Net> ParseNet(std::string_view text) {
   const std::string_view digits = text.substr(slash + 1);
   unsigned bits = 0;
   const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-  if (digits.empty() || result.ec != std::errc() || result.ptr != digits.data() + digits.size()) return std::nullopt;
+  if (digits.empty() || result.ec != std::errc() || result.ptr != digits.data() + digits.size())
+    return std::nullopt;
   const bool mapped = net->address.v4 && text.find(':') < slash;  // ::ffff:10.0.0.0/104
   if (mapped && bits < kMappedBits) {
     net->address.v4 = false;

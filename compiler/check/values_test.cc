@@ -28,8 +28,8 @@ TEST(Values, Integers) {
   EXPECT_EQ(ParseInteger("0x1f"), 31);
   EXPECT_EQ(ParseInteger("9223372036854775807"), std::numeric_limits<int64_t>::max());
   EXPECT_EQ(ParseInteger("-9223372036854775808"), std::numeric_limits<int64_t>::min());
-  for (const char* text : {"", "-", "+", "0x", "1.0", "1e3", "9223372036854775808", "-9223372036854775809", "1 ", " 1",
-                           "--1", "0xg", "18446744073709551616"}) {
+  for (const char* text : {"", "-", "+", "0x", "1.0", "1e3", "9223372036854775808", "-9223372036854775809",
+                           "1 ", " 1", "--1", "0xg", "18446744073709551616"}) {
     EXPECT_FALSE(ParseInteger(text)) << text;
   }
 }
@@ -62,10 +62,12 @@ TEST(Values, NetsLoseTheirHostBits) {
   EXPECT_EQ(ParseNet("fe80:1234::1/10"), ParseNet("fe80::/10"));
   EXPECT_EQ(ParseNet("1.2.3.4/0"), ParseNet("0.0.0.0/0"));
   EXPECT_EQ(ParseNet("::/0")->prefix, 0);
-  EXPECT_EQ(ParseNet("::ffff:10.1.0.0/104"), ParseNet("10.0.0.0/8")) << "a prefix behind the mapped head counts from it";
+  EXPECT_EQ(ParseNet("::ffff:10.1.0.0/104"), ParseNet("10.0.0.0/8"))
+      << "a prefix behind the mapped head counts from it";
   EXPECT_FALSE(ParseNet("::ffff:10.0.0.0/90")->address.v4);
   EXPECT_EQ(ParseNet("10.0.0.1"), ParseAddress("10.0.0.1"));
-  for (const char* text : {"10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/x", "10.0.0.0/-1", "10.0.0.0/8/8", "/8"}) {
+  for (const char* text :
+       {"10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/x", "10.0.0.0/-1", "10.0.0.0/8/8", "/8"}) {
     EXPECT_FALSE(ParseNet(text)) << text;
   }
 }

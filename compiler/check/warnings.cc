@@ -66,7 +66,8 @@ bool Disjoint(const Predicate& a, const Predicate& b) {
   constexpr size_t kMaxPairs = 100'000;  // longer lists are not worth the time
   if (a.values.size() * b.values.size() > kMaxPairs) return false;
   return std::none_of(a.values.begin(), a.values.end(), [&](const Value& value) {
-    return std::any_of(b.values.begin(), b.values.end(), [&](const Value& other) { return other.text == value.text; });
+    return std::any_of(b.values.begin(), b.values.end(),
+                       [&](const Value& other) { return other.text == value.text; });
   });
 }
 
@@ -124,7 +125,8 @@ std::string NamesOf(const TypeSet& types) {
 
 }  // namespace
 
-RuleWarnings::RuleWarnings(const ast::RuleSet& rules, const PredicateTable& predicates, diag::Diagnostics& diagnostics)
+RuleWarnings::RuleWarnings(const ast::RuleSet& rules, const PredicateTable& predicates,
+                           diag::Diagnostics& diagnostics)
     : predicates_(predicates), diagnostics_(diagnostics), types_(predicates) {
   for (const ast::Macro& macro : rules.macros) {
     if (!macro.allowed_warnings.empty()) allowing_macros_.push_back(&macro);
@@ -148,7 +150,8 @@ void RuleWarnings::Look(const ast::Rule& rule, const CheckedRule& checked) {
   if (rule.action != ast::Action::kAlert) LookAtMitigation(rule, checked.condition, types);
 }
 
-// ---- what this engine does not supply ---------------------------------------------------------------------------
+// ---- what this engine does not supply
+// ---------------------------------------------------------------------------
 
 void RuleWarnings::LookAtPredicates(const ast::Rule& rule, const Condition& condition) {
   for (const Condition& child : condition.children) LookAtPredicates(rule, child);
@@ -156,13 +159,15 @@ void RuleWarnings::LookAtPredicates(const ast::Rule& rule, const Condition& cond
   if (settled_.size() < predicates_.size()) settled_.resize(predicates_.size());
   if (settled_[condition.predicate]) return;
   const Predicate& predicate = predicates_.at(condition.predicate);
-  const bool allowed = IsAllowedAt(rule, Code::W204, condition.span) || IsAllowedAt(rule, Code::W213, condition.span);
+  const bool allowed =
+      IsAllowedAt(rule, Code::W204, condition.span) || IsAllowedAt(rule, Code::W213, condition.span);
   settled_[condition.predicate] = !allowed;
   const auto look = [&](const FieldUse& use) {
     std::string name;
     if (!IsNewlyAbsent(rule, use, condition.span, name)) return;
     diagnostics_
-        .Add(Code::W204, condition.span, fmt::format("`{}` is not supplied by this engine: it is absent", name))
+        .Add(Code::W204, condition.span,
+             fmt::format("`{}` is not supplied by this engine: it is absent", name))
         .note = "a test of it is false, and `not` of that true";
   };
   ForEachField(predicate.left, look);
@@ -171,7 +176,8 @@ void RuleWarnings::LookAtPredicates(const ast::Rule& rule, const Condition& cond
 }
 
 // True once for each field; arguments of events count as fields.
-bool RuleWarnings::IsNewlyAbsent(const ast::Rule& rule, const FieldUse& use, source::Span span, std::string& name) {
+bool RuleWarnings::IsNewlyAbsent(const ast::Rule& rule, const FieldUse& use, source::Span span,
+                                 std::string& name) {
   if (use.hooks() != 0 || IsAllowedAt(rule, Code::W204, span)) return false;
   const bool per_argument = use.field == FieldId::kEvtArg || use.field == FieldId::kEvtRawarg;
   name = per_argument ? use.Name() : std::string(RowOf(use.field).name);
@@ -190,7 +196,8 @@ void RuleWarnings::WarnTypes(const ast::Rule& rule, const Predicate& predicate, 
   }
   if (absent.none()) return;
   absent_types_ |= absent;
-  auto& fault = diagnostics_.Add(Code::W213, span, fmt::format("Events of type {} are not supplied yet", NamesOf(absent)));
+  auto& fault = diagnostics_.Add(Code::W213, span,
+                                 fmt::format("Events of type {} are not supplied yet", NamesOf(absent)));
   fault.note = "no hook of this engine decides them, so the rule does not see them";
 }
 
@@ -206,11 +213,13 @@ void RuleWarnings::LookAtOutput(const ast::Rule& rule, const CheckedRule& checke
   }
   if (names.empty()) return;
   diagnostics_
-      .Add(Code::W204, rule.output.span, fmt::format("Not supplied by this engine, and printed as `<NA>`: {}", names))
+      .Add(Code::W204, rule.output.span,
+           fmt::format("Not supplied by this engine, and printed as `<NA>`: {}", names))
       .note = "fields that stand in earlier warnings are not repeated";
 }
 
-// ---- rules that never match -------------------------------------------------------------------------------------
+// ---- rules that never match
+// -------------------------------------------------------------------------------------
 
 diag::Diagnostic& RuleWarnings::AddNever(const ast::Rule& rule, source::Span span, std::string note) {
   auto& fault = diagnostics_.Add(Code::W202, span, fmt::format("Rule `{}` can never match", rule.name.text));
@@ -241,15 +250,18 @@ bool RuleWarnings::NameTooLong(const ast::Rule& rule, const Condition& conjunct)
   if (conjunct.kind != Condition::Kind::kPredicate) return false;
   const Predicate& predicate = predicates_.at(conjunct.predicate);
   const FieldId field = predicate.left.field.field;
-  const bool name = predicate.left.kind == Term::Kind::kField &&
-                    (field == FieldId::kProcName || field == FieldId::kProcPname || field == FieldId::kProcAname);
-  if (!name || !(IsSelection(predicate) || predicate.op == ast::Op::kStartsWith) || predicate.values.empty()) return false;
+  const bool name =
+      predicate.left.kind == Term::Kind::kField &&
+      (field == FieldId::kProcName || field == FieldId::kProcPname || field == FieldId::kProcAname);
+  if (!name || !(IsSelection(predicate) || predicate.op == ast::Op::kStartsWith) || predicate.values.empty())
+    return false;
   const bool all_long = std::all_of(predicate.values.begin(), predicate.values.end(),
                                     [](const Value& value) { return value.text.size() > kNameBytes; });
   if (!all_long) return false;
   const std::string& first = predicate.values[0].text;
-  AddNever(rule, conjunct.span, fmt::format("`{}` holds at most {} bytes", TermText(predicate.left), kNameBytes)).help =
-      fmt::format("write `{}`, or compare `proc.exepath`", first.substr(0, kNameBytes));
+  AddNever(rule, conjunct.span,
+           fmt::format("`{}` holds at most {} bytes", TermText(predicate.left), kNameBytes))
+      .help = fmt::format("write `{}`, or compare `proc.exepath`", first.substr(0, kNameBytes));
   return true;
 }
 
@@ -270,11 +282,12 @@ bool RuleWarnings::Contradicts(const ast::Rule& rule, const std::vector<const Co
   return false;
 }
 
-// ---- event types and subjects -----------------------------------------------------------------------------------
+// ---- event types and subjects
+// -----------------------------------------------------------------------------------
 
 void RuleWarnings::LookAtTypes(const ast::Rule& rule, const TypeSet& types) {
   if (IsAllowed(rule.allowed_warnings, Code::W203)) return;
-  const TypeSet supplied = AllTypes() & ~TypesAt(kNoHook);
+  static const TypeSet supplied = AllTypes() & ~TypesAt(kNoHook);
   if ((types & supplied) != supplied) return;
   auto& fault = diagnostics_.Add(Code::W203, rule.name.span,
                                  fmt::format("Rule `{}` applies to every event type", rule.name.text));
@@ -286,8 +299,9 @@ void RuleWarnings::LookAtMitigation(const ast::Rule& rule, const Condition& cond
   Subject subject;
   FindSubject(condition, predicates_, subject);
   if (subject.name && !subject.other && !IsAllowed(rule.allowed_warnings, Code::W205)) {
-    auto& fault = diagnostics_.Add(Code::W205, subject.name_span,
-                                   fmt::format("Rule `{}` knows its subject by `proc.name` alone", rule.name.text));
+    auto& fault =
+        diagnostics_.Add(Code::W205, subject.name_span,
+                         fmt::format("Rule `{}` knows its subject by `proc.name` alone", rule.name.text));
     fault.note = "any program can be given any name";
     fault.help = "test `proc.exepath`, an ancestor or the user as well";
   }
@@ -298,7 +312,8 @@ void RuleWarnings::LookAtMitigation(const ast::Rule& rule, const Condition& cond
     if (missing.none() || missing == here) continue;
     auto& fault = diagnostics_.Add(Code::W208, rule.name.span,
                                    fmt::format("Rule `{}` leaves out {}", rule.name.text, NamesOf(missing)));
-    fault.note = fmt::format("they reach the same hook, {}: who is refused one call can use the other", hook.name);
+    fault.note =
+        fmt::format("they reach the same hook, {}: who is refused one call can use the other", hook.name);
     fault.help = "add them, or test `evt.hook` instead of `evt.type`";
   }
 }

@@ -1,7 +1,8 @@
-// check/warnings.h - what people get wrong in a rule that compiles: W202 to W205, W208, W213. Private to check/.
+// check/warnings.h - what people get wrong in a rule that compiles: W202 to W205, W208, W213. Private to
+// check/.
 //
-// Threads: none shared. Memory: borrows the ast::RuleSet. Errors: none; adds warnings, unless `# allow: slug` above the
-// rule, or above the macro that holds the words, names them.
+// Threads: none shared. Memory: borrows the ast::RuleSet. Errors: none; adds warnings, unless `# allow: slug`
+// above the rule, or above the macro that holds the words, names them.
 #pragma once
 
 #include <string>

@@ -150,7 +150,8 @@ Json SarifRules() {
 
 std::string RenderJson(const Diagnostics& diagnostics, const source::Files& files) {
   Json list = Json::array();
-  for (const Diagnostic& diagnostic : diagnostics.all()) list.push_back(ToJson(Resolved(diagnostic, files), files));
+  for (const Diagnostic& diagnostic : diagnostics.all())
+    list.push_back(ToJson(Resolved(diagnostic, files), files));
   return Dump({{"diagnostics", std::move(list)},
                {"errors", diagnostics.errors()},
                {"warnings", diagnostics.warnings()},
@@ -159,7 +160,8 @@ std::string RenderJson(const Diagnostics& diagnostics, const source::Files& file
 
 std::string RenderSarif(const Diagnostics& diagnostics, const source::Files& files) {
   Json results = Json::array();
-  for (const Diagnostic& diagnostic : diagnostics.all()) results.push_back(SarifResult(Resolved(diagnostic, files), files));
+  for (const Diagnostic& diagnostic : diagnostics.all())
+    results.push_back(SarifResult(Resolved(diagnostic, files), files));
   const Json run = {{"tool", {{"driver", {{"name", "sluice"}, {"rules", SarifRules()}}}}},
                     {"columnKind", "unicodeCodePoints"},
                     {"results", std::move(results)}};

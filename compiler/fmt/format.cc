@@ -27,7 +27,8 @@ std::string Laid(std::string_view text, const std::vector<parse::BlockWords>& bl
                     : 0;
   bool braced = false, fresh = true;
   for (const parse::BlockWords& block : blocks) {
-    layout.AddBetween(ReadGap(text.substr(at, block.begin - at), fresh), !fresh && (braced || IsBraced(block)), false);
+    layout.AddBetween(ReadGap(text.substr(at, block.begin - at), fresh),
+                      !fresh && (braced || IsBraced(block)), false);
     layout.AddBlock(block);
     at = EndOfWords(text, block);
     braced = IsBraced(block);
@@ -71,7 +72,9 @@ std::string ShortDiff(std::string_view before, std::string_view after, size_t ma
   size_t head = 0, tail = 0;
   const size_t common = std::min(old_lines.size(), new_lines.size());
   while (head < common && old_lines[head] == new_lines[head]) ++head;
-  while (tail + head < common && old_lines[old_lines.size() - 1 - tail] == new_lines[new_lines.size() - 1 - tail]) ++tail;
+  while (tail + head < common &&
+         old_lines[old_lines.size() - 1 - tail] == new_lines[new_lines.size() - 1 - tail])
+    ++tail;
   std::string out = "@@ line " + std::to_string(head + 1) + "\n";
   const auto add = [&](const std::vector<std::string_view>& lines, std::string_view sign, size_t budget) {
     const size_t end = lines.size() - tail;

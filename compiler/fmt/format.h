@@ -1,8 +1,9 @@
 // fmt/format.h - the one layout of a .rule file.
 //
-// Words, comments and the order of blocks and keys stay as the author wrote them; blanks and line ends are made anew.
-// A line break that the author put before `and` or `or` stays; others are put in where a line would be too long. The
-// result is read again and compared: a layout that means something else is never returned.
+// Words, comments and the order of blocks and keys stay as the author wrote them; blanks and line ends are
+// made anew. A line break that the author put before `and` or `or` stays; others are put in where a line
+// would be too long. The result is read again and compared: a layout that means something else is never
+// returned.
 //
 // Threads: pure functions. Errors: E1xx diagnostics of the parser. Cost: three parses of the text.
 #pragma once

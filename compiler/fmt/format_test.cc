@@ -39,7 +39,8 @@ std::vector<std::string> SectionsOf(const fs::path& path, const std::string& kin
 std::vector<fs::path> FilesBelow(const std::string& folder, const std::string& extension) {
   std::vector<fs::path> paths;
   for (const auto& entry : fs::recursive_directory_iterator(fs::path(SLUICE_SOURCE_DIR) / folder)) {
-    if (entry.is_regular_file() && (extension.empty() || entry.path().extension() == extension)) paths.push_back(entry.path());
+    if (entry.is_regular_file() && (extension.empty() || entry.path().extension() == extension))
+      paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
   return paths;
@@ -50,7 +51,9 @@ struct Made {
   diag::Diagnostics diagnostics;
   Formatted formatted;
 
-  explicit Made(const std::string& text) { formatted = Format(files, files.Add("test.rule", text), {}, diagnostics); }
+  explicit Made(const std::string& text) {
+    formatted = Format(files, files.Add("test.rule", text), {}, diagnostics);
+  }
   bool done() const { return formatted.outcome == Formatted::Outcome::kDone; }
 };
 
@@ -68,7 +71,8 @@ std::string CommentsOf(const std::string& text) {
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) {
     const size_t mark = line.find('#');
-    if (mark != std::string::npos) comments += line.substr(mark, line.find_last_not_of(" \t\r") + 1 - mark) + "\n";
+    if (mark != std::string::npos)
+      comments += line.substr(mark, line.find_last_not_of(" \t\r") + 1 - mark) + "\n";
   }
   return comments;
 }
@@ -119,23 +123,71 @@ TEST(Format, InputsOfTheParsersTestsKeepTheirMeaning) {
   for (const fs::path& path : FilesBelow("tests/golden", ".txt")) {
     for (const std::string& text : SectionsOf(path, "rule")) texts += ExpectGood(text, path.string());
   }
-  for (const fs::path& path : FilesBelow("fuzz/corpus", "")) texts += ExpectGood(ReadAll(path), path.string());
+  for (const fs::path& path : FilesBelow("fuzz/corpus", ""))
+    texts += ExpectGood(ReadAll(path), path.string());
   EXPECT_GT(texts, 5u);
 }
 
 // A comment and a line end after every word: nothing is lost, and nothing moves on the second run.
 TEST(Format, CommentsAnywhereAreKept) {
-  const std::string words[] = {"rule", "\"r\"", "{", "condition:", "a.b", "in", "(", "x", ",", "y", ")", "and", "not",
-                               "(", "c.d", "=", "e", "or", "tolower(f.g", ")", "=", "h", ")", "desc:", "d", "output:",
-                               "o", "tags:", "[", "t", ",", "]", "priority:", "debug", "exceptions:", "[", "{", "name:",
-                               "n", ",", "fields:", "[", "proc.aname[2]", ",", "a.b", "]", "}", "]", "}"};
+  const std::string words[] = {"rule",
+                               "\"r\"",
+                               "{",
+                               "condition:",
+                               "a.b",
+                               "in",
+                               "(",
+                               "x",
+                               ",",
+                               "y",
+                               ")",
+                               "and",
+                               "not",
+                               "(",
+                               "c.d",
+                               "=",
+                               "e",
+                               "or",
+                               "tolower(f.g",
+                               ")",
+                               "=",
+                               "h",
+                               ")",
+                               "desc:",
+                               "d",
+                               "output:",
+                               "o",
+                               "tags:",
+                               "[",
+                               "t",
+                               ",",
+                               "]",
+                               "priority:",
+                               "debug",
+                               "exceptions:",
+                               "[",
+                               "{",
+                               "name:",
+                               "n",
+                               ",",
+                               "fields:",
+                               "[",
+                               "proc.aname[2]",
+                               ",",
+                               "a.b",
+                               "]",
+                               "}",
+                               "]",
+                               "}"};
   const size_t count = std::size(words);
   size_t good = 0;
   for (size_t at = 1; at < count; ++at) {
     std::string text;
-    for (size_t i = 0; i < count; ++i) text += words[i] + (i == at ? " # why\n # more\n" : i == 2 ? "\n" : " ");
+    for (size_t i = 0; i < count; ++i)
+      text += words[i] + (i == at ? " # why\n # more\n" : i == 2 ? "\n" : " ");
     const Made run(text);
-    if (run.formatted.outcome == Formatted::Outcome::kBroken) continue;  // in a field's argument there is no comment
+    if (run.formatted.outcome == Formatted::Outcome::kBroken)
+      continue;  // in a field's argument there is no comment
     ASSERT_TRUE(run.done()) << text;
     EXPECT_NE(run.formatted.text.find("# why\n"), std::string::npos) << text << run.formatted.text;
     EXPECT_NE(run.formatted.text.find("# more\n"), std::string::npos) << text << run.formatted.text;

@@ -15,7 +15,8 @@ std::string_view Trimmed(std::string_view line) {
 }  // namespace
 
 bool Gap::HasBlank() const {
-  return blank_last || std::any_of(lines.begin(), lines.end(), [](const CommentLine& line) { return line.blank_before; });
+  return blank_last ||
+         std::any_of(lines.begin(), lines.end(), [](const CommentLine& line) { return line.blank_before; });
 }
 
 Gap ReadGap(std::string_view text, bool fresh) {
@@ -46,8 +47,8 @@ Gap ReadGap(std::string_view text, bool fresh) {
 }
 
 size_t WidthOf(std::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 }  // namespace sluice::fmt_stage

@@ -16,10 +16,10 @@ struct CommentLine {
 };
 
 struct Gap {
-  std::string_view trailing;        // a comment on the line of the word before
-  std::vector<CommentLine> lines;   // comments on lines of their own
-  bool newline = false;             // a line end, anywhere
-  bool blank_last = false;          // an empty line right before the next word
+  std::string_view trailing;       // a comment on the line of the word before
+  std::vector<CommentLine> lines;  // comments on lines of their own
+  bool newline = false;            // a line end, anywhere
+  bool blank_last = false;         // an empty line right before the next word
 
   bool HasComment() const { return !trailing.empty() || !lines.empty(); }
   bool HasBlank() const;

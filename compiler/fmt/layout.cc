@@ -12,7 +12,8 @@ constexpr size_t kIndent = 2;
 std::string WithOneBlank(std::string_view text) {
   const size_t end = text.find_first_of(kBlanks);
   if (end == std::string_view::npos) return std::string(text);
-  return std::string(text.substr(0, end)) + " " + std::string(text.substr(text.find_first_not_of(kBlanks, end)));
+  return std::string(text.substr(0, end)) + " " +
+         std::string(text.substr(text.find_first_not_of(kBlanks, end)));
 }
 
 // `condition :` without the blank.
@@ -96,7 +97,8 @@ bool Layout::StartsUnit(size_t i, const Style& style) const {
   return block_->words[i - 1].kind == Kind::kComma && !like_key;
 }
 
-// Columns from word `i` up to where the line may be broken next; lists inside a test or a pair stay whole if they can.
+// Columns from word `i` up to where the line may be broken next; lists inside a test or a pair stay whole if
+// they can.
 size_t Layout::WidthOfUnit(size_t i, size_t last, const Style& style) const {
   const Kind kind = block_->words[i].kind;
   const bool coarse = kind == Kind::kAndOr || kind == Kind::kPairKey;
@@ -118,7 +120,8 @@ bool Layout::BreaksBefore(size_t i, size_t first, size_t last, size_t indent, co
     const Gap after = i + 1 < last ? GapBefore(i + 1) : Gap{};
     if (before.newline || (after.newline && !after.HasComment())) return true;
   }
-  return StartsUnit(i, style) && Column() > indent && Column() + 1 + WidthOfUnit(i, last, style) > kMaxColumns;
+  return StartsUnit(i, style) && Column() > indent &&
+         Column() + 1 + WidthOfUnit(i, last, style) > kMaxColumns;
 }
 
 // `fresh_line`: the first word begins a line.
@@ -131,7 +134,8 @@ void Layout::AddWords(size_t first, size_t last, const Style& style, bool fresh_
     const bool outer = kind == Kind::kClose && depth == 0;
     const size_t inside = style.base + kIndent * depth;
     if (kind == Kind::kClose && depth > 0) --depth;
-    const size_t indent = outer && style.base >= kIndent ? style.base - kIndent : style.base + kIndent * depth;
+    const size_t indent =
+        outer && style.base >= kIndent ? style.base - kIndent : style.base + kIndent * depth;
     if (i > 0 && (i > first || fresh_line)) commented = AddComments(GapBefore(i), inside) || commented;
     if (Skipped(i)) continue;
     if (commented || (i == first && fresh_line)) {
@@ -143,7 +147,8 @@ void Layout::AddWords(size_t first, size_t last, const Style& style, bool fresh_
     }
     commented = false;
     out_ += Text(i);
-    const bool opens = kind == Kind::kOpen || kind == Kind::kAttached || (kind == Kind::kQuantifier && out_.back() == '(');
+    const bool opens =
+        kind == Kind::kOpen || kind == Kind::kAttached || (kind == Kind::kQuantifier && out_.back() == '(');
     if (opens) ++depth;
   }
 }
@@ -170,7 +175,8 @@ void Layout::AddBraced() {
   size_t key = static_cast<size_t>(std::find_if(words.begin(), words.end(), is_key) - words.begin());
   AddWords(0, std::min(key, close), {kIndent, false, false, false}, false);
   size_t longest = 0;
-  for (size_t i = 0; i < words.size(); ++i) longest = std::max(longest, is_key(words[i]) ? WidthOf(Text(i)) : 0);
+  for (size_t i = 0; i < words.size(); ++i)
+    longest = std::max(longest, is_key(words[i]) ? WidthOf(Text(i)) : 0);
   const size_t base = kIndent + longest + 1;
   for (bool first = true; key < close; first = false) {
     Gap gap = GapBefore(key);

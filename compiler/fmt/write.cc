@@ -31,11 +31,12 @@ std::string Quote(std::string_view text) {
   return out + "\"";
 }
 
-// Whether the text can stand without quotes wherever a value can. Stricter than the grammar: quotes do no harm to a
-// value, only to the name of a list, and that is an identifier.
+// Whether the text can stand without quotes wherever a value can. Stricter than the grammar: quotes do no
+// harm to a value, only to the name of a list, and that is an identifier.
 bool CanBeBare(std::string_view text) {
   if (text == "oneof" || text == "anyof" || text == "allof" || text == "->") return false;
-  return !text.empty() && text[0] != '#' && text.find_first_of("()[]{}\"',=: \t\r\n\b\f\v") == std::string_view::npos;
+  return !text.empty() && text[0] != '#' &&
+         text.find_first_of("()[]{}\"',=: \t\r\n\b\f\v") == std::string_view::npos;
 }
 
 std::string Text(const ast::Word& word) {
@@ -112,7 +113,8 @@ class Renaming {
 
 class Writer {
  public:
-  Writer(const ast::RuleSet& rules, const source::Files& files) : rules_(rules), files_(files), names_(rules) {}
+  Writer(const ast::RuleSet& rules, const source::Files& files)
+      : rules_(rules), files_(files), names_(rules) {}
 
   std::string Write() {
     for (const ast::List& list : rules_.lists) {
@@ -134,7 +136,8 @@ class Writer {
     out_ += '\n';
     if (at.valid()) {
       const std::string_view path = files_.name(at.file);
-      out_ += fmt::format("# {}:{}{}\n", path.substr(path.rfind('/') + 1), files_.PositionOf(at.file, at.begin).line,
+      out_ += fmt::format("# {}:{}{}\n", path.substr(path.rfind('/') + 1),
+                          files_.PositionOf(at.file, at.begin).line,
                           name == fresh ? "" : ", there named " + Quote(name));
     }
     for (const ast::Word& slug : allowed) out_ += fmt::format("# allow: {}\n", slug.text);
@@ -147,7 +150,8 @@ class Writer {
   }
 
   static std::string Text(const ast::Field& field) {
-    return field.argument ? fmt::format("{}[{}]", field.name.text, Argument(*field.argument)) : field.name.text;
+    return field.argument ? fmt::format("{}[{}]", field.name.text, Argument(*field.argument))
+                          : field.name.text;
   }
 
   static std::string Argument(const ast::Word& word) { return fmt_stage::Text(word); }
@@ -187,8 +191,8 @@ class Writer {
     }
     if (check.parenthesised) return fmt::format("{} ({})", out, Items(check.values));
     const ast::Word& word = check.values.front();
-    const bool list = check.op == ast::Op::kIn || check.op == ast::Op::kIntersects || check.op == ast::Op::kPmatch ||
-                      check.quantifier != ast::Quantifier::kNone;
+    const bool list = check.op == ast::Op::kIn || check.op == ast::Op::kIntersects ||
+                      check.op == ast::Op::kPmatch || check.quantifier != ast::Quantifier::kNone;
     // A number after < must not be quoted, whatever it looks like.
     const bool plain = list || (!word.quoted && parse::IsNumber(word.text));
     return out + " " + (plain ? word.text : fmt_stage::Text(word));
@@ -212,9 +216,10 @@ class Writer {
   void Add(const ast::Rule& rule) {
     Origin(rule.span, rule.name.text, rule.name.text, rule.allowed_warnings);
     std::string priority(ast::PriorityName(rule.priority));
-    std::transform(priority.begin(), priority.end(), priority.begin(), [](unsigned char c) { return std::tolower(c); });
-    out_ += fmt::format("rule {} {{\n  desc: {}\n  condition: {}\n", Quote(rule.name.text), Quote(rule.desc.text),
-                        Text(rule.condition));
+    std::transform(priority.begin(), priority.end(), priority.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
+    out_ += fmt::format("rule {} {{\n  desc: {}\n  condition: {}\n", Quote(rule.name.text),
+                        Quote(rule.desc.text), Text(rule.condition));
     out_ += fmt::format("  output: {}\n  priority: {}\n", Quote(rule.output.text), priority);
     if (!rule.enabled) out_ += "  enabled: false\n";
     if (!rule.tags.empty()) {
@@ -237,11 +242,13 @@ class Writer {
     }
     for (const auto& row : exception.values) {
       std::vector<std::string> columns;
-      for (const auto& words : row) columns.push_back(words.size() == 1 ? Items(words) : "(" + Items(words) + ")");
+      for (const auto& words : row)
+        columns.push_back(words.size() == 1 ? Items(words) : "(" + Items(words) + ")");
       rows.push_back("[" + Joined(columns) + "]");
     }
-    out_ += fmt::format("    {{ name: {}, fields: [{}], comps: [{}]", fmt_stage::Text({exception.name.text, {}, false}),
-                        Texts(exception.fields), Joined(comps));
+    out_ += fmt::format("    {{ name: {}, fields: [{}], comps: [{}]",
+                        fmt_stage::Text({exception.name.text, {}, false}), Texts(exception.fields),
+                        Joined(comps));
     if (!rows.empty()) out_ += fmt::format(",\n    values: [{}]", Joined(rows));
     out_ += " },\n";
   }
@@ -254,6 +261,8 @@ class Writer {
 
 }  // namespace
 
-std::string Write(const ast::RuleSet& rules, const source::Files& files) { return Writer(rules, files).Write(); }
+std::string Write(const ast::RuleSet& rules, const source::Files& files) {
+  return Writer(rules, files).Write();
+}
 
 }  // namespace sluice::fmt_stage

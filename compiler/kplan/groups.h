@@ -1,7 +1,7 @@
 // kplan/groups.h - which bit of a summary stands for which clauses.
 //
-// The matcher ANDs 64-bit summaries first. Clauses that ask the same lookups share bits and no others do, as far as 64
-// bits reach: a value that none of a lookup's users wants then clears their bits whole.
+// The matcher ANDs 64-bit summaries first. Clauses that ask the same lookups share bits and no others do, as
+// far as 64 bits reach: a value that none of a lookup's users wants then clears their bits whole.
 //
 // Threads: passive. Memory: a byte a clause. Errors: none.
 #pragma once

@@ -29,9 +29,7 @@ void MakeCanonical(Predicate& predicate) {
   predicate.values.erase(std::unique(predicate.values.begin(), predicate.values.end(), SameValue),
                          predicate.values.end());
   const bool list = predicate.left.shape == check::Shape::kList;
-  predicate.op = list                            ? ast::Op::kIntersects
-                 : predicate.values.size() == 1 ? ast::Op::kEq
-                                                : ast::Op::kIn;
+  predicate.op = list ? ast::Op::kIntersects : predicate.values.size() == 1 ? ast::Op::kEq : ast::Op::kIn;
 }
 
 bool IsCanonical(const Predicate& predicate) {
@@ -92,7 +90,8 @@ PredicateId CanonicalPredicates::Union(const std::vector<PredicateId>& ids) {
 
 bool CanonicalPredicates::Before(PredicateId a, PredicateId b) const {
   const Predicate &x = predicates_[a], &y = predicates_[b];
-  return std::tuple(x.left.kind, x.left.field.field, x.op, a) < std::tuple(y.left.kind, y.left.field.field, y.op, b);
+  return std::tuple(x.left.kind, x.left.field.field, x.op, a) <
+         std::tuple(y.left.kind, y.left.field.field, y.op, b);
 }
 
 PredicateId CanonicalPredicates::Intern(Predicate predicate) {

@@ -1,7 +1,7 @@
 // norm/canonical.h - one predicate for one question, however it was asked. Private to norm/.
 //
-// `in (x)`, `= anyof (x)` and `intersects (x)` of a single value are `= x`; the values of an `in` are sorted. What is not
-// in the table yet is appended (a very large one is replaced in place, so that it is held once).
+// `in (x)`, `= anyof (x)` and `intersects (x)` of a single value are `= x`; the values of an `in` are sorted.
+// What is not in the table yet is appended (a very large one is replaced in place, so that it is held once).
 //
 // Threads: none shared. Memory: borrows the table of predicates. Errors: none.
 #pragma once

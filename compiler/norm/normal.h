@@ -1,8 +1,9 @@
 // norm/normal.h - conditions in negation normal form.
 //
-// `not` has been moved down to the predicates, where it is a flag of the literal: a false literal of an absent field
-// is true, so `not a = b` stays that and never becomes `a != b`. Constants are folded, nested and/or flattened,
-// `a = x or a in (y, z)` merged into one `in`, children sorted into a canonical order without duplicates.
+// `not` has been moved down to the predicates, where it is a flag of the literal: a false literal of an
+// absent field is true, so `not a = b` stays that and never becomes `a != b`. Constants are folded, nested
+// and/or flattened, `a = x or a in (y, z)` merged into one `in`, children sorted into a canonical order
+// without duplicates.
 //
 // Threads: passive data. Memory: self-contained.
 #pragma once

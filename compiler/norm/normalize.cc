@@ -29,7 +29,8 @@ class Normalizer {
  public:
   explicit Normalizer(std::vector<check::Predicate>& predicates) : predicates_(predicates) {}
 
-  // `contradiction` is set when some part was false or true only because it holds both a test and its negation.
+  // `contradiction` is set when some part was false or true only because it holds both a test and its
+  // negation.
   Condition Normalize(const check::Condition& condition, bool negated, bool& contradiction) {
     switch (condition.kind) {
       case check::Condition::Kind::kTrue:
@@ -54,7 +55,8 @@ class Normalizer {
     children.reserve(condition.children.size());
     for (const check::Condition& child : condition.children) {
       Condition normal = Normalize(child, negated, contradiction);
-      if (normal.kind == (conjunction ? Kind::kFalse : Kind::kTrue)) return Constant(!conjunction, condition.span);
+      if (normal.kind == (conjunction ? Kind::kFalse : Kind::kTrue))
+        return Constant(!conjunction, condition.span);
       if (normal.kind == (conjunction ? Kind::kTrue : Kind::kFalse)) continue;
       if (normal.kind == (conjunction ? Kind::kAnd : Kind::kOr)) {
         std::move(normal.children.begin(), normal.children.end(), std::back_inserter(children));
@@ -66,9 +68,11 @@ class Normalizer {
   }
 
  private:
-  Condition Combine(std::vector<Condition> children, bool conjunction, source::Span span, bool& contradiction) {
+  Condition Combine(std::vector<Condition> children, bool conjunction, source::Span span,
+                    bool& contradiction) {
     Merge(children, conjunction);
-    std::sort(children.begin(), children.end(), [&](const auto& a, const auto& b) { return Compare(a, b) < 0; });
+    std::sort(children.begin(), children.end(),
+              [&](const auto& a, const auto& b) { return Compare(a, b) < 0; });
     children.erase(std::unique(children.begin(), children.end(), SameShape), children.end());
     if (HasComplement(children)) {
       contradiction = true;
@@ -127,7 +131,8 @@ class Normalizer {
 
   // Literals first, by field, then the rest; a literal stands beside its negation.
   int Compare(const Condition& a, const Condition& b) const {
-    if (a.kind != b.kind) return a.kind == Kind::kLiteral ? -1 : b.kind == Kind::kLiteral ? 1 : a.kind < b.kind ? -1 : 1;
+    if (a.kind != b.kind)
+      return a.kind == Kind::kLiteral ? -1 : b.kind == Kind::kLiteral ? 1 : a.kind < b.kind ? -1 : 1;
     if (a.kind == Kind::kLiteral) {
       if (a.predicate != b.predicate) return predicates_.Before(a.predicate, b.predicate) ? -1 : 1;
       return a.negated == b.negated ? 0 : a.negated ? 1 : -1;

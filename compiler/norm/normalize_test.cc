@@ -1,4 +1,5 @@
-// The normal form means what the condition meant: both are evaluated over random values, absent ones included.
+// The normal form means what the condition meant: both are evaluated over random values, absent ones
+// included.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -57,7 +58,8 @@ bool Evaluate(const check::Condition& condition, const std::vector<check::Predic
   return false;
 }
 
-bool Evaluate(const Condition& condition, const std::vector<check::Predicate>& predicates, const Assignment& assignment) {
+bool Evaluate(const Condition& condition, const std::vector<check::Predicate>& predicates,
+              const Assignment& assignment) {
   const auto holds = [&](const Condition& child) { return Evaluate(child, predicates, assignment); };
   switch (condition.kind) {
     case Condition::Kind::kTrue:
@@ -119,7 +121,8 @@ class RandomRules {
   uint32_t Below(size_t bound) { return static_cast<uint32_t>(random_() % bound); }
 
   check::Predicate MakePredicate() {
-    constexpr ast::Op kOps[] = {ast::Op::kEq, ast::Op::kIn, ast::Op::kIntersects, ast::Op::kNe, ast::Op::kExists};
+    constexpr ast::Op kOps[] = {ast::Op::kEq, ast::Op::kIn, ast::Op::kIntersects, ast::Op::kNe,
+                                ast::Op::kExists};
     check::Predicate predicate;
     predicate.left.field.field = kFields[Below(kFields.size())];
     predicate.op = kOps[Below(std::size(kOps))];
@@ -168,7 +171,8 @@ TEST(Normalize, MeansTheSameForAllValues) {
         ASSERT_EQ(Evaluate(normal.conditions[rule], normal.checked.predicates, assignment), before)
             << "seed " << seed << "\n"
             << Print(normal);
-        ASSERT_EQ(Evaluate(normal.checked.rules[rule].condition, normal.checked.predicates, assignment), before)
+        ASSERT_EQ(Evaluate(normal.checked.rules[rule].condition, normal.checked.predicates, assignment),
+                  before)
             << "predicates keep their meaning, seed " << seed;
       }
     }

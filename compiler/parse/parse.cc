@@ -51,7 +51,8 @@ class BlockParser {
     const size_t end = std::min(read.stopped_at + 1, block.text.size());
     auto& fault = block.diagnostics.Add(diag::Code::E101, block.SpanOf(std::min(read.stopped_at, end), end),
                                         "This does not fit into a list");
-    fault.help = "write `list NAME = [item, item]`; an item with blanks, quotes, brackets or commas needs quotes";
+    fault.help =
+        "write `list NAME = [item, item]`; an item with blanks, quotes, brackets or commas needs quotes";
     return true;
   }
 
@@ -165,9 +166,8 @@ bool FitsIn(std::string_view text, source::FileId file, uint32_t limit, uint32_t
             std::string_view what, diag::Diagnostics& diagnostics) {
   if (end - begin <= limit) return true;
   const uint32_t line_end = static_cast<uint32_t>(std::min<size_t>(text.find('\n', begin), end));
-  diagnostics.Add(
-      diag::Code::E110, {file, begin, line_end},
-      fmt::format("This {} has {} bytes, more than {}", what, end - begin, limit));
+  diagnostics.Add(diag::Code::E110, {file, begin, line_end},
+                  fmt::format("This {} has {} bytes, more than {}", what, end - begin, limit));
   return false;
 }
 
@@ -218,7 +218,8 @@ void Parse(const source::Files& files, source::FileId file, const Limits& limits
   BlockParser parser(limits, rules);
   for (const Block& block : split.blocks) {
     diag::Diagnostics found;
-    const BlockText block_text{block.kind, file, block.begin, text.substr(block.begin, block.end - block.begin), found};
+    const BlockText block_text{block.kind, file, block.begin,
+                               text.substr(block.begin, block.end - block.begin), found};
     const uint32_t limit = block.kind == BlockKind::kList ? limits.max_list_bytes : limits.max_block_bytes;
     if (FitsIn(text, file, limit, block.begin, block.end, BlockKindName(block.kind), found) &&
         Encoded(text, file, block.begin, block.end, found)) {

@@ -455,9 +455,10 @@ TEST(Parse, ListsOfEveryFormAreRead) {
 
 TEST(Parse, WhatIsNoListIsRefused) {
   for (const std::string_view text :
-       {"list a = [b,,c]", "list a = [,]", "list a = [b c]", "list a = [b:]", "list a = [b :]", "list a = [:]",
-        "list a = [->]", "list a = [\"b]", "list a = [\"\\q\"]", "list a = [b\"c\"]", "list a = [b(c)]", "list a = [b]]",
-        "list a = [b", "list a = b", "list a [b]", "list a-b = [c]", "list = [c]", "list a = [b] c"}) {
+       {"list a = [b,,c]", "list a = [,]", "list a = [b c]", "list a = [b:]", "list a = [b :]",
+        "list a = [:]", "list a = [->]", "list a = [\"b]", "list a = [\"\\q\"]", "list a = [b\"c\"]",
+        "list a = [b(c)]", "list a = [b]]", "list a = [b", "list a = b", "list a [b]", "list a-b = [c]",
+        "list = [c]", "list a = [b] c"}) {
     const Parsed parsed{std::string(text)};
     EXPECT_FALSE(parsed.diagnostics.ok()) << text;
   }

@@ -23,7 +23,8 @@ bool IsKey(std::string_view word) {
 
 class ListReader {
  public:
-  ListReader(std::string_view text, source::FileId file, uint32_t base) : text_(text), file_(file), base_(base) {}
+  ListReader(std::string_view text, source::FileId file, uint32_t base)
+      : text_(text), file_(file), base_(base) {}
 
   bool Read(ast::List& list) {
     at_ = std::string_view("list").size();

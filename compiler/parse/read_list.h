@@ -1,10 +1,10 @@
 // parse/read_list.h - a `list` block without the parser: its words are read straight from the text.
 //
-// A list may hold millions of words, and a parser's token costs twenty times what the word itself does. The words
-// are those of the grammar's BODY mode. Private to parse/.
+// A list may hold millions of words, and a parser's token costs twenty times what the word itself does. The
+// words are those of the grammar's BODY mode. Private to parse/.
 //
-// Threads: a pure function. Errors: none reported; whatever is not a faultless list is left to the parser, which
-// knows what to say. Cost: one pass, no memory but the words.
+// Threads: a pure function. Errors: none reported; whatever is not a faultless list is left to the parser,
+// which knows what to say. Cost: one pass, no memory but the words.
 #pragma once
 
 #include <string_view>

@@ -67,7 +67,8 @@ std::vector<BlockWords> WordsOf(const source::Files& files, source::FileId file,
     out.end = block.end;
     if (block.end - block.begin > limits.max_block_bytes) continue;
     diag::Diagnostics none;
-    const BlockText block_text{block.kind, file, block.begin, text.substr(block.begin, block.end - block.begin), none};
+    const BlockText block_text{block.kind, file, block.begin,
+                               text.substr(block.begin, block.end - block.begin), none};
     stream.Set(block_text.text);
     lexer.setInputStream(&stream);
     tokens.setTokenSource(&lexer);

@@ -15,12 +15,12 @@ namespace sluice::parse {
 
 struct WordAt {
   enum class Kind : uint8_t {
-    kWord,      // a name, a value, a field; also the block's first word
-    kString,    // with its quotes
-    kKey,       // of the block, with the colon
-    kPairKey,   // inside braces, with the colon
-    kOpen,      // ( [ {
-    kAttached,  // an opening that belongs to the word before it: tolower(  val(  proc.aname[  getopt(...)[
+    kWord,        // a name, a value, a field; also the block's first word
+    kString,      // with its quotes
+    kKey,         // of the block, with the colon
+    kPairKey,     // inside braces, with the colon
+    kOpen,        // ( [ {
+    kAttached,    // an opening that belongs to the word before it: tolower(  val(  proc.aname[  getopt(...)[
     kQuantifier,  // oneof (
     kClose,       // ) ] }
     kComma,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "compiler/split/condition.h"
@@ -15,31 +14,17 @@ using Clauses = std::vector<Clause>;
 
 bool IsLineage(uint32_t lookup) { return lookup >= SLUICE_LOOKUP_LINEAGE && lookup < SLUICE_LOOKUP_STRING; }
 
-// A set that the value must be in: nothing else can make the disjunction true.
-const Test* OnlySet(const AnyOf& any_of) {
-  if (any_of.tests.size() != 1) return nullptr;
+// The event types of which one must be there, when the disjunction says just that.
+const std::vector<check::EventType>* TypesOf(const AnyOf& any_of) {
+  if (any_of.lookup != SLUICE_LOOKUP_TYPE || any_of.tests.size() != 1) return nullptr;
   const Test& test = any_of.tests[0];
-  const bool exact = any_of.lookup == SLUICE_LOOKUP_TYPE ||
-                     (any_of.lookup >= SLUICE_LOOKUP_STRING &&
-                      (any_of.lookup - SLUICE_LOOKUP_STRING) % SLUICE_MODES == SLUICE_MODE_EXACT);
-  return exact && !test.complement && !test.negated ? &test : nullptr;
-}
-
-template <typename T>
-bool Disjoint(const std::vector<T>& a, const std::vector<T>& b) {
-  for (auto i = a.begin(), j = b.begin(); i != a.end() && j != b.end();) {
-    if (*i == *j) return false;
-    *i < *j ? ++i : ++j;
-  }
-  return true;
+  return !test.complement && !test.negated ? &test.types : nullptr;
 }
 
 void SortUnique(Kernel& kernel) {
   std::sort(kernel.begin(), kernel.end());
   kernel.erase(std::unique(kernel.begin(), kernel.end()), kernel.end());
 }
-
-constexpr size_t kMaxSets = 32;  // more sets than this in one conjunction are not compared with each other
 
 class Expander {
  public:
@@ -173,33 +158,26 @@ class Expander {
     });
   }
 
-  // Never true, because two sets that one value must be in are disjoint.
-  bool Contradicts(const Kernel& kernel) {
-    Kernel sets;
+  // Never true, because no event type is in all sets of types. Values that may be unknown are not looked at:
+  // what cannot be had leaves a rule undecided, as everywhere.
+  bool Contradicts(const Kernel& kernel) const {
+    std::vector<check::EventType> common;
+    bool first = true;
     for (const AnyOfId id : kernel) {
-      if (OnlySet(interner_[id]) != nullptr) sets.push_back(id);
-    }
-    if (sets.size() > kMaxSets) return false;
-    for (size_t i = 0; i < sets.size(); ++i) {
-      for (size_t j = i + 1; j < sets.size(); ++j) {
-        if (AreDisjoint(sets[i], sets[j])) return true;
+      const std::vector<check::EventType>* types = TypesOf(interner_[id]);
+      if (types == nullptr) continue;
+      std::vector<check::EventType> both;
+      if (first) {
+        both = *types;
+      } else {
+        std::set_intersection(common.begin(), common.end(), types->begin(), types->end(),
+                              std::back_inserter(both));
       }
+      first = false;
+      if (both.empty()) return true;
+      common = std::move(both);
     }
     return false;
-  }
-
-  bool AreDisjoint(AnyOfId a, AnyOfId b) {
-    const AnyOf& left = interner_[a];
-    const AnyOf& right = interner_[b];
-    if (left.lookup != right.lookup) return false;
-    const Test* left_set = OnlySet(left);
-    const Test* right_set = OnlySet(right);
-    const auto [it, added] = disjoint_.emplace(std::make_pair(a, b), false);
-    if (added) {
-      it->second = left.lookup == SLUICE_LOOKUP_TYPE ? Disjoint(left_set->types, right_set->types)
-                                                     : Disjoint(left_set->strings, right_set->strings);
-    }
-    return it->second;
   }
 
   const check::HookId hook_;
@@ -207,7 +185,6 @@ class Expander {
   Lowering& lowering_;
   Interner& interner_;
   std::set<check::PredicateId> over_budget_;
-  std::map<std::pair<AnyOfId, AnyOfId>, bool> disjoint_;
 };
 
 }  // namespace

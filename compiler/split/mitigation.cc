@@ -49,14 +49,6 @@ source::Span ActionSpan(const check::CheckedRule& rule) {
 
 bool MitigationCheck::Decidable(check::RuleId id, check::HookId hook, const norm::Condition& whole) {
   const check::CheckedRule& rule = rules_.rules[id];
-  const check::HookRow* row = check::FindHook(hook);
-  if (!row->can_deny) {
-    diag::Diagnostic& error = diagnostics_.Add(
-        Code::E303, ActionSpan(rule),
-        fmt::format("`{}` can be true at `{}`, which cannot refuse", rule.rule.name.text, row->name));
-    error.help = "name the event types that the rule is about with `evt.type`";
-    return false;
-  }
   bool decidable = true;
   ForEachLiteral(whole, [&](const norm::Condition& literal) {
     const Lowered& lowered = lowering_.At(literal.predicate, hook);

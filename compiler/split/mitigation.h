@@ -1,6 +1,6 @@
 // split/mitigation.h - a mitigation is exact or it does not compile; and what its author should know.
 //
-// Threads: pure functions. Errors: E301, E302, E303, E304 and W209 diagnostics.
+// Threads: pure functions. Errors: E301, E302, E304 and W209 diagnostics.
 #pragma once
 
 #include "compiler/split/expand.h"

@@ -1,10 +1,10 @@
 // split/partition.h - what the kernel decides, what is left for user space, and why.
 //
-// For each hook at which a rule can be true, its condition is specialised (fields that the hook does not supply are
-// absent there), and expanded into clauses: kernel tests AND a residue. The kernel tests of all clauses of a hook are
-// interned: one *bit* is one distinct kernel condition. The kernel condition of a clause is a necessary condition for
-// the clause: law 1. It is a type of its own without negation above the tests, so that an unsound state is hard to
-// write (as re2's prefilter).
+// For each hook at which a rule can be true, its condition is specialised (fields that the hook does not
+// supply are absent there), and expanded into clauses: kernel tests AND a residue. The kernel tests of all
+// clauses of a hook are interned: one *bit* is one distinct kernel condition. The kernel condition of a
+// clause is a necessary condition for the clause: law 1. It is a type of its own without negation above the
+// tests, so that an unsound state is hard to write (as re2's prefilter).
 //
 // Invariant: at hook H, rule R is true of an event  <=>  some entry e of H with e.rule = R has every test of
 // bits[e.bit] true and e.residue true (or, where e.judge_whole, the rule's whole condition true).
@@ -26,19 +26,19 @@ namespace sluice::split {
 //   truth(v) = negated XOR (present(v) AND (complement XOR member(v))).
 // An unknown v has no truth: the clause is undecided.
 struct Test {
-  bool complement = false;  // `!=`
-  bool negated = false;     // `not`
-  std::vector<std::string> strings;                    // exact values, prefixes ("P\0" = exactly P), or suffixes
-  std::vector<std::pair<int64_t, int64_t>> ranges;     // integers, inclusive, sorted, disjoint
-  std::vector<check::EventType> types;                 // evt.type
-  uint64_t flags = 0;                                  // member: any of these bits is set in the flags word
-  std::optional<uint32_t> atom;                        // lineage: index into Partition::atoms; member: the bit is set
+  bool complement = false;                          // `!=`
+  bool negated = false;                             // `not`
+  std::vector<std::string> strings;                 // exact values, prefixes ("P\0" = exactly P), or suffixes
+  std::vector<std::pair<int64_t, int64_t>> ranges;  // integers, inclusive, sorted, disjoint
+  std::vector<check::EventType> types;              // evt.type
+  uint64_t flags = 0;                               // member: any of these bits is set in the flags word
+  std::optional<uint32_t> atom;  // lineage: index into Partition::atoms; member: the bit is set
   friend bool operator==(const Test&, const Test&) = default;
   friend auto operator<=>(const Test&, const Test&) = default;
 };
 
-// A disjunction of tests of one lookup (enum sluice_lookup + subject and mode): any truth table over a lookup's
-// entries costs the same, so an OR within a lookup needs no further clause.
+// A disjunction of tests of one lookup (enum sluice_lookup + subject and mode): any truth table over a
+// lookup's entries costs the same, so an OR within a lookup needs no further clause.
 struct AnyOf {
   uint32_t lookup = 0;
   std::vector<Test> tests;  // one or more, sorted
@@ -52,15 +52,18 @@ using KernelCondition = std::vector<AnyOf>;
 struct Entry {
   check::RuleId rule = 0;
   uint32_t bit = 0;
-  norm::Condition residue;   // kTrue: nothing is left
-  bool judge_whole = false;  // the kernel condition was weakened: evaluate the rule's whole condition at this hook
+  norm::Condition residue;  // kTrue: nothing is left
+  bool judge_whole =
+      false;  // the kernel condition was weakened: evaluate the rule's whole condition at this hook
 };
 
 struct HookPartition {
   check::HookId hook = 0;
-  std::vector<KernelCondition> bits;     // by bit; at most SLUICE_CLAUSES; those with the same lookups are adjacent
-  std::vector<Entry> entries;            // sorted by bit
-  std::vector<std::pair<check::RuleId, norm::Condition>> whole;  // each rule's condition specialised to this hook
+  std::vector<KernelCondition>
+      bits;                    // by bit; at most SLUICE_CLAUSES; those with the same lookups are adjacent
+  std::vector<Entry> entries;  // sorted by bit
+  std::vector<std::pair<check::RuleId, norm::Condition>>
+      whole;  // each rule's condition specialised to this hook
 };
 
 // Where a predicate of a rule is decided at a hook, and why not in the kernel (an N3xx code, or none).
@@ -82,13 +85,15 @@ struct Partition {
 };
 
 struct Budget {
-  uint32_t clauses_per_rule = 64;       // at one hook; past it conjuncts are left to user space (a mitigation: E302)
+  uint32_t clauses_per_rule =
+      64;  // at one hook; past it conjuncts are left to user space (a mitigation: E302)
   uint32_t clauses_per_hook = SLUICE_CLAUSES;
   uint32_t atoms = SLUICE_ATOMS;
 };
 
 Partition Split(norm::NormalRules normal, const Budget& budget, diag::Diagnostics& diagnostics);
 std::string Print(const Partition& partition);  // --emit split
-std::string LookupName(uint32_t lookup);        // "type", "flags", "user.uid", "fd.name/prefix", "ancestors/any", ...
+std::string LookupName(
+    uint32_t lookup);  // "type", "flags", "user.uid", "fd.name/prefix", "ancestors/any", ...
 
 }  // namespace sluice::split

@@ -1,8 +1,10 @@
-// uplan/user_plan.h - what the evaluator runs: flat arrays, shared predicates, an index from (hook, bit) to rules.
+// uplan/user_plan.h - what the evaluator runs: flat arrays, shared predicates, an index from (hook, bit) to
+// rules.
 //
-// A condition is a range of steps in one array, in evaluation order with short-circuit targets, so that evaluating
-// needs no recursion and no allocation. Predicates are shared by all rules of a plan; the evaluator asks each at most
-// once per event. Values that predicates look at are *slots*: one per distinct term.
+// A condition is a range of steps in one array, in evaluation order with short-circuit targets, so that
+// evaluating needs no recursion and no allocation. Predicates are shared by all rules of a plan; the
+// evaluator asks each at most once per event. Values that predicates look at are *slots*: one per distinct
+// term.
 //
 // Threads: passive data, immutable after LowerUser(). Memory: self-contained.
 #pragma once
@@ -20,8 +22,8 @@ using SlotId = uint32_t;
 using ConditionId = uint32_t;
 inline constexpr ConditionId kAlways = 0;  // conditions[0] is empty and true
 
-// One literal: evaluate `predicate`, flip when `negated`; then continue at on_true or on_false (absolute step index,
-// or kAccept / kReject). The three-valued reading (unknown) is defined in eval/evaluator.h.
+// One literal: evaluate `predicate`, flip when `negated`; then continue at on_true or on_false (absolute step
+// index, or kAccept / kReject). The three-valued reading (unknown) is defined in eval/evaluator.h.
 struct Step {
   check::PredicateId predicate = 0;
   bool negated = false;
@@ -43,16 +45,16 @@ struct Candidate {
 
 struct HookPlan {
   check::HookId hook = 0;
-  std::vector<Range> bits;            // by bit: range of `candidates`
+  std::vector<Range> bits;  // by bit: range of `candidates`
   std::vector<Candidate> candidates;
-  std::vector<Candidate> rules;       // every rule of the hook once, with `whole`, by RuleId
+  std::vector<Candidate> rules;  // every rule of the hook once, with `whole`, by RuleId
 };
 
 struct UserPlan {
-  check::CheckedRules checked;               // predicates by PredicateId; rules by RuleId
-  std::vector<check::Term> slots;            // distinct left and right terms, and output terms
-  std::vector<SlotId> left_slot, right_slot; // by PredicateId; right: kNoSlot unless val()/transformer
-  std::vector<Range> conditions;             // by ConditionId: range of `steps`
+  check::CheckedRules checked;                // predicates by PredicateId; rules by RuleId
+  std::vector<check::Term> slots;             // distinct left and right terms, and output terms
+  std::vector<SlotId> left_slot, right_slot;  // by PredicateId; right: kNoSlot unless val()/transformer
+  std::vector<Range> conditions;              // by ConditionId: range of `steps`
   std::vector<Step> steps;
   std::array<HookPlan, SLUICE_HOOKS> hooks;
   bool needs_env = false;  // some condition or output asks for the environment

@@ -29,13 +29,20 @@ std::string NetText(const check::Net& net) {
 
 std::string ScalarText(const Value& value) {
   switch (value.kind) {
-    case Value::Kind::kString: return std::string(value.text);
-    case Value::Kind::kNumber: return std::to_string(value.number);
-    case Value::Kind::kDouble: return fmt::format("{}", value.real);
-    case Value::Kind::kBool: return value.number != 0 ? "true" : "false";
-    case Value::Kind::kNet: return NetText(value.net);
-    case Value::Kind::kUnknown: return "<unknown>";
-    default: return "<NA>";
+    case Value::Kind::kString:
+      return std::string(value.text);
+    case Value::Kind::kNumber:
+      return std::to_string(value.number);
+    case Value::Kind::kDouble:
+      return fmt::format("{}", value.real);
+    case Value::Kind::kBool:
+      return value.number != 0 ? "true" : "false";
+    case Value::Kind::kNet:
+      return NetText(value.net);
+    case Value::Kind::kUnknown:
+      return "<unknown>";
+    default:
+      return "<NA>";
   }
 }
 
@@ -65,7 +72,8 @@ OutputField FieldOf(const std::string& name, const Value& value) {
       for (const Value& element : *value.list) field.list.push_back(ScalarText(element));
       break;
     case Value::Kind::kAbsent:
-    case Value::Kind::kUnknown: break;
+    case Value::Kind::kUnknown:
+      break;
   }
   return field;
 }
@@ -109,7 +117,8 @@ void FormatOutput(eval::Evaluator& evaluator, const check::CheckedRule& rule, Al
     if (value.kind == Value::Kind::kAbsent) FillFromRun(piece, alert, value, buffer);
     OutputField field = FieldOf(piece.name, value);
     const bool list = field.kind == OutputField::Kind::kList;
-    alert.output += Fitted(Printable(list ? ListText(field.list, piece.term.shape) : ScalarText(value)), piece.width);
+    alert.output +=
+        Fitted(Printable(list ? ListText(field.list, piece.term.shape) : ScalarText(value)), piece.width);
     if (piece.name != "evt.time") AddField(alert, std::move(field));
   }
   // As Falco: the event's time is always there, in nanoseconds.
@@ -171,8 +180,9 @@ std::string_view DecisionName(Decision decision) {
   return kNames[static_cast<size_t>(decision)];
 }
 
-Alert Make(eval::Evaluator& evaluator, const check::CheckedRule& rule, Decision decision, const eval::Event& event,
-           const lineage::Link* self, uint64_t record_id, const Host& host, uint64_t time_boot_ns) {
+Alert Make(eval::Evaluator& evaluator, const check::CheckedRule& rule, Decision decision,
+           const eval::Event& event, const lineage::Link* self, uint64_t record_id, const Host& host,
+           uint64_t time_boot_ns) {
   Alert alert;
   alert.id = Id(host, record_id, rule.rule.name.text);
   alert.rule = rule.rule.name.text;

@@ -1,11 +1,11 @@
 // alert/alert.h - a match, ready to be told.
 //
-// Formats the rule's output text, collects output_fields, decides the decision word and the id, and merges: one
-// operation gives a rule at most one alert.
+// Formats the rule's output text, collects output_fields, decides the decision word and the id, and merges:
+// one operation gives a rule at most one alert.
 //
 // Threads: Make() on the engine thread; an Alert owns everything and may go to any thread.
-// Time:    boot-time nanoseconds inside; wall time in ToJson()/ToText() through the offset that the alert carries.
-// Errors:  none.
+// Time:    boot-time nanoseconds inside; wall time in ToJson()/ToText() through the offset that the alert
+// carries. Errors:  none.
 #pragma once
 
 #include <cstdint>
@@ -59,8 +59,9 @@ struct Host {
 };
 
 // `record_id` is unique within a boot (cpu and sequence). REQUIRES: `evaluator` has begun the event.
-Alert Make(eval::Evaluator& evaluator, const check::CheckedRule& rule, Decision decision, const eval::Event& event,
-           const lineage::Link* self, uint64_t record_id, const Host& host, uint64_t time_boot_ns);
+Alert Make(eval::Evaluator& evaluator, const check::CheckedRule& rule, Decision decision,
+           const eval::Event& event, const lineage::Link* self, uint64_t record_id, const Host& host,
+           uint64_t time_boot_ns);
 
 // Falco's JSON object with id, decision, hook and ancestors added; one line, no newline.
 std::string ToJson(const Alert& alert);

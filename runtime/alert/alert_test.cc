@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include <ctime>
-
 #include <nlohmann/json.hpp>
 
 #include "runtime/alert/text.h"
@@ -24,11 +23,13 @@ Alert Sample() {
   alert.hook = "file_open";
   alert.source = "syscall";
   alert.output = "read of /etc/shadow";
-  alert.fields = {{.name = "proc.name", .kind = OutputField::Kind::kString, .text = "c\xff\nat", .list = {}},
-                  {.name = "proc.pid", .kind = OutputField::Kind::kNumber, .text = {}, .number = 42, .list = {}},
-                  {.name = "fd.name", .text = {}, .list = {}}};
+  alert.fields = {
+      {.name = "proc.name", .kind = OutputField::Kind::kString, .text = "c\xff\nat", .list = {}},
+      {.name = "proc.pid", .kind = OutputField::Kind::kNumber, .text = {}, .number = 42, .list = {}},
+      {.name = "fd.name", .text = {}, .list = {}}};
   alert.tags = {"T1003"};
-  alert.ancestors = {{.pid = 7, .name = "bash", .exepath = "/usr/bin/bash"}, {.pid = 2, .name = "kthreadd", .exepath = {}}};
+  alert.ancestors = {{.pid = 7, .name = "bash", .exepath = "/usr/bin/bash"},
+                     {.pid = 2, .name = "kthreadd", .exepath = {}}};
   alert.hostname = "web1";
   alert.time_unix_ns = 1'785'492'309'000'000'001;
   return alert;

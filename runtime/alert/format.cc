@@ -12,16 +12,21 @@ using Json = nlohmann::ordered_json;
 
 Json JsonValue(const OutputField& field) {
   switch (field.kind) {
-    case OutputField::Kind::kString: return ValidUtf8(field.text);
-    case OutputField::Kind::kNumber: return field.number;
-    case OutputField::Kind::kDouble: return field.real;
-    case OutputField::Kind::kBool: return field.number != 0;
+    case OutputField::Kind::kString:
+      return ValidUtf8(field.text);
+    case OutputField::Kind::kNumber:
+      return field.number;
+    case OutputField::Kind::kDouble:
+      return field.real;
+    case OutputField::Kind::kBool:
+      return field.number != 0;
     case OutputField::Kind::kList: {
       Json list = Json::array();
       for (const std::string& element : field.list) list.push_back(ValidUtf8(element));
       return list;
     }
-    case OutputField::Kind::kNull: break;
+    case OutputField::Kind::kNull:
+      break;
   }
   return nullptr;
 }

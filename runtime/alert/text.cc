@@ -29,10 +29,17 @@ bool IsControl(uint32_t c) {
 
 void AppendControl(uint32_t c, std::string& out) {
   switch (c) {
-    case '\n': out += "\\n"; break;
-    case '\r': out += "\\r"; break;
-    case '\t': out += "\\t"; break;
-    default: out += fmt::format("\\u{:04x}", c);
+    case '\n':
+      out += "\\n";
+      break;
+    case '\r':
+      out += "\\r";
+      break;
+    case '\t':
+      out += "\\t";
+      break;
+    default:
+      out += fmt::format("\\u{:04x}", c);
   }
 }
 
@@ -71,8 +78,12 @@ std::string Fitted(std::string text, size_t width) {
   return text.append(width - points, ' ');
 }
 
-std::string ClockText(uint64_t unix_ns, bool fraction) { return TimeText("%H:%M:%S", unix_ns, fraction, false); }
-std::string DateText(uint64_t unix_ns, bool fraction) { return TimeText("%F %H:%M:%S", unix_ns, fraction, false); }
+std::string ClockText(uint64_t unix_ns, bool fraction) {
+  return TimeText("%H:%M:%S", unix_ns, fraction, false);
+}
+std::string DateText(uint64_t unix_ns, bool fraction) {
+  return TimeText("%F %H:%M:%S", unix_ns, fraction, false);
+}
 std::string Rfc3339(uint64_t unix_ns) { return TimeText("%FT%T", unix_ns, true, true) + "Z"; }
 
 }  // namespace sluice::alert

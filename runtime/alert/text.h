@@ -10,7 +10,8 @@
 
 namespace sluice::alert {
 
-// `text` in one line without terminal control: control characters as \n or \u001b, bytes that are not UTF-8 as \xff.
+// `text` in one line without terminal control: control characters as \n or \u001b, bytes that are not UTF-8
+// as \xff.
 std::string Printable(std::string_view text);
 
 // Valid UTF-8: other bytes become the four characters \xff; control characters stay (JSON escapes them).

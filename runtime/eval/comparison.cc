@@ -16,7 +16,9 @@ using ast::Op;
 using ast::Quantifier;
 using check::Type;
 
-bool StartsWith(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+bool StartsWith(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
 bool EndsWith(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
 }
@@ -30,16 +32,23 @@ std::string Lowered(std::string_view text) {
 template <typename T>
 bool Ordered(const T& a, Op op, const T& b) {
   switch (op) {
-    case Op::kLt: return a < b;
-    case Op::kLe: return a <= b;
-    case Op::kGt: return a > b;
-    case Op::kGe: return a >= b;
-    case Op::kNe: return a != b;
-    default: return a == b;
+    case Op::kLt:
+      return a < b;
+    case Op::kLe:
+      return a <= b;
+    case Op::kGt:
+      return a > b;
+    case Op::kGe:
+      return a >= b;
+    case Op::kNe:
+      return a != b;
+    default:
+      return a == b;
   }
 }
 
-// ---- texts ----------------------------------------------------------------------------------------------------
+// ---- texts
+// ----------------------------------------------------------------------------------------------------
 
 // Of a truncated text only the beginning is known; Partly() says what follows from that.
 class TextTest : public Comparison {
@@ -104,7 +113,9 @@ class TextContains : public TextTest {
 
  private:
   bool Whole(std::string_view text) const override { return text.find(needle_) != std::string_view::npos; }
-  Truth Partly(std::string_view prefix) const override { return Whole(prefix) ? Truth::kTrue : Truth::kUnknown; }
+  Truth Partly(std::string_view prefix) const override {
+    return Whole(prefix) ? Truth::kTrue : Truth::kUnknown;
+  }
   const std::string needle_;
 };
 
@@ -114,7 +125,9 @@ class TextContainsIgnoringCase : public TextTest {
 
  private:
   bool Whole(std::string_view text) const override { return ContainsIgnoringCase(text, needle_); }
-  Truth Partly(std::string_view prefix) const override { return Whole(prefix) ? Truth::kTrue : Truth::kUnknown; }
+  Truth Partly(std::string_view prefix) const override {
+    return Whole(prefix) ? Truth::kTrue : Truth::kUnknown;
+  }
   const std::string needle_;
 };
 
@@ -173,14 +186,19 @@ class TextPmatch : public TextTest {
   PathTrie trie_;
 };
 
-// ---- numbers, addresses -----------------------------------------------------------------------------------------
+// ---- numbers, addresses
+// -----------------------------------------------------------------------------------------
 
-bool IsWhole(const Value& value) { return value.kind == Value::Kind::kNumber || value.kind == Value::Kind::kBool; }
+bool IsWhole(const Value& value) {
+  return value.kind == Value::Kind::kNumber || value.kind == Value::Kind::kBool;
+}
 
 class NumberOrder : public Comparison {
  public:
   NumberOrder(Op op, int64_t number) : op_(op), number_(number) {}
-  Truth Of(const Value& value) const override { return TruthOf(IsWhole(value) && Ordered(value.number, op_, number_)); }
+  Truth Of(const Value& value) const override {
+    return TruthOf(IsWhole(value) && Ordered(value.number, op_, number_));
+  }
 
  private:
   const Op op_;
@@ -204,12 +222,16 @@ class NumberIn : public Comparison {
 double RealOf(const Value& value) {
   return value.kind == Value::Kind::kDouble ? value.real : static_cast<double>(value.number);
 }
-bool IsReal(const Value& value) { return value.kind == Value::Kind::kDouble || value.kind == Value::Kind::kNumber; }
+bool IsReal(const Value& value) {
+  return value.kind == Value::Kind::kDouble || value.kind == Value::Kind::kNumber;
+}
 
 class RealOrder : public Comparison {
  public:
   RealOrder(Op op, double real) : op_(op), real_(real) {}
-  Truth Of(const Value& value) const override { return TruthOf(IsReal(value) && Ordered(RealOf(value), op_, real_)); }
+  Truth Of(const Value& value) const override {
+    return TruthOf(IsReal(value) && Ordered(RealOf(value), op_, real_));
+  }
 
  private:
   const Op op_;
@@ -242,7 +264,8 @@ class NetIn : public Comparison {
   NetSet nets_;
 };
 
-// ---- combinations -----------------------------------------------------------------------------------------------
+// ---- combinations
+// -----------------------------------------------------------------------------------------------
 
 // `!=`: a value of the wrong kind differs too.
 class Negated : public Comparison {
@@ -292,9 +315,11 @@ std::unique_ptr<Comparison> Membership(Type type, const std::vector<check::Value
     case Type::kBytes:
       if (values.size() == 1) return std::make_unique<TextEquals>(values[0].text);
       return std::make_unique<TextIn>(values);
-    case Type::kDouble: return std::make_unique<RealIn>(values);
+    case Type::kDouble:
+      return std::make_unique<RealIn>(values);
     case Type::kAddress:
-    case Type::kNet: return std::make_unique<NetIn>(values);
+    case Type::kNet:
+      return std::make_unique<NetIn>(values);
     default:
       if (values.size() == 1) return std::make_unique<NumberOrder>(Op::kEq, values[0].number);
       return std::make_unique<NumberIn>(values);
@@ -305,30 +330,44 @@ std::unique_ptr<Comparison> Order(Type type, Op op, const check::Value& value) {
   switch (type) {
     case Type::kString:
     case Type::kPath:
-    case Type::kBytes: return std::make_unique<TextOrder>(op, value.text);
-    case Type::kDouble: return std::make_unique<RealOrder>(op, value.real);
-    default: return std::make_unique<NumberOrder>(op, value.number);
+    case Type::kBytes:
+      return std::make_unique<TextOrder>(op, value.text);
+    case Type::kDouble:
+      return std::make_unique<RealOrder>(op, value.real);
+    default:
+      return std::make_unique<NumberOrder>(op, value.number);
   }
 }
 
 std::unique_ptr<Comparison> AgainstOne(Type type, Op op, const check::Value& value) {
   switch (op) {
-    case Op::kEq: return Membership(type, {value});
-    case Op::kNe: return std::make_unique<Negated>(Membership(type, {value}));
+    case Op::kEq:
+      return Membership(type, {value});
+    case Op::kNe:
+      return std::make_unique<Negated>(Membership(type, {value}));
     case Op::kLt:
     case Op::kLe:
     case Op::kGt:
-    case Op::kGe: return Order(type, op, value);
+    case Op::kGe:
+      return Order(type, op, value);
     case Op::kContains:
-    case Op::kBContains: return std::make_unique<TextContains>(value.text);
-    case Op::kIContains: return std::make_unique<TextContainsIgnoringCase>(value.text);
+    case Op::kBContains:
+      return std::make_unique<TextContains>(value.text);
+    case Op::kIContains:
+      return std::make_unique<TextContainsIgnoringCase>(value.text);
     case Op::kStartsWith:
-    case Op::kBStartsWith: return std::make_unique<TextStartsWith>(value.text);
-    case Op::kEndsWith: return std::make_unique<TextEndsWith>(value.text);
-    case Op::kGlob: return std::make_unique<TextGlob>(value.text, false);
-    case Op::kIGlob: return std::make_unique<TextGlob>(value.text, true);
-    case Op::kRegex: return std::make_unique<TextRegex>(value.text);
-    default: return std::make_unique<Never>();
+    case Op::kBStartsWith:
+      return std::make_unique<TextStartsWith>(value.text);
+    case Op::kEndsWith:
+      return std::make_unique<TextEndsWith>(value.text);
+    case Op::kGlob:
+      return std::make_unique<TextGlob>(value.text, false);
+    case Op::kIGlob:
+      return std::make_unique<TextGlob>(value.text, true);
+    case Op::kRegex:
+      return std::make_unique<TextRegex>(value.text);
+    default:
+      return std::make_unique<Never>();
   }
 }
 
@@ -380,13 +419,15 @@ Truth CompareValues(const Value& left, Op op, const Value& right) {
   if (right.truncated) {
     const bool equality = op == Op::kEq || op == Op::kNe;
     const std::string_view known = left.text.substr(0, right.text.size());
-    if (equality && (known != right.text.substr(0, known.size()) || (!left.truncated && known.size() < right.text.size()))) {
+    if (equality && (known != right.text.substr(0, known.size()) ||
+                     (!left.truncated && known.size() < right.text.size()))) {
       return TruthOf(op == Op::kNe);
     }
     return Truth::kUnknown;
   }
   if (orders && !left.truncated) return TruthOf(Ordered(left.text, op, right.text));
-  // Constants are compiled once; here the right side is known only now, so a test is made for this event alone.
+  // Constants are compiled once; here the right side is known only now, so a test is made for this event
+  // alone.
   constant.text = std::string(right.text);
   return AgainstOne(Type::kString, op, constant)->Of(left);
 }

@@ -1,4 +1,5 @@
-// What no JSON event can say: truncated texts, unknown values, partial lists. The rest is in tests/conformance.
+// What no JSON event can say: truncated texts, unknown values, partial lists. The rest is in
+// tests/conformance.
 #include <fnmatch.h>
 #include <gtest/gtest.h>
 
@@ -19,7 +20,8 @@ Question Ask(Op op, std::vector<std::string> values, Shape shape = Shape::kScala
   check::Predicate predicate;
   predicate.op = op;
   predicate.left.shape = shape;
-  for (std::string& text : values) predicate.values.push_back({.text = std::move(text), .number = 0, .real = 0, .net = {}});
+  for (std::string& text : values)
+    predicate.values.push_back({.text = std::move(text), .number = 0, .real = 0, .net = {}});
   return Question(predicate);
 }
 
@@ -116,11 +118,13 @@ TEST(Glob, EqualsFnmatch) {
     std::string pattern, text;
     for (uint32_t n = random() % 8; n > 0; --n) pattern += pattern_bytes[random() % pattern_bytes.size()];
     for (uint32_t n = random() % 7; n > 0; --n) text += text_bytes[random() % text_bytes.size()];
-    // A pattern that ends in a backslash, and ranges and complements that C libraries read differently, are left out.
+    // A pattern that ends in a backslash, and ranges and complements that C libraries read differently, are
+    // left out.
     if (!pattern.empty() && pattern.back() == '\\') continue;
     for (const bool fold : {false, true}) {
       const bool expected = fnmatch(pattern.c_str(), text.c_str(), fold ? FNM_CASEFOLD : 0) == 0;
-      ASSERT_EQ(Glob(pattern, fold).Matches(text), expected) << pattern << " of " << text << (fold ? " folded" : "");
+      ASSERT_EQ(Glob(pattern, fold).Matches(text), expected)
+          << pattern << " of " << text << (fold ? " folded" : "");
     }
   }
 }

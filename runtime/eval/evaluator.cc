@@ -32,12 +32,12 @@ struct Evaluator::State {
   const Event* event = nullptr;
   uint32_t epoch = 0;
   TermReader terms;
-  std::vector<Question> questions;       // by PredicateId
-  std::vector<Cached<Value>> slots;      // by SlotId
-  std::vector<Cached<Truth>> answers;    // by PredicateId
-  std::vector<Cached<Truth>> judged;     // by RuleId
-  std::vector<check::RuleId> candidates; // judged for this call
-  std::vector<uint32_t> pending;         // steps still to be followed, when a literal is unknown
+  std::vector<Question> questions;        // by PredicateId
+  std::vector<Cached<Value>> slots;       // by SlotId
+  std::vector<Cached<Truth>> answers;     // by PredicateId
+  std::vector<Cached<Truth>> judged;      // by RuleId
+  std::vector<check::RuleId> candidates;  // judged for this call
+  std::vector<uint32_t> pending;          // steps still to be followed, when a literal is unknown
   std::vector<bool> followed;
 };
 
@@ -96,8 +96,8 @@ Truth Evaluator::State::Evaluate(uplan::ConditionId id) {
   }
 }
 
-// From an unknown literal both ways are open. The condition is decided when all open ways end alike, which is what
-// Kleene's logic says of it. Steps only lead forward, so each is followed once.
+// From an unknown literal both ways are open. The condition is decided when all open ways end alike, which is
+// what Kleene's logic says of it. Steps only lead forward, so each is followed once.
 Truth Evaluator::State::EvaluateBothWays(uint32_t first, uplan::Range range) {
   bool accepts = false, rejects = false;
   followed.assign(range.end - range.begin, false);
@@ -143,7 +143,8 @@ void Evaluator::State::Report(std::vector<Match>& matches) {
   candidates.clear();
 }
 
-Evaluator::Evaluator(std::shared_ptr<const uplan::UserPlan> plan) : state_(std::make_unique<State>(std::move(plan))) {}
+Evaluator::Evaluator(std::shared_ptr<const uplan::UserPlan> plan)
+    : state_(std::make_unique<State>(std::move(plan))) {}
 Evaluator::~Evaluator() = default;
 
 void Evaluator::Begin(const Event& event) { state_->Begin(event); }

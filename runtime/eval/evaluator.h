@@ -1,9 +1,10 @@
 // eval/evaluator.h - UserPlan x Event -> the rules that match.
 //
-// Truth is three-valued only where a value is kUnknown: `and`, `or`, `not` are Kleene's; an absent field is plainly
-// false. A rule whose condition is unknown is reported as undecided, never silently true or false.
+// Truth is three-valued only where a value is kUnknown: `and`, `or`, `not` are Kleene's; an absent field is
+// plainly false. A rule whose condition is unknown is reported as undecided, never silently true or false.
 //
-// Threads: an Evaluator belongs to one thread; the plan may be shared. Memory: one cache entry per slot and predicate,
+// Threads: an Evaluator belongs to one thread; the plan may be shared. Memory: one cache entry per slot and
+// predicate,
 //          made once; no allocation per event on the fast path (transformers and list fields may allocate).
 // Errors:  none. Cost: each predicate of the candidates is asked at most once per event.
 #pragma once
@@ -31,12 +32,13 @@ class Evaluator {
   // Starts a new event: forgets cached values. `event` must outlive the calls until the next Begin().
   void Begin(const Event& event);
 
-  // Rules behind the surviving clauses `set` (SLUICE_WORDS words) at the event's hook. `whole`: some lookup was unknown
-  // to the kernel, so whole conditions are judged. Appends to `matches`, each rule once, in load order.
+  // Rules behind the surviving clauses `set` (SLUICE_WORDS words) at the event's hook. `whole`: some lookup
+  // was unknown to the kernel, so whole conditions are judged. Appends to `matches`, each rule once, in load
+  // order.
   void MatchSet(const uint64_t* set, bool whole, std::vector<Match>& matches);
 
-  // Every rule, without a kernel's help (replay, eval, test): the rules of the event's hook as they read there; for a
-  // self-contained event, and for one without a hook, all rules as written.
+  // Every rule, without a kernel's help (replay, eval, test): the rules of the event's hook as they read
+  // there; for a self-contained event, and for one without a hook, all rules as written.
   void MatchAll(std::vector<Match>& matches);
 
   Truth Evaluate(uplan::ConditionId condition);

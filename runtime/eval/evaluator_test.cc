@@ -60,13 +60,16 @@ Condition Random(std::mt19937& random, int depth) {
 
 Truth Recursive(const Condition& condition, const std::vector<Truth>& predicates) {
   switch (condition.kind) {
-    case Kind::kTrue: return Truth::kTrue;
-    case Kind::kFalse: return Truth::kFalse;
+    case Kind::kTrue:
+      return Truth::kTrue;
+    case Kind::kFalse:
+      return Truth::kFalse;
     case Kind::kLiteral: {
       const Truth truth = predicates[condition.predicate];
       return condition.negated ? Not(truth) : truth;
     }
-    default: break;
+    default:
+      break;
   }
   Truth truth = TruthOf(condition.kind == Kind::kAnd);
   for (const Condition& child : condition.children) {
@@ -80,10 +83,22 @@ std::vector<Truth> Fill(std::mt19937& random, FakeEvent& event) {
   std::vector<Truth> truths;
   for (Value& value : event.values) {
     switch (random() % 4) {
-      case 0: value = Value::String("yes"); truths.push_back(Truth::kTrue); break;
-      case 1: value = Value::String("no"); truths.push_back(Truth::kFalse); break;
-      case 2: value = Value::Absent(); truths.push_back(Truth::kFalse); break;
-      default: value = Value::Unknown(); truths.push_back(Truth::kUnknown); break;
+      case 0:
+        value = Value::String("yes");
+        truths.push_back(Truth::kTrue);
+        break;
+      case 1:
+        value = Value::String("no");
+        truths.push_back(Truth::kFalse);
+        break;
+      case 2:
+        value = Value::Absent();
+        truths.push_back(Truth::kFalse);
+        break;
+      default:
+        value = Value::Unknown();
+        truths.push_back(Truth::kUnknown);
+        break;
     }
   }
   return truths;
@@ -112,7 +127,8 @@ Built Build(std::mt19937& random) {
       const check::RuleId rule = random() % rules;
       built.entries.emplace_back(bit, rule);
       built.residues.push_back(Random(random, 2));
-      hook.entries.push_back({.rule = rule, .bit = bit, .residue = built.residues.back(), .judge_whole = false});
+      hook.entries.push_back(
+          {.rule = rule, .bit = bit, .residue = built.residues.back(), .judge_whole = false});
     }
   }
   partition.normal.checked = Rules(rules);

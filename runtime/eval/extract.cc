@@ -80,7 +80,8 @@ void RecordEvent::Reset(const ring::Record* record, std::shared_ptr<const lineag
 }
 
 check::HookId RecordEvent::hook() const {
-  return state_->view.IsExec() ? check::HookId{SLUICE_HOOK_BPRM_CHECK} : check::HookId{state_->view.header().hook};
+  return state_->view.IsExec() ? check::HookId{SLUICE_HOOK_BPRM_CHECK}
+                               : check::HookId{state_->view.header().hook};
 }
 
 check::EventType RecordEvent::type() const { return state_->view.header().type; }

@@ -1,10 +1,11 @@
 // eval/extract.h - fields of a kernel record and of the process that caused it.
 //
-// One extractor function per field, in one table by FieldId; a field without an extractor is absent (fields.def lists
-// what this engine supplies). Names of users and groups come from a Names snapshot, never from NSS on this thread.
+// One extractor function per field, in one table by FieldId; a field without an extractor is absent
+// (fields.def lists what this engine supplies). Names of users and groups come from a Names snapshot, never
+// from NSS on this thread.
 //
-// Threads: engine thread. Memory: views borrow from the record, the link and a small arena that Reset() empties.
-// Errors: none. Cost: O(1) a field, O(depth) for a field over all ancestors.
+// Threads: engine thread. Memory: views borrow from the record, the link and a small arena that Reset()
+// empties. Errors: none. Cost: O(1) a field, O(depth) for a field over all ancestors.
 #pragma once
 
 #include <memory>
@@ -26,7 +27,9 @@ class Names {
   std::string_view Shell(uint32_t uid) const;
 
  private:
-  struct User_ { std::string name, home, shell; };
+  struct User_ {
+    std::string name, home, shell;
+  };
   std::unordered_map<uint32_t, User_> users_;
   std::unordered_map<uint32_t, std::string> groups_;
 };
@@ -34,9 +37,9 @@ class Names {
 // What fields say of the host.
 struct HostFacts {
   std::string hostname;
-  int64_t boot_to_unix_ns = 0;            // to add to boot time
-  uint32_t mnt_ns = 0, pid_ns = 0;        // inode numbers of init's namespaces
-  static HostFacts Read();                // of this host
+  int64_t boot_to_unix_ns = 0;      // to add to boot time
+  uint32_t mnt_ns = 0, pid_ns = 0;  // inode numbers of init's namespaces
+  static HostFacts Read();          // of this host
 };
 
 class RecordEvent : public Event {

@@ -27,7 +27,8 @@ Value Path(RecordView& view) { return FromText(view.record->path); }
 
 Value Flags(RecordView& view) {
   const uint64_t word = view.header().numbers[0];
-  return Value::String(view.IsExec() ? RenderImageFlags(word, view.arena) : RenderOpenFlags(word, view.arena));
+  return Value::String(view.IsExec() ? RenderImageFlags(word, view.arena)
+                                     : RenderOpenFlags(word, view.arena));
 }
 
 // Of an open only the mode of what it creates; the file's own for a node that is made.
@@ -92,11 +93,13 @@ constexpr Order kOrders[] = {
     {"unlink", "res path"},
     {"unlinkat", "res dirfd name flags"},
     {"execve",
-     "res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty vpgid "
+     "res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty "
+     "vpgid "
      "loginuid flags cap_inheritable cap_permitted cap_effective exe_ino exe_ino_ctime exe_ino_mtime uid "
      "trusted_exepath pgid gid filename"},
     {"execveat",
-     "res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty vpgid "
+     "res exe args tid pid ptid cwd fdlimit pgft_maj pgft_min vm_size vm_rss vm_swap comm cgroups env tty "
+     "vpgid "
      "loginuid flags cap_inheritable cap_permitted cap_effective exe_ino exe_ino_ctime exe_ino_mtime uid "
      "trusted_exepath pgid gid"},
 };
@@ -123,7 +126,8 @@ Value ExtractArg(RecordView& view, const check::FieldUse& use) {
   if (!name.empty() && result.ec == std::errc() && result.ptr == name.data() + name.size()) {
     name = NameAt(check::EventName(view.header().type), index);
   }
-  const check::HookId hook = view.IsExec() ? check::HookId{SLUICE_HOOK_BPRM_CHECK} : check::HookId{view.header().hook};
+  const check::HookId hook =
+      view.IsExec() ? check::HookId{SLUICE_HOOK_BPRM_CHECK} : check::HookId{view.header().hook};
   const check::ArgRow* known = check::FindArg(name);
   if (known == nullptr || (known->hooks & check::MaskOf(hook)) == 0) return Value::Absent();
   for (const ArgRow& row : kArgs) {

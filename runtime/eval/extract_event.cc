@@ -15,9 +15,7 @@ constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr uint64_t kModeBits = SLUICE_FLAG_READ | SLUICE_FLAG_WRITE | SLUICE_FLAG_EXEC | SLUICE_FLAG_CREATED;
 constexpr uint64_t kExecOpen = 0x20;  // FMODE_EXEC in f_flags
 
-int64_t UnixTime(const RecordView& view) {
-  return static_cast<int64_t>(view.header().time_ns) + view.boot_to_unix_ns;
-}
+int64_t UnixTime(const RecordView& view) { return view.UnixTime(view.header().time_ns); }
 
 template <TimeStyle style>
 Value Time(RecordView& view, const FieldUse&) {
@@ -30,7 +28,8 @@ Value Type(RecordView& view, const FieldUse&) {
 }
 
 Value Hook(RecordView& view, const FieldUse&) {
-  const check::HookRow* row = check::FindHook(view.IsExec() ? check::HookId{SLUICE_HOOK_BPRM_CHECK} : check::HookId{view.header().hook});
+  const check::HookRow* row = check::FindHook(view.IsExec() ? check::HookId{SLUICE_HOOK_BPRM_CHECK}
+                                                            : check::HookId{view.header().hook});
   return row == nullptr ? Value::Absent() : Value::String(row->name);
 }
 
@@ -42,12 +41,15 @@ Value IsOpen(RecordView& view, const FieldUse&) {
   if ((word & kModeBits) != 0) return Value::Bool((word & flag) != 0);
   const uint64_t access = word & O_ACCMODE;
   switch (flag) {
-    case SLUICE_FLAG_READ: return Value::Bool(access == O_RDONLY || access == O_RDWR);
-    case SLUICE_FLAG_WRITE: return Value::Bool(access == O_WRONLY || access == O_RDWR);
+    case SLUICE_FLAG_READ:
+      return Value::Bool(access == O_RDONLY || access == O_RDWR);
+    case SLUICE_FLAG_WRITE:
+      return Value::Bool(access == O_WRONLY || access == O_RDWR);
     case SLUICE_FLAG_EXEC:
       if (word & kExecOpen) return Value::Bool(true);
       break;
-    default: break;
+    default:
+      break;
   }
   return word & O_CREAT ? Value::Unknown() : Value::Bool(false);
 }
@@ -120,7 +122,8 @@ const std::vector<ExtractorRow>& EventExtractors() {
       {FieldId::kEvtDatetime, Time<TimeStyle::kDatetime>},
       {FieldId::kEvtDatetimeS, Time<TimeStyle::kDatetimeSeconds>},
       {FieldId::kEvtRawtime, [](RecordView& v, const FieldUse&) { return Value::Number(UnixTime(v)); }},
-      {FieldId::kEvtRawtimeS, [](RecordView& v, const FieldUse&) { return Value::Number(UnixTime(v) / kNsPerSecond); }},
+      {FieldId::kEvtRawtimeS,
+       [](RecordView& v, const FieldUse&) { return Value::Number(UnixTime(v) / kNsPerSecond); }},
       {FieldId::kEvtRawtimeNs,
        [](RecordView& v, const FieldUse&) { return Value::Number(UnixTime(v) % kNsPerSecond); }},
       {FieldId::kEvtSource, [](RecordView&, const FieldUse&) { return Value::String("syscall"); }},

@@ -82,7 +82,8 @@ Value Ancestors(RecordView& view, const FieldUse& use) {
 const Link* SessionLeader(const RecordView& view) {
   const uint32_t session = view.header().session_pid;
   const Link* eldest = view.self.get();
-  for (const Link* link = eldest; link != nullptr && link->session_pid == session; link = link->parent.get()) {
+  for (const Link* link = eldest; link != nullptr && link->session_pid == session;
+       link = link->parent.get()) {
     eldest = link;
     if (link->key.pid == session) break;
   }
@@ -97,7 +98,8 @@ Value Leader(RecordView& view, const FieldUse& use) {
     }
   }
   const Link* leader = SessionLeader(view);
-  if (leader == nullptr || (leader->gap_above && leader->key.pid != view.header().session_pid)) return Value::Unknown();
+  if (leader == nullptr || (leader->gap_above && leader->key.pid != view.header().session_pid))
+    return Value::Unknown();
   return ask(view, *leader);
 }
 
@@ -115,9 +117,7 @@ Value ParentDuration(RecordView& view, const FieldUse&) {
 }
 
 Value ParentTime(RecordView& view, const FieldUse&) {
-  return ParentStart(view, [](const RecordView& v, uint64_t start) {
-    return static_cast<int64_t>(start) + v.boot_to_unix_ns;
-  });
+  return ParentStart(view, [](const RecordView& v, uint64_t start) { return v.UnixTime(start); });
 }
 
 }  // namespace

@@ -77,7 +77,9 @@ Value GroupName(RecordView& view, const FieldUse&) {
   return view.names == nullptr ? Value::Absent() : NameOrAbsent(view.names->Group(view.header().gid));
 }
 
-Value Capabilities(RecordView& view, uint64_t set) { return Value::String(RenderCapabilities(set, view.arena)); }
+Value Capabilities(RecordView& view, uint64_t set) {
+  return Value::String(RenderCapabilities(set, view.arena));
+}
 
 Value Since(const RecordView& view, uint64_t start_ns) {
   if (start_ns == 0) return Value::Unknown();
@@ -103,12 +105,10 @@ const std::vector<ExtractorRow>& Numbers() {
       {FieldId::kProcTty, [](V& v, const U&) { return Id(v.header().tty); }},
       {FieldId::kProcIsSidLeader,
        [](V& v, const U&) { return Value::Bool(v.header().session_pid == v.header().pid); }},
-      {FieldId::kProcIsPgidLeader, [](V& v, const U&) { return Value::Bool(v.header().pgid == v.header().pid); }},
+      {FieldId::kProcIsPgidLeader,
+       [](V& v, const U&) { return Value::Bool(v.header().pgid == v.header().pid); }},
       {FieldId::kProcDuration, [](V& v, const U&) { return Since(v, v.header().start_ns); }},
-      {FieldId::kProcPidTs,
-       [](V& v, const U&) {
-         return Value::Number(static_cast<int64_t>(v.header().start_ns) + v.boot_to_unix_ns);
-       }},
+      {FieldId::kProcPidTs, [](V& v, const U&) { return Value::Number(v.UnixTime(v.header().start_ns)); }},
       {FieldId::kThreadTid, [](V& v, const U&) { return Id(v.header().tid); }},
       {FieldId::kThreadIsmain, [](V& v, const U&) { return Value::Bool(v.header().tid == v.header().pid); }},
       {FieldId::kUserUid, [](V& v, const U&) { return Id(v.header().uid); }},
@@ -133,9 +133,12 @@ const std::vector<ExtractorRow>& Texts() {
       {FieldId::kProcIsExeUpperLayer, ImageFlag<SLUICE_IMAGE_UPPER>},
       {FieldId::kProcIsExeFromMemfd, ImageFlag<SLUICE_IMAGE_MEMFD>},
       {FieldId::kProcIsExeDeleted, ImageFlag<SLUICE_IMAGE_DELETED>},
-      {FieldId::kThreadCapPermitted, [](V& v, const U&) { return Capabilities(v, v.header().cap_permitted); }},
-      {FieldId::kThreadCapEffective, [](V& v, const U&) { return Capabilities(v, v.header().cap_effective); }},
-      {FieldId::kThreadCapInheritable, [](V& v, const U&) { return Capabilities(v, v.header().cap_inheritable); }},
+      {FieldId::kThreadCapPermitted,
+       [](V& v, const U&) { return Capabilities(v, v.header().cap_permitted); }},
+      {FieldId::kThreadCapEffective,
+       [](V& v, const U&) { return Capabilities(v, v.header().cap_effective); }},
+      {FieldId::kThreadCapInheritable,
+       [](V& v, const U&) { return Capabilities(v, v.header().cap_inheritable); }},
       {FieldId::kUserName, OfUser<&Names::User>},
       {FieldId::kUserHomedir, OfUser<&Names::Home>},
       {FieldId::kUserShell, OfUser<&Names::Shell>},
@@ -163,7 +166,8 @@ Value OwnExepath(RecordView& view) {
   const ring::Record& record = *view.record;
   if (view.IsExec()) {
     const auto rounds = static_cast<int>(record.rounds.size());
-    if (view.round >= 0 && view.round < rounds) return FromText(record.rounds[static_cast<size_t>(view.round)].path);
+    if (view.round >= 0 && view.round < rounds)
+      return FromText(record.rounds[static_cast<size_t>(view.round)].path);
     if (record.exepath.state != Text::State::kAbsent) return FromText(record.exepath);
     return rounds > 0 ? FromText(record.rounds.back().path) : Value::Unknown();
   }
@@ -172,7 +176,8 @@ Value OwnExepath(RecordView& view) {
   if (view.self == nullptr) return sent.kind == Value::Kind::kString ? sent : Value::Unknown();
   // The kernel keeps the path's beginning; the tree has all of it from the exec.
   const lineage::Image& image = *view.self->image;
-  if (sent.kind == Value::Kind::kString && image.exepath.compare(0, sent.text.size(), sent.text) != 0) return sent;
+  if (sent.kind == Value::Kind::kString && image.exepath.compare(0, sent.text.size(), sent.text) != 0)
+    return sent;
   if (!image.exepath.empty()) {
     Value value = Value::String(image.exepath);
     value.truncated = !image.exepath_known;

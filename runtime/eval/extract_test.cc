@@ -56,14 +56,21 @@ std::shared_ptr<const Link> Chain() {
 std::string Shown(const Value& value) {
   std::string suffix = value.truncated || value.partial ? "..." : "";
   switch (value.kind) {
-    case Value::Kind::kAbsent: return "absent";
-    case Value::Kind::kUnknown: return "unknown";
-    case Value::Kind::kString: return "\"" + std::string(value.text) + "\"" + suffix;
-    case Value::Kind::kNumber: return std::to_string(value.number);
-    case Value::Kind::kBool: return value.number ? "true" : "false";
+    case Value::Kind::kAbsent:
+      return "absent";
+    case Value::Kind::kUnknown:
+      return "unknown";
+    case Value::Kind::kString:
+      return "\"" + std::string(value.text) + "\"" + suffix;
+    case Value::Kind::kNumber:
+      return std::to_string(value.number);
+    case Value::Kind::kBool:
+      return value.number ? "true" : "false";
     case Value::Kind::kDouble:
-    case Value::Kind::kNet: return "other";
-    case Value::Kind::kList: break;
+    case Value::Kind::kNet:
+      return "other";
+    case Value::Kind::kList:
+      break;
   }
   std::string all = "[";
   for (const Value& element : *value.list) all += (all.size() > 1 ? " " : "") + Shown(element);
@@ -307,7 +314,8 @@ TEST_F(Extract, TruncatedArgumentsAndEnvironments) {
           {"proc.env[A]", "\"1\""},
           {"proc.env[LD_PRELOAD]", "\"/tm\"..."},
           {"proc.env[B]", "unknown"}});
-  EXPECT_EQ(Shown(event_->GetList({.field = check::FieldId::kProcArgs, .index = -1, .argument = ""})), "[\"-c\"]...");
+  EXPECT_EQ(Shown(event_->GetList({.field = check::FieldId::kProcArgs, .index = -1, .argument = ""})),
+            "[\"-c\"]...");
 }
 
 TEST_F(Extract, ALongExepathComesFromTheTree) {
@@ -329,7 +337,10 @@ TEST_F(Extract, UnknownPathsAndFoldersAndNodes) {
   open.Item(SLUICE_ITEM_PATH, "", SLUICE_ITEM_UNKNOWN);
   open.header().numbers[1] = S_IFDIR | 0755;
   Load(open, Chain());
-  Expect({{"fd.name", "unknown"}, {"fd.directory", "unknown"}, {"fd.filename", "unknown"}, {"fd.typechar", "\"d\""}});
+  Expect({{"fd.name", "unknown"},
+          {"fd.directory", "unknown"},
+          {"fd.filename", "unknown"},
+          {"fd.typechar", "\"d\""}});
   RecordBuilder node = Open();
   node.header().hook = SLUICE_HOOK_PATH_MKNOD;
   node.header().type = check::FindEvent("mknodat");
@@ -380,8 +391,9 @@ TEST_F(Extract, FieldsThatAreNotSuppliedAreAbsent) {
 TEST(NamesTest, PasswdAndGroupAreReadWithoutNss) {
   std::string folder = (std::filesystem::temp_directory_path() / "sluice-etc-XXXXXX").string();
   ASSERT_NE(mkdtemp(folder.data()), nullptr);
-  std::ofstream(folder + "/passwd") << "root:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/:/bin/sh\nbroken\n:x:5:5:::\n"
-                                       "www:x:33:33:www:/var/www:/usr/sbin/nologin\nbad:x:zz:1:::\n";
+  std::ofstream(folder + "/passwd")
+      << "root:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/:/bin/sh\nbroken\n:x:5:5:::\n"
+         "www:x:33:33:www:/var/www:/usr/sbin/nologin\nbad:x:zz:1:::\n";
   std::ofstream(folder + "/group") << "root:x:0:\nadm:x:4:a,b\n";
   const Names names = Names::Read(folder);
   EXPECT_EQ(names.User(0), "root");
@@ -398,8 +410,7 @@ TEST(Render, Flags) {
   EXPECT_EQ(RenderOpenFlags(O_RDONLY, arena), "O_RDONLY");
   EXPECT_EQ(RenderOpenFlags(O_RDWR | O_APPEND, arena), "O_APPEND|O_RDWR");
   EXPECT_EQ(RenderOpenFlags(3, arena), "");
-  EXPECT_EQ(RenderMode(04755, arena),
-            "S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID");
+  EXPECT_EQ(RenderMode(04755, arena), "S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID");
   EXPECT_EQ(RenderOctal(0, arena), "0");
   EXPECT_EQ(RenderCapabilities(~uint64_t{0}, arena).substr(0, 9), "CAP_CHOWN");
 }

@@ -20,10 +20,17 @@ struct Strings {
 // What extractors look at.
 struct RecordView {
   const sluice_record& header() const { return record->header; }
-  bool IsExec() const { return header().kind == SLUICE_RECORD_EXEC || header().hook == SLUICE_HOOK_BPRM_CHECK; }
+  bool IsExec() const {
+    return header().kind == SLUICE_RECORD_EXEC || header().hook == SLUICE_HOOK_BPRM_CHECK;
+  }
   // An exec that did not come to be: the tree still has the old image.
   bool IsRefusedExec() const { return header().kind != SLUICE_RECORD_EXEC && IsExec(); }
   bool Is(check::HookId hook) const { return header().hook == hook && !IsExec(); }
+
+  // Boot time to nanoseconds since 1970. Unsigned inside: a record from a file may hold any number.
+  int64_t UnixTime(uint64_t boot_ns) const {
+    return static_cast<int64_t>(boot_ns + static_cast<uint64_t>(boot_to_unix_ns));
+  }
 
   const ring::Record* record = nullptr;
   std::shared_ptr<const lineage::Link> self;  // null: not known
@@ -58,12 +65,13 @@ Strings OwnEnv(const RecordView& view);
 Value ExeOf(const Strings& argv);
 Value ArgsOf(RecordView& view, const Strings& argv);
 Value ArgOf(const Strings& argv, int32_t index);
-Value LineOf(RecordView& view, const Value& head, const Strings& argv);  // `head` and the arguments behind argv[0]
-Value ArgumentList(RecordView& view, const Strings& argv);               // those behind argv[0]
+Value LineOf(RecordView& view, const Value& head,
+             const Strings& argv);                          // `head` and the arguments behind argv[0]
+Value ArgumentList(RecordView& view, const Strings& argv);  // those behind argv[0]
 Value ArgumentCount(const Strings& argv);
 Value ArgumentBytes(const Strings& argv);
 Value Variable(const Strings& env, std::string_view name);
-Value Joined(RecordView& view, const Strings& strings);                  // all of them, by blanks
+Value Joined(RecordView& view, const Strings& strings);  // all of them, by blanks
 Strings ArgvOf(const lineage::Image& image);
 
 }  // namespace sluice::eval

@@ -11,9 +11,9 @@ struct NamedSet {
   int (*member)(int);
 };
 constexpr NamedSet kNamedSets[] = {
-    {"alpha", isalpha}, {"digit", isdigit}, {"alnum", isalnum}, {"upper", isupper}, {"lower", islower},
-    {"space", isspace}, {"blank", isblank}, {"punct", ispunct}, {"print", isprint}, {"graph", isgraph},
-    {"cntrl", iscntrl}, {"xdigit", isxdigit},
+    {"alpha", isalpha}, {"digit", isdigit}, {"alnum", isalnum}, {"upper", isupper},
+    {"lower", islower}, {"space", isspace}, {"blank", isblank}, {"punct", ispunct},
+    {"print", isprint}, {"graph", isgraph}, {"cntrl", iscntrl}, {"xdigit", isxdigit},
 };
 
 // [:name:] at `at`, which is moved behind it.
@@ -48,7 +48,8 @@ Glob::Glob(std::string_view pattern, bool fold_case) : fold_case_(fold_case) {
   while (at < pattern.size()) {
     const char c = pattern[at];
     if (c == '*') {
-      if (tokens_.empty() || tokens_.back().kind != Token::Kind::kStar) tokens_.push_back({Token::Kind::kStar, 0, 0});
+      if (tokens_.empty() || tokens_.back().kind != Token::Kind::kStar)
+        tokens_.push_back({Token::Kind::kStar, 0, 0});
       ++at;
     } else if (c == '?') {
       tokens_.push_back({Token::Kind::kAny, 0, 0});
@@ -99,10 +100,14 @@ bool Glob::ParseSet(std::string_view pattern, size_t& start) {
 
 bool Glob::Accepts(const Token& token, uint8_t byte) const {
   switch (token.kind) {
-    case Token::Kind::kByte: return token.byte == (fold_case_ ? LowerByte(byte) : byte);
-    case Token::Kind::kAny: return true;
-    case Token::Kind::kSet: return sets_[token.set][byte];
-    case Token::Kind::kStar: return false;
+    case Token::Kind::kByte:
+      return token.byte == (fold_case_ ? LowerByte(byte) : byte);
+    case Token::Kind::kAny:
+      return true;
+    case Token::Kind::kSet:
+      return sets_[token.set][byte];
+    case Token::Kind::kStar:
+      return false;
   }
   return false;
 }
@@ -151,7 +156,8 @@ Truth Glob::MatchesPrefix(std::string_view prefix) const {
   bool any = false;
   for (const bool state : live) any = any || state;
   if (!any) return Truth::kFalse;
-  const bool rest_is_free = !tokens_.empty() && tokens_.back().kind == Token::Kind::kStar && live[tokens_.size() - 1];
+  const bool rest_is_free =
+      !tokens_.empty() && tokens_.back().kind == Token::Kind::kStar && live[tokens_.size() - 1];
   return rest_is_free ? Truth::kTrue : Truth::kUnknown;
 }
 

@@ -22,7 +22,9 @@ class Glob {
   // Of a text of which only `prefix` is known: whether every, none or some continuation matches.
   Truth MatchesPrefix(std::string_view prefix) const;
 
-  static bool IsPattern(std::string_view text) { return text.find_first_of("*?[\\") != std::string_view::npos; }
+  static bool IsPattern(std::string_view text) {
+    return text.find_first_of("*?[\\") != std::string_view::npos;
+  }
 
  private:
   struct Token {

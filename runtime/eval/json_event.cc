@@ -51,8 +51,8 @@ const Ends kEnds[] = {
     {FieldId::kFdIp, {FieldId::kFdCip, FieldId::kFdSip, FieldId::kFdLip, FieldId::kFdRip}},
     {FieldId::kFdPort, {FieldId::kFdCport, FieldId::kFdSport, FieldId::kFdLport, FieldId::kFdRport}},
     {FieldId::kFdNet,
-     {FieldId::kFdCnet, FieldId::kFdSnet, FieldId::kFdLnet, FieldId::kFdRnet, FieldId::kFdCip, FieldId::kFdSip,
-      FieldId::kFdLip, FieldId::kFdRip}},
+     {FieldId::kFdCnet, FieldId::kFdSnet, FieldId::kFdLnet, FieldId::kFdRnet, FieldId::kFdCip,
+      FieldId::kFdSip, FieldId::kFdLip, FieldId::kFdRip}},
 };
 
 std::string BytesOf(std::string_view utf8) {
@@ -72,11 +72,15 @@ std::string BytesOf(std::string_view utf8) {
 
 std::string TextOf(const Scalar& scalar) {
   switch (scalar.kind) {
-    case Scalar::Kind::kBool: return scalar.truth ? "true" : "false";
-    case Scalar::Kind::kInteger: return std::to_string(scalar.integer);
+    case Scalar::Kind::kBool:
+      return scalar.truth ? "true" : "false";
+    case Scalar::Kind::kInteger:
+      return std::to_string(scalar.integer);
     case Scalar::Kind::kReal:
-    case Scalar::Kind::kText: return scalar.text;
-    case Scalar::Kind::kNull: break;
+    case Scalar::Kind::kText:
+      return scalar.text;
+    case Scalar::Kind::kNull:
+      break;
   }
   return {};
 }
@@ -101,7 +105,8 @@ std::optional<double> RealOf(const Scalar& scalar) {
 
 std::optional<bool> TruthOf(const Scalar& scalar) {
   if (scalar.kind == Scalar::Kind::kBool) return scalar.truth;
-  if (scalar.kind == Scalar::Kind::kInteger && (scalar.integer == 0 || scalar.integer == 1)) return scalar.integer == 1;
+  if (scalar.kind == Scalar::Kind::kInteger && (scalar.integer == 0 || scalar.integer == 1))
+    return scalar.integer == 1;
   if (scalar.kind != Scalar::Kind::kText) return std::nullopt;
   if (scalar.text == "true") return true;
   return scalar.text == "false" ? std::optional(false) : std::nullopt;
@@ -153,7 +158,8 @@ namespace {
 // Takes the parser's events; only a flat object passes, so no depth is ever reached.
 class FlatObjectReader : public json::json_sax_t {
  public:
-  using Take = std::function<bool(const std::string& key, std::vector<Scalar>& scalars, bool array, std::string& fault)>;
+  using Take = std::function<bool(const std::string& key, std::vector<Scalar>& scalars, bool array,
+                                  std::string& fault)>;
   explicit FlatObjectReader(Take take) : take_(std::move(take)) {}
 
   const std::string& fault() const { return fault_; }
@@ -245,7 +251,8 @@ class FlatObjectReader : public json::json_sax_t {
 
 }  // namespace
 
-const JsonEvent::State::Entry* JsonEvent::State::Find(FieldId field, int32_t index, std::string_view argument) const {
+const JsonEvent::State::Entry* JsonEvent::State::Find(FieldId field, int32_t index,
+                                                      std::string_view argument) const {
   for (const Entry& entry : entries) {
     if (entry.use.field == field && entry.use.index == index && entry.use.argument == argument) return &entry;
   }
@@ -262,7 +269,8 @@ std::optional<Value> JsonEvent::State::Convert(const FieldUse& use, Scalar& scal
   switch (use.type()) {
     case Type::kString:
     case Type::kPath:
-    case Type::kBytes: return Value::String(texts.emplace_back(TextOf(scalar)));
+    case Type::kBytes:
+      return Value::String(texts.emplace_back(TextOf(scalar)));
     case Type::kInt:
     case Type::kFlags:
     case Type::kTime:
@@ -280,7 +288,8 @@ std::optional<Value> JsonEvent::State::Convert(const FieldUse& use, Scalar& scal
     case Type::kAddress:
     case Type::kNet: {
       if (scalar.kind != Scalar::Kind::kText) return std::nullopt;
-      const auto net = use.type() == Type::kNet ? check::ParseNet(scalar.text) : check::ParseAddress(scalar.text);
+      const auto net =
+          use.type() == Type::kNet ? check::ParseNet(scalar.text) : check::ParseAddress(scalar.text);
       if (net) return Value::Net(*net);
       return std::nullopt;
     }
@@ -288,14 +297,16 @@ std::optional<Value> JsonEvent::State::Convert(const FieldUse& use, Scalar& scal
   return std::nullopt;
 }
 
-bool JsonEvent::State::Set(const std::string& key, std::vector<Scalar>& scalars, bool array, std::string& fault) {
+bool JsonEvent::State::Set(const std::string& key, std::vector<Scalar>& scalars, bool array,
+                           std::string& fault) {
   if (++keys > kMaxKeys) {
     fault = absl::StrCat("more than ", kMaxKeys, " keys");
     return false;
   }
   const std::optional<FieldUse> use = check::ParseFieldUse(key);
   if (!use) {
-    if (std::find(unknown_keys.begin(), unknown_keys.end(), key) == unknown_keys.end()) unknown_keys.push_back(key);
+    if (std::find(unknown_keys.begin(), unknown_keys.end(), key) == unknown_keys.end())
+      unknown_keys.push_back(key);
     return true;
   }
   if (array && !TakesArray(*use)) {
@@ -377,9 +388,8 @@ JsonEvent::~JsonEvent() = default;
 
 source::Result<std::unique_ptr<JsonEvent>> JsonEvent::Parse(std::string_view text) {
   std::unique_ptr<JsonEvent> event(new JsonEvent);
-  FlatObjectReader reader([&](const std::string& key, std::vector<Scalar>& scalars, bool array, std::string& fault) {
-    return event->state_->Set(key, scalars, array, fault);
-  });
+  FlatObjectReader reader([&](const std::string& key, std::vector<Scalar>& scalars, bool array,
+                              std::string& fault) { return event->state_->Set(key, scalars, array, fault); });
   if (!json::sax_parse(text.begin(), text.end(), &reader)) {
     return absl::InvalidArgumentError(absl::StrCat("not an event: ", reader.fault()));
   }
@@ -417,7 +427,8 @@ Value JsonEvent::Get(const FieldUse& use) const {
 
 Value JsonEvent::GetList(const FieldUse& use) const {
   if (use.field != FieldId::kProcArgs || use.index >= 0) return Get(use);
-  return state_->joined_arguments.kind == Value::Kind::kAbsent ? Value::Absent() : Value::List(&state_->split_arguments);
+  return state_->joined_arguments.kind == Value::Kind::kAbsent ? Value::Absent()
+                                                               : Value::List(&state_->split_arguments);
 }
 
 }  // namespace sluice::eval

@@ -22,7 +22,8 @@ TEST(JsonEvent, FaultsSayWhereOrWhichKey) {
   EXPECT_THAT(Fault("{\"proc.name\": }"), HasSubstr("byte 15"));
   EXPECT_THAT(Fault("[]"), HasSubstr("an event is an object"));
   EXPECT_THAT(Fault("5"), HasSubstr("an event is an object"));
-  EXPECT_THAT(Fault("{\"proc.pid\": \"x\"}"), HasSubstr("`proc.pid`: `x` is not of the field's type, integer"));
+  EXPECT_THAT(Fault("{\"proc.pid\": \"x\"}"),
+              HasSubstr("`proc.pid`: `x` is not of the field's type, integer"));
   EXPECT_THAT(Fault("{\"proc.name\": [\"a\"]}"), HasSubstr("`proc.name` holds an array"));
   EXPECT_THAT(Fault("{\"proc.name\": {}}"), HasSubstr("`proc.name` holds an object"));
   EXPECT_THAT(Fault("{\"proc.aname\": [[]]}"), HasSubstr("an array in an array"));
@@ -40,7 +41,8 @@ TEST(JsonEvent, NestingAndManyKeysAreRefusedNotFollowed) {
 }
 
 TEST(JsonEvent, UnknownKeysAreCollectedOnce) {
-  const auto event = JsonEvent::Parse(R"({"no.such": 1, "proc.name": "a", "no.such": 2, "evt.arg.nonsense": ["x"]})");
+  const auto event =
+      JsonEvent::Parse(R"({"no.such": 1, "proc.name": "a", "no.such": 2, "evt.arg.nonsense": ["x"]})");
   ASSERT_TRUE(event.ok());
   EXPECT_THAT((*event)->unknown_keys(), ElementsAre("no.such", "evt.arg.nonsense"));
 }

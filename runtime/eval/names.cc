@@ -25,7 +25,8 @@ bool ParseId(std::string_view text, uint32_t& id) {
 }
 
 template <typename Map>
-std::string_view Look(const Map& map, uint32_t id, std::string_view (*view)(const typename Map::mapped_type&)) {
+std::string_view Look(const Map& map, uint32_t id,
+                      std::string_view (*view)(const typename Map::mapped_type&)) {
   const auto found = map.find(id);
   return found == map.end() ? std::string_view() : view(found->second);
 }
@@ -40,7 +41,8 @@ Names Names::Read(const std::string& etc) {
   for (std::ifstream file(etc + "/passwd"); std::getline(file, line);) {
     const auto columns = Columns(line);
     if (columns.size() < 7 || columns[0].empty() || !ParseId(columns[2], id)) continue;
-    names.users_.emplace(id, User_{std::string(columns[0]), std::string(columns[5]), std::string(columns[6])});
+    names.users_.emplace(id,
+                         User_{std::string(columns[0]), std::string(columns[5]), std::string(columns[6])});
   }
   for (std::ifstream file(etc + "/group"); std::getline(file, line);) {
     const auto columns = Columns(line);

@@ -1,7 +1,7 @@
 // eval/net_set.h - a set of IPv4 and IPv6 nets that says whether one of them holds an address.
 //
-// Threads: const after the last Add(). Errors: none. Cost: one hash look-up for each distinct prefix length in the set
-// (a million nets have at most 33 + 129).
+// Threads: const after the last Add(). Errors: none. Cost: one hash look-up for each distinct prefix length
+// in the set (a million nets have at most 33 + 129).
 #pragma once
 
 #include <cstring>
@@ -16,7 +16,8 @@ class NetSet {
  public:
   void Add(const check::Net& net);
 
-  // Whether a net of the set holds the whole of `net` (an address has its full prefix). A family holds only its own.
+  // Whether a net of the set holds the whole of `net` (an address has its full prefix). A family holds only
+  // its own.
   bool Contains(const check::Net& net) const;
 
  private:

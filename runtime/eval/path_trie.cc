@@ -40,7 +40,8 @@ void PathTrie::Add(std::string_view prefix) {
   for (std::string_view rest = prefix; !TakeComponent(rest).empty();) ++components;
   if (components > kMaxComponents) return;  // no path has it
   uint32_t node = 0;
-  for (std::string_view component = TakeComponent(prefix); !component.empty(); component = TakeComponent(prefix)) {
+  for (std::string_view component = TakeComponent(prefix); !component.empty();
+       component = TakeComponent(prefix)) {
     node = Child(node, component);
   }
   nodes_[node].ends = true;
@@ -59,7 +60,8 @@ Truth PathTrie::Walk(uint32_t index, std::string_view rest, bool truncated) cons
   const auto literal = node.literal.find(component);
   if (literal != node.literal.end()) truth = Walk(literal->second, rest, truncated);
   for (size_t i = 0; i < node.patterns.size() && truth != Truth::kTrue; ++i) {
-    if (node.patterns[i].first.Matches(component)) truth = Or(truth, Walk(node.patterns[i].second, rest, truncated));
+    if (node.patterns[i].first.Matches(component))
+      truth = Or(truth, Walk(node.patterns[i].second, rest, truncated));
   }
   return truth;
 }

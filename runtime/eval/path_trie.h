@@ -1,10 +1,11 @@
 // eval/path_trie.h - path prefixes by component: /opt/di is no prefix of /opt/dir.
 //
-// Leading, trailing and double slashes do not count; a component with `?`, `*` or `[` is matched as a pattern within
-// its component; `/` and the empty text are prefixes of everything.
+// Leading, trailing and double slashes do not count; a component with `?`, `*` or `[` is matched as a pattern
+// within its component; `/` and the empty text are prefixes of everything.
 //
-// Threads: const after construction. Errors: none. Cost: one hash look-up a component, and one pattern for each one
-// that stands at that level; no allocation. A node is looked at once at most, for its depth fixes the component.
+// Threads: const after construction. Errors: none. Cost: one hash look-up a component, and one pattern for
+// each one that stands at that level; no allocation. A node is looked at once at most, for its depth fixes
+// the component.
 #pragma once
 
 #include <functional>

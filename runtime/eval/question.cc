@@ -39,7 +39,8 @@ Truth Question::AskOne(const Value& left, const Value& right) const {
 }
 
 Truth Question::AskList(const Value& left) const {
-  // Neither end of a connection, no ancestor: as absent. An empty list field is empty, and all of it is in any list.
+  // Neither end of a connection, no ancestor: as absent. An empty list field is empty, and all of it is in
+  // any list.
   if (left.list->empty() && !left.partial && shape_ != Shape::kList) return Truth::kFalse;
   Truth truth = TruthOf(every_);
   if (left.partial) truth = Truth::kUnknown;

@@ -12,14 +12,16 @@ namespace sluice::eval {
 namespace {
 
 // f_flags as the kernel has them on x86-64; the C library hides or widens some.
-constexpr uint64_t kSync = 04000000, kDsync = 010000, kLargeFile = 0100000, kTmpFile = 020000000, kDirect = 040000;
+constexpr uint64_t kSync = 04000000, kDsync = 010000, kLargeFile = 0100000, kTmpFile = 020000000,
+                   kDirect = 040000;
 
 struct NamedBit {
   std::string_view name;
   uint64_t bit;
 };
 
-// Falco's order; the access mode stands between. O_SYNC comes with O_DSYNC and O_TMPFILE with O_DIRECTORY, as in Falco.
+// Falco's order; the access mode stands between. O_SYNC comes with O_DSYNC and O_TMPFILE with O_DIRECTORY, as
+// in Falco.
 constexpr NamedBit kOpenFlags[] = {
     {"O_LARGEFILE", kLargeFile}, {"O_DIRECTORY", O_DIRECTORY}, {"O_DIRECT", kDirect}, {"O_TRUNC", O_TRUNC},
     {"O_SYNC", kSync},           {"O_NONBLOCK", O_NONBLOCK},   {"O_EXCL", O_EXCL},    {"O_DSYNC", kDsync},
@@ -28,7 +30,8 @@ constexpr NamedBit kOpenFlags[] = {
 constexpr NamedBit kLateOpenFlags[] = {
     {"O_CLOEXEC", O_CLOEXEC}, {"O_TMPFILE", kTmpFile}, {"O_F_CREATED", SLUICE_FLAG_CREATED}};
 
-constexpr NamedBit kImageFlags[] = {{"EXE_UPPER_LAYER", SLUICE_IMAGE_UPPER}, {"EXE_FROM_MEMFD", SLUICE_IMAGE_MEMFD}};
+constexpr NamedBit kImageFlags[] = {{"EXE_UPPER_LAYER", SLUICE_IMAGE_UPPER},
+                                    {"EXE_FROM_MEMFD", SLUICE_IMAGE_MEMFD}};
 
 constexpr NamedBit kModes[] = {
     {"S_IXOTH", S_IXOTH}, {"S_IWOTH", S_IWOTH}, {"S_IROTH", S_IROTH}, {"S_IXGRP", S_IXGRP},
@@ -37,13 +40,47 @@ constexpr NamedBit kModes[] = {
 };
 
 constexpr std::string_view kCapabilities[] = {
-    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
-    "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",
-    "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
 };
 
 // Collects names in a buffer of its own.
@@ -78,12 +115,18 @@ std::string_view Formatted(Arena& arena, fmt::format_string<Args...> format, Arg
 
 std::string_view FileType(uint32_t mode) {
   switch (mode & S_IFMT) {
-    case S_IFREG: return "S_IFREG";
-    case S_IFCHR: return "S_IFCHR";
-    case S_IFBLK: return "S_IFBLK";
-    case S_IFIFO: return "S_IFIFO";
-    case S_IFSOCK: return "S_IFSOCK";
-    default: return "";
+    case S_IFREG:
+      return "S_IFREG";
+    case S_IFCHR:
+      return "S_IFCHR";
+    case S_IFBLK:
+      return "S_IFBLK";
+    case S_IFIFO:
+      return "S_IFIFO";
+    case S_IFSOCK:
+      return "S_IFSOCK";
+    default:
+      return "";
   }
 }
 
@@ -93,10 +136,17 @@ std::string_view RenderOpenFlags(uint64_t word, Arena& arena) {
   NameList names('|');
   names.AddBits(word, kOpenFlags, std::size(kOpenFlags));
   switch (word & O_ACCMODE) {
-    case O_RDONLY: names.Add("O_RDONLY"); break;
-    case O_WRONLY: names.Add("O_WRONLY"); break;
-    case O_RDWR: names.Add("O_RDWR"); break;
-    default: break;
+    case O_RDONLY:
+      names.Add("O_RDONLY");
+      break;
+    case O_WRONLY:
+      names.Add("O_WRONLY");
+      break;
+    case O_RDWR:
+      names.Add("O_RDWR");
+      break;
+    default:
+      break;
   }
   names.AddBits(word, kLateOpenFlags, std::size(kLateOpenFlags));
   return names.Keep(arena);
@@ -130,9 +180,12 @@ std::string_view RenderOctal(uint64_t number, Arena& arena) { return Formatted(a
 
 std::string_view RenderTime(int64_t unix_ns, TimeStyle style, Arena& arena) {
   constexpr int64_t kNsPerSecond = 1'000'000'000;
-  int64_t fraction = unix_ns % kNsPerSecond;
-  if (fraction < 0) fraction += kNsPerSecond;
-  const time_t seconds = static_cast<time_t>((unix_ns - fraction) / kNsPerSecond);
+  int64_t seconds_since = unix_ns / kNsPerSecond, fraction = unix_ns % kNsPerSecond;
+  if (fraction < 0) {
+    fraction += kNsPerSecond;
+    --seconds_since;
+  }
+  const time_t seconds = static_cast<time_t>(seconds_since);
   std::tm t{};
   if (style == TimeStyle::kIso8601) {
     gmtime_r(&seconds, &t);
@@ -143,13 +196,17 @@ std::string_view RenderTime(int64_t unix_ns, TimeStyle style, Arena& arena) {
   const size_t length = std::strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &t);
   const std::string_view whole(date, length), time = whole.substr(whole.find(' ') + 1);
   switch (style) {
-    case TimeStyle::kTime: return Formatted(arena, "{}.{:09}", time, fraction);
-    case TimeStyle::kTimeSeconds: return arena.Keep(time);
+    case TimeStyle::kTime:
+      return Formatted(arena, "{}.{:09}", time, fraction);
+    case TimeStyle::kTimeSeconds:
+      return arena.Keep(time);
     case TimeStyle::kIso8601:
       date[whole.find(' ')] = 'T';
       return Formatted(arena, "{}.{:09}+0000", whole, fraction);
-    case TimeStyle::kDatetime: return Formatted(arena, "{}.{:09}", whole, fraction);
-    case TimeStyle::kDatetimeSeconds: return arena.Keep(whole);
+    case TimeStyle::kDatetime:
+      return Formatted(arena, "{}.{:09}", whole, fraction);
+    case TimeStyle::kDatetimeSeconds:
+      return arena.Keep(whole);
   }
   return {};
 }

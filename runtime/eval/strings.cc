@@ -117,7 +117,8 @@ Value Variable(const Strings& env, std::string_view name) {
   if (!env.known) return Value::Unknown();
   for (StringWalk walk(env); walk.Next();) {
     const std::string_view text = walk.text();
-    if (text.size() <= name.size() || text[name.size()] != '=' || text.substr(0, name.size()) != name) continue;
+    if (text.size() <= name.size() || text[name.size()] != '=' || text.substr(0, name.size()) != name)
+      continue;
     Value value = Value::String(text.substr(name.size() + 1));
     value.truncated = !walk.whole();
     return value;

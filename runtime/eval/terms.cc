@@ -31,19 +31,26 @@ bool FindOption(std::string_view options, char option, bool& takes_argument) {
 
 Value TermReader::Made(const Term& term) {
   switch (term.kind) {
-    case Term::Kind::kLiteral: return Value::String(term.literal);
-    case Term::Kind::kTuple: return Tuple(term);
-    case Term::Kind::kTransform: return Transformed(term);
-    case Term::Kind::kField: break;
+    case Term::Kind::kLiteral:
+      return Value::String(term.literal);
+    case Term::Kind::kTuple:
+      return Tuple(term);
+    case Term::Kind::kTransform:
+      return Transformed(term);
+    case Term::Kind::kField:
+      break;
   }
   return event_->Get(term.field);
 }
 
 Value TermReader::Transformed(const Term& term) {
   switch (term.transform) {
-    case TransformKind::kConcat: return Concat(term);
-    case TransformKind::kJoin: return Join(Of(term.arguments[0]), ListOf(term.arguments[1]));
-    case TransformKind::kGetopt: return Getopt(term, ListOf(term.arguments[0]), Of(term.arguments[1]));
+    case TransformKind::kConcat:
+      return Concat(term);
+    case TransformKind::kJoin:
+      return Join(Of(term.arguments[0]), ListOf(term.arguments[1]));
+    case TransformKind::kGetopt:
+      return Getopt(term, ListOf(term.arguments[0]), Of(term.arguments[1]));
     case TransformKind::kLen: {
       const Value value = Of(term.arguments[0]);
       if (!IsThere(value)) return value;
@@ -51,7 +58,8 @@ Value TermReader::Transformed(const Term& term) {
       const size_t size = value.kind == Kind::kList ? value.list->size() : value.text.size();
       return Value::Number(static_cast<int64_t>(size));
     }
-    default: return OfEach(term, Of(term.arguments[0]));
+    default:
+      return OfEach(term, Of(term.arguments[0]));
   }
 }
 
@@ -86,15 +94,19 @@ Value TermReader::OfEach(const Term& term, Value argument) {
 
 Value TermReader::OfText(TransformKind kind, const Value& text) {
   switch (kind) {
-    case TransformKind::kToLower: return Lettered(text, LowerByte);
-    case TransformKind::kToUpper: return Lettered(text, UpperByte);
-    case TransformKind::kBase64: return Base64(text);
+    case TransformKind::kToLower:
+      return Lettered(text, LowerByte);
+    case TransformKind::kToUpper:
+      return Lettered(text, UpperByte);
+    case TransformKind::kBase64:
+      return Base64(text);
     case TransformKind::kBasename: {
       if (text.truncated) return Value::Unknown();
       const size_t slash = text.text.rfind('/');
       return Value::String(slash == std::string_view::npos ? text.text : text.text.substr(slash + 1));
     }
-    default: return Value::Absent();
+    default:
+      return Value::Absent();
   }
 }
 
@@ -112,7 +124,8 @@ Value TermReader::Lettered(const Value& text, uint8_t (*change)(uint8_t)) {
 Value TermReader::Base64(const Value& value) {
   std::string_view text = value.text;
   if (!value.truncated) {
-    for (int i = 0; i < 2 && text.size() % 4 != 1 && !text.empty() && text.back() == '='; ++i) text.remove_suffix(1);
+    for (int i = 0; i < 2 && text.size() % 4 != 1 && !text.empty() && text.back() == '='; ++i)
+      text.remove_suffix(1);
     if (value.text.size() != text.size() && value.text.size() % 4 != 0) return Value::Absent();
   } else {
     text = text.substr(0, text.size() / 4 * 4);
@@ -181,9 +194,9 @@ Value TermReader::Join(const Value& separator, const Value& list) {
   return Value::String({bytes, at});
 }
 
-// Options may stand anywhere before `--`, together (-lv) or with their argument attached (-ofile). Without [c] the
-// letters of the options that are there; with [c] the argument of that option (empty for one that takes none), or
-// absent. The last one given counts.
+// Options may stand anywhere before `--`, together (-lv) or with their argument attached (-ofile). Without
+// [c] the letters of the options that are there; with [c] the argument of that option (empty for one that
+// takes none), or absent. The last one given counts.
 Value TermReader::Getopt(const Term& term, const Value& list, const Value& options) {
   if (!IsThere(list)) return list;
   if (!IsThere(options)) return options;

@@ -1,7 +1,7 @@
 // eval/terms.h - the value of a term: a field, or transformers over fields.
 //
-// An absent argument makes a transformer absent, an unknown one unknown. Of a truncated text tolower, toupper and b64
-// give a truncated text; basename and len are unknown.
+// An absent argument makes a transformer absent, an unknown one unknown. Of a truncated text tolower, toupper
+// and b64 give a truncated text; basename and len are unknown.
 //
 // Threads: one. Memory: values borrow from the event, the term and an arena that Begin() empties.
 // Errors:  none; base64 that does not decode is absent.
@@ -19,7 +19,9 @@ class TermReader {
     arena_.Reset();
   }
 
-  Value Of(const check::Term& term) { return term.kind == check::Term::Kind::kField ? event_->Get(term.field) : Made(term); }
+  Value Of(const check::Term& term) {
+    return term.kind == check::Term::Kind::kField ? event_->Get(term.field) : Made(term);
+  }
 
  private:
   Value Made(const check::Term& term);

@@ -1,6 +1,7 @@
 // eval/truth.h - true, false, and not known.
 //
-// Unknown arises only from a value that could not be had; an absent field is plainly false. Threads: pure functions.
+// Unknown arises only from a value that could not be had; an absent field is plainly false. Threads: pure
+// functions.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Random lives of processes: the tree must say what a naive reader of the whole history says, also when records of
-// different CPUs have changed places.
+// Random lives of processes: the tree must say what a naive reader of the whole history says, also when
+// records of different CPUs have changed places.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -94,7 +94,8 @@ std::vector<Moment> Live(std::mt19937& random, int count, std::vector<Living>& a
       moments.push_back({SLUICE_RECORD_EXEC, who.pid, who.parent, who.start_ns, who.parent_start_ns, now,
                          "image" + std::to_string(i)});
     } else if (at != 0) {
-      moments.push_back({SLUICE_RECORD_EXIT, who.pid, who.parent, who.start_ns, who.parent_start_ns, now, ""});
+      moments.push_back(
+          {SLUICE_RECORD_EXIT, who.pid, who.parent, who.start_ns, who.parent_start_ns, now, ""});
       alive.erase(alive.begin() + static_cast<std::ptrdiff_t>(at));
     }
   }
@@ -102,7 +103,8 @@ std::vector<Moment> Live(std::mt19937& random, int count, std::vector<Living>& a
 }
 
 void Apply(Tree& tree, const Moment& m) {
-  ring::RecordBuilder builder(m.kind, m.kind == SLUICE_RECORD_EXEC ? SLUICE_HOOK_BPRM_CHECK : SLUICE_HOOK_IMAGE);
+  ring::RecordBuilder builder(m.kind,
+                              m.kind == SLUICE_RECORD_EXEC ? SLUICE_HOOK_BPRM_CHECK : SLUICE_HOOK_IMAGE);
   builder.header().pid = m.pid;
   builder.header().start_ns = m.start_ns;
   builder.header().parent_pid = m.parent;
@@ -124,13 +126,15 @@ std::vector<std::string> Chain(const std::shared_ptr<const Link>& self) {
   return names;
 }
 
-void Compare(const Tree& tree, const std::vector<Moment>& moments, const std::vector<Living>& alive, int seed) {
+void Compare(const Tree& tree, const std::vector<Moment>& moments, const std::vector<Living>& alive,
+             int seed) {
   const NaiveHistory naive(moments);
   ASSERT_EQ(tree.Living().size(), alive.size()) << "seed " << seed;
   for (const Living& who : alive) {
     const auto self = tree.Find({who.pid, who.start_ns});
     ASSERT_NE(self, nullptr) << "seed " << seed;
-    EXPECT_EQ(Chain(self), naive.Ancestry({who.pid, who.start_ns}, UINT64_MAX)) << "seed " << seed << " pid " << who.pid;
+    EXPECT_EQ(Chain(self), naive.Ancestry({who.pid, who.start_ns}, UINT64_MAX))
+        << "seed " << seed << " pid " << who.pid;
   }
 }
 

@@ -24,7 +24,8 @@ constexpr std::string_view kMemfd = "/memfd:";
 
 class FileDescriptor {
  public:
-  explicit FileDescriptor(const std::string& path) : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
+  explicit FileDescriptor(const std::string& path)
+      : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
   ~FileDescriptor() {
     if (fd_ >= 0) close(fd_);
   }
@@ -193,7 +194,8 @@ std::optional<ProcEntry> ReadProcess(const std::string& proc, uint32_t pid, bool
   }
   if (with_env) {
     bool env_truncated = false;
-    image.env_known = ReadUpTo(folder + "/environ", SLUICE_ENV_BYTES, image.env, env_truncated) && !env_truncated;
+    image.env_known =
+        ReadUpTo(folder + "/environ", SLUICE_ENV_BYTES, image.env, env_truncated) && !env_truncated;
   }
   image.cwd = ReadLink(folder + "/cwd").value_or("");
   return entry;

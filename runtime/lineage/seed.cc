@@ -62,7 +62,8 @@ void Tree::State::JoinGaps() {
     for (Node& node : *nodes) by_age.push_back(&node);
   }
   std::sort(by_age.begin(), by_age.end(), [](const Node* a, const Node* b) {
-    return std::pair(a->link->key.start_ns, a->link->key.pid) < std::pair(b->link->key.start_ns, b->link->key.pid);
+    return std::pair(a->link->key.start_ns, a->link->key.pid) <
+           std::pair(b->link->key.start_ns, b->link->key.pid);
   });
   std::vector<std::shared_ptr<const Link>> held;  // so that no address in `done` is reused
   JoinedLinks done;
@@ -86,7 +87,8 @@ source::Status Tree::SeedFrom(const std::string& proc, bool with_env) {
   if (!pids.ok()) return pids.status();
   std::vector<ProcEntry> entries;
   for (uint32_t pid : *pids) {
-    if (std::optional<ProcEntry> entry = ReadProcess(proc, pid, with_env)) entries.push_back(*std::move(entry));
+    if (std::optional<ProcEntry> entry = ReadProcess(proc, pid, with_env))
+      entries.push_back(*std::move(entry));
   }
   // Parents before their children; within one tick by number, which JoinGaps corrects where numbers wrapped.
   std::sort(entries.begin(), entries.end(), [](const ProcEntry& a, const ProcEntry& b) {

@@ -38,9 +38,9 @@ class FakeProc {
     const fs::path folder = folder_ / std::to_string(p.pid);
     fs::create_directories(folder);
     const std::string id = std::to_string(p.pid);
-    Write(folder / "stat", id + " (" + p.comm + ") " + p.state + " " + std::to_string(p.parent) + " 7 8 34816 -1 " +
-                               std::to_string(p.flags) + " 0 0 0 0 0 0 0 0 20 0 1 0 " + std::to_string(p.ticks) +
-                               " 1000 10 18446744073709551615\n");
+    Write(folder / "stat", id + " (" + p.comm + ") " + p.state + " " + std::to_string(p.parent) +
+                               " 7 8 34816 -1 " + std::to_string(p.flags) + " 0 0 0 0 0 0 0 0 20 0 1 0 " +
+                               std::to_string(p.ticks) + " 1000 10 18446744073709551615\n");
     Write(folder / "status", "Name:\tx\nNSpid:\t" + id + "\t3\nUid:\t5\t" + std::to_string(p.uid) +
                                  "\t5\t5\nGid:\t6\t66\t6\t6\n");
     Write(folder / "loginuid", "1000");
@@ -49,7 +49,9 @@ class FakeProc {
     if (!p.exe.empty()) fs::create_symlink(p.exe, folder / "exe");
     fs::create_symlink("/srv", folder / "cwd");
   }
-  static void Write(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+  static void Write(const fs::path& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+  }
   std::string path() const { return folder_.string(); }
   const fs::path& folder() const { return folder_; }
 
@@ -188,8 +190,8 @@ TEST(Seed, NewerFactsAreNotOverwritten) {
   const uint64_t start = 901 * TickNs() + 5, now = 1000 * TickNs();
   auto exec = Record(SLUICE_RECORD_EXEC, 301, start, 300, 900 * TickNs() + 1, now);
   exec.Item(SLUICE_ITEM_NAME, "python3");
-  Apply(tree, exec);                                                            // 300 is not known yet
-  Apply(tree, Record(SLUICE_RECORD_FORK, 302, now + 1, 301, start, now + 1));   // nor is 301's own parent
+  Apply(tree, exec);                                                           // 300 is not known yet
+  Apply(tree, Record(SLUICE_RECORD_FORK, 302, now + 1, 301, start, now + 1));  // nor is 301's own parent
   EXPECT_THAT(Chain(tree, 302), ElementsAre("python3", "python3", "?"));
   Apply(tree, Record(SLUICE_RECORD_EXIT, 305, 905 * TickNs() + 5, 1, 5 * TickNs() + 9, now));
   proc.Add({305, 1, 905, "gone", "/bin/gone", Nul("gone|")});
@@ -213,7 +215,8 @@ TEST(Seed, AForkWhoseParentWasUnknownGetsItsImage) {
 TEST(Seed, AnAdopterYoungerThanTheChildIsAGap) {
   FakeProc proc;
   AddUsual(proc);
-  proc.Add({10, 300, 400, "orphan", "/bin/o", Nul("o|")});  // started before the process that is its parent now
+  proc.Add(
+      {10, 300, 400, "orphan", "/bin/o", Nul("o|")});  // started before the process that is its parent now
   Tree tree{Limits{}};
   ASSERT_TRUE(tree.SeedFrom(proc.path()).ok());
   EXPECT_THAT(Chain(tree, 10), ElementsAre("orphan", "?"));

@@ -1,7 +1,8 @@
 // lineage/state.h - what a Tree holds. Private to lineage/.
 //
-// Invariants: a node is in exactly one of `living` and `exited`, which are in the order of arrival and of exit. The
-// nodes of one pid are chained from `by_pid` through `next_of_pid`, and at most one of them is living.
+// Invariants: a node is in exactly one of `living` and `exited`, which are in the order of arrival and of
+// exit. The nodes of one pid are chained from `by_pid` through `next_of_pid`, and at most one of them is
+// living.
 #pragma once
 
 #include <list>
@@ -25,8 +26,8 @@ struct Node {
   bool image_seen = false;           // the image is known, from an exec, a fork of a known parent, or /proc
   bool exited = false;
   uint64_t exit_ns = 0;
-  uint32_t depth = 0;                // links above
-  std::vector<Past> past;            // oldest first, at most kMaxPast
+  uint32_t depth = 0;      // links above
+  std::vector<Past> past;  // oldest first, at most kMaxPast
   Node* next_of_pid = nullptr;
   std::list<Node>::iterator self;
 };
@@ -53,7 +54,8 @@ struct Tree::State {
 
   // Makes a node of a process that is not known; its parent and image are the caller's next step.
   Node& Add(ProcessKey key);
-  // Makes room for `key`: another process that has its pid must be gone. False: `key` itself is the one that is gone.
+  // Makes room for `key`: another process that has its pid must be gone. False: `key` itself is the one that
+  // is gone.
   bool Supersede(ProcessKey key);
   // Puts `node.parent` as it was at `at_ns` above `link`.
   void SetParent(Node& node, Link& link, uint64_t at_ns);

@@ -12,8 +12,8 @@ namespace {
 constexpr size_t kOverheadBytes = 64;
 
 size_t SizeOf(const Image& image) {
-  return sizeof(Image) + kOverheadBytes + image.name.capacity() + image.exepath.capacity() + image.exe.capacity() +
-         image.args.capacity() + image.env.capacity() + image.cwd.capacity();
+  return sizeof(Image) + kOverheadBytes + image.name.capacity() + image.exepath.capacity() +
+         image.exe.capacity() + image.args.capacity() + image.env.capacity() + image.cwd.capacity();
 }
 
 size_t SizeOf(const Link&) { return sizeof(Link) + kOverheadBytes; }
@@ -167,11 +167,12 @@ std::shared_ptr<const Link> Tree::State::LinkAt(Node& node, uint64_t at_ns) {
   return node.link;
 }
 
-// Halves a chain that has grown too long (a process that forks and exits in a loop). The cut chain is what all later
-// children share, so the copying is amortized.
+// Halves a chain that has grown too long (a process that forks and exits in a loop). The cut chain is what
+// all later children share, so the copying is amortized.
 void Tree::State::Cut(Node& node) {
   std::vector<const Link*> kept;
-  for (const Link* at = node.link.get(); at != nullptr && kept.size() < kMaxDepth / 2; at = at->parent.get()) {
+  for (const Link* at = node.link.get(); at != nullptr && kept.size() < kMaxDepth / 2;
+       at = at->parent.get()) {
     kept.push_back(at);
   }
   std::shared_ptr<const Link> chain;
@@ -193,8 +194,10 @@ void Tree::State::SetParent(Node& node, Link& link, uint64_t at_ns) {
   node.depth = 0;
   if (node.parent && node.parent->pid == 0) return;  // the kernel's own: the top
   Node* parent = node.parent ? Lookup(*node.parent) : nullptr;
-  // By pid alone one may find who adopted the child or who got the parent's number: both are younger than the child.
-  const bool younger = parent != nullptr && parent->link->key.start_ns / TickNs() > link.key.start_ns / TickNs();
+  // By pid alone one may find who adopted the child or who got the parent's number: both are younger than the
+  // child.
+  const bool younger =
+      parent != nullptr && parent->link->key.start_ns / TickNs() > link.key.start_ns / TickNs();
   if (parent == nullptr || parent == &node || (younger && link.key.start_ns != 0)) {
     link.gap_above = true;
     ++stats.gaps;
@@ -229,7 +232,8 @@ void Tree::State::Adopt(ProcessKey parent) {
   }
 }
 
-// The process of a record that is not its fork. When the fork has not come (yet), today's parent is the best guess.
+// The process of a record that is not its fork. When the fork has not come (yet), today's parent is the best
+// guess.
 Node& Tree::State::Ensure(const ring::Record& record) {
   const sluice_record& header = record.header;
   const ProcessKey key = KeyOf(header);
@@ -350,11 +354,20 @@ void Tree::Apply(const ring::Record& record) {
   State& state = *state_;
   state.now_ns = std::max<uint64_t>(state.now_ns, record.header.time_ns);
   switch (record.header.kind) {
-    case SLUICE_RECORD_FORK: state.Fork(record); break;
-    case SLUICE_RECORD_EXEC: state.Exec(record); break;
-    case SLUICE_RECORD_EXIT: state.Exit(state.Ensure(record), record.header.time_ns); break;
-    case SLUICE_RECORD_EVENT: state.Ensure(record); break;
-    default: return;
+    case SLUICE_RECORD_FORK:
+      state.Fork(record);
+      break;
+    case SLUICE_RECORD_EXEC:
+      state.Exec(record);
+      break;
+    case SLUICE_RECORD_EXIT:
+      state.Exit(state.Ensure(record), record.header.time_ns);
+      break;
+    case SLUICE_RECORD_EVENT:
+      state.Ensure(record);
+      break;
+    default:
+      return;
   }
   state.Expire(state.now_ns);
   state.KeepWithinLimits();

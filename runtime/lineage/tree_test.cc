@@ -45,7 +45,9 @@ class Story {
   }
 
   // "name" of the process and of its ancestors, and "?" for a gap.
-  std::vector<std::string> Chain(uint32_t pid, uint64_t start_ms) const { return Chain(tree.Find({pid, start_ms * kMs})); }
+  std::vector<std::string> Chain(uint32_t pid, uint64_t start_ms) const {
+    return Chain(tree.Find({pid, start_ms * kMs}));
+  }
   static std::vector<std::string> Chain(const std::shared_ptr<const Link>& self) {
     std::vector<std::string> names;
     for (const Link* at = self.get(); at != nullptr; at = at->parent.get()) {
@@ -58,8 +60,8 @@ class Story {
   Tree tree;
 
  private:
-  static void Fill(RecordBuilder& record, uint32_t pid, uint64_t start, uint32_t parent, uint64_t parent_start,
-                   uint64_t ms) {
+  static void Fill(RecordBuilder& record, uint32_t pid, uint64_t start, uint32_t parent,
+                   uint64_t parent_start, uint64_t ms) {
     sluice_record& header = record.header();
     header.pid = header.tid = pid;
     header.start_ns = start * kMs;
@@ -91,7 +93,8 @@ TEST(Tree, AForkedChildRunsItsParentsImage) {
   WebServer story;
   story.Fork(10, 1000, 11, 2000);
   EXPECT_THAT(story.Chain(11, 2000), ElementsAre("nginx", "nginx", "init"));
-  EXPECT_EQ(story.tree.Find({11, 2000 * kMs})->image, story.tree.Find({10, 1000 * kMs})->image) << "shared, not copied";
+  EXPECT_EQ(story.tree.Find({11, 2000 * kMs})->image, story.tree.Find({10, 1000 * kMs})->image)
+      << "shared, not copied";
 }
 
 TEST(Tree, AnExecReplacesTheOwnImageOnly) {

@@ -1,11 +1,13 @@
 // load/kernel.h - a KernelPlan in the running kernel: programs, maps, generations. The only libbpf user.
 //
-// Two slots hold two rule sets at most; Swap() fills the inactive one, lets the caller fill the lineage of living
-// processes, and flips with one store. Records carry the generation that judged them.
+// Two slots hold two rule sets at most; Swap() fills the inactive one, lets the caller fill the lineage of
+// living processes, and flips with one store. Records carry the generation that judged them.
 //
 // Threads: one owner thread; Poll() runs the callback on it. Ownership: closing detaches every program.
-// Errors:  Status with what is missing and what to do: kPermissionDenied (not root), kFailedPrecondition (no BTF, no
-//          `bpf` in the kernel's LSM list, the canary was not seen), kResourceExhausted (a full map: which, its size).
+// Errors:  Status with what is missing and what to do: kPermissionDenied (not root), kFailedPrecondition (no
+// BTF, no
+//          `bpf` in the kernel's LSM list, the canary was not seen), kResourceExhausted (a full map: which,
+//          its size).
 // Cost:    opening takes about a second (verification); a swap 100 ms and more, by entries.
 #pragma once
 
@@ -26,7 +28,7 @@ namespace sluice::load {
 struct Options {
   uint32_t events_ring_bytes = 8u << 20;       // power of two
   uint32_t mitigations_ring_bytes = 1u << 20;  // power of two
-  uint32_t max_entries = 0;                    // the most that a value map may hold; 0: kMostEntries (tables.h)
+  uint32_t max_entries = 0;  // the most that a value map may hold; 0: kMostEntries (tables.h)
 };
 
 // Whether this host can run it, without changing anything. `sluice run` and `dev run` ask it first.
@@ -46,18 +48,19 @@ class Kernel {
   // Attaches the lineage programs, so that no fork or exec is missed while /proc is read.
   source::Status AttachLineage();
 
-  // Makes `plan` the active rule set and returns its generation number (1, 2, ...). `drain` is called between rounds of
-  // lineage filling: it must Poll() so that `tree` is up to date. On error the old set stays active, whole.
-  // Hooks that the plan needs are attached before the flip (a hook without clauses lets everything pass), and those no
-  // longer needed are detached after it.
+  // Makes `plan` the active rule set and returns its generation number (1, 2, ...). `drain` is called between
+  // rounds of lineage filling: it must Poll() so that `tree` is up to date. On error the old set stays
+  // active, whole. Hooks that the plan needs are attached before the flip (a hook without clauses lets
+  // everything pass), and those no longer needed are detached after it.
   source::Result<uint32_t> Swap(const kplan::KernelPlan& plan, const lineage::Tree& tree,
                                 const std::function<void()>& drain);
 
-  // Opens a canary file and expects the counter to move: a kernel without `bpf` in its LSM list attaches silently.
+  // Opens a canary file and expects the counter to move: a kernel without `bpf` in its LSM list attaches
+  // silently.
   source::Status Canary();
 
-  // Hands over waiting records, both rings merged by time, at most `timeout_ms` waiting for the first. A record is held
-  // for kReorderNs (record_merge.h), except from within Swap()'s `drain` and after Detach().
+  // Hands over waiting records, both rings merged by time, at most `timeout_ms` waiting for the first. A
+  // record is held for kReorderNs (record_merge.h), except from within Swap()'s `drain` and after Detach().
   // The bytes are valid during the call only.
   source::Status Poll(int timeout_ms, const std::function<void(std::string_view record)>& callback);
 

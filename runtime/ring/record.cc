@@ -31,15 +31,24 @@ Text TextOf(const sluice_item& item, std::string_view bytes) {
 
 Text* SlotOf(Record& record, uint16_t tag) {
   switch (tag) {
-    case SLUICE_ITEM_NAME: return &record.name;
-    case SLUICE_ITEM_EXEPATH: return &record.exepath;
-    case SLUICE_ITEM_PATH: return &record.path;
-    case SLUICE_ITEM_FILENAME: return &record.filename;
-    case SLUICE_ITEM_ARGS: return &record.args;
-    case SLUICE_ITEM_ENV: return &record.env;
-    case SLUICE_ITEM_CWD: return &record.cwd;
-    case SLUICE_ITEM_COMM: return &record.comm;
-    default: return nullptr;
+    case SLUICE_ITEM_NAME:
+      return &record.name;
+    case SLUICE_ITEM_EXEPATH:
+      return &record.exepath;
+    case SLUICE_ITEM_PATH:
+      return &record.path;
+    case SLUICE_ITEM_FILENAME:
+      return &record.filename;
+    case SLUICE_ITEM_ARGS:
+      return &record.args;
+    case SLUICE_ITEM_ENV:
+      return &record.env;
+    case SLUICE_ITEM_CWD:
+      return &record.cwd;
+    case SLUICE_ITEM_COMM:
+      return &record.comm;
+    default:
+      return nullptr;
   }
 }
 

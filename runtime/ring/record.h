@@ -1,7 +1,7 @@
 // ring/record.h - bytes of a ring buffer -> a typed record.
 //
-// Decode() checks every length before it looks: a record that does not parse is an error, never a crash (it may come
-// from a capture file). The layout is bpf/abi/event_abi.h.
+// Decode() checks every length before it looks: a record that does not parse is an error, never a crash (it
+// may come from a capture file). The layout is bpf/abi/event_abi.h.
 //
 // Threads: pure function. Memory: the Record's views borrow from the bytes given.
 // Errors:  kDataLoss with the offset and what was wrong. Cost: one pass over the items.
@@ -26,7 +26,7 @@ struct Text {
   bool truncated = false;  // bytes are a prefix of the value
 };
 
-struct Round {  // of an exec: the script, then its interpreter
+struct Round {                    // of an exec: the script, then its interpreter
   const uint64_t* set = nullptr;  // SLUICE_WORDS words, aligned: points into the Record's own round_sets
   Text path;
 };
@@ -43,8 +43,8 @@ struct Record {
   std::array<std::array<uint64_t, SLUICE_WORDS>, SLUICE_ROUNDS> round_sets{};
 };
 
-// Fills `record`, whose vectors are reused. Items with an unknown tag are skipped (a newer kernel half); of an item
-// that comes twice the last one counts. REQUIRES: `bytes` outlives `record`.
+// Fills `record`, whose vectors are reused. Items with an unknown tag are skipped (a newer kernel half); of
+// an item that comes twice the last one counts. REQUIRES: `bytes` outlives `record`.
 source::Status Decode(std::string_view bytes, Record& record);
 
 }  // namespace sluice::ring

@@ -16,7 +16,9 @@ TEST(Record, HeaderAndStringsAreRead) {
   RecordBuilder builder(SLUICE_RECORD_EVENT, SLUICE_HOOK_FILE_OPEN);
   builder.header().pid = 42;
   builder.header().set[0] = 8;
-  builder.Item(SLUICE_ITEM_NAME, "cat").Item(SLUICE_ITEM_EXEPATH, "/usr/bin/cat").Item(SLUICE_ITEM_PATH, "/etc/shadow");
+  builder.Item(SLUICE_ITEM_NAME, "cat")
+      .Item(SLUICE_ITEM_EXEPATH, "/usr/bin/cat")
+      .Item(SLUICE_ITEM_PATH, "/etc/shadow");
   const std::string bytes = builder.Bytes();
   Record record;
   ASSERT_TRUE(Decode(bytes, record).ok());
@@ -103,14 +105,16 @@ TEST(Record, MalformedBytesAreErrorsThatSayWhere) {
       {"kind", [](std::string& b) { Put<uint16_t>(b, 4, 77); }, "unknown kind"},
       {"hook", [](std::string& b) { Put<uint16_t>(b, 6, SLUICE_HOOKS); }, "unknown hook"},
       {"type", [](std::string& b) { Put<uint16_t>(b, offsetof(sluice_record, type), 60000); }, "event type"},
-      {"item length", [](std::string& b) { Put<uint32_t>(b, kItems + 4, 0xffffffff); }, "byte 304: an item is longer"},
+      {"item length", [](std::string& b) { Put<uint32_t>(b, kItems + 4, 0xffffffff); },
+       "byte 304: an item is longer"},
       {"item head cut",
        [](std::string& b) {
          b.resize(kItems + 20);
          Put<uint32_t>(b, 0, kItems + 20);
        },
        "byte 320: an item's head"},
-      {"path without set", [](std::string& b) { Put<uint16_t>(b, kItems, SLUICE_ITEM_ROUND_PATH); }, "without its set"},
+      {"path without set", [](std::string& b) { Put<uint16_t>(b, kItems, SLUICE_ITEM_ROUND_PATH); },
+       "without its set"},
       {"short set", [](std::string& b) { Put<uint16_t>(b, kItems, SLUICE_ITEM_ROUND_SET); }, "wrong length"},
   };
   RecordBuilder builder(SLUICE_RECORD_EVENT, SLUICE_HOOK_FILE_OPEN);
@@ -152,7 +156,8 @@ TEST(Record, AnyBytesAreSafe) {
   for (int i = 0; i < 20000; ++i) {
     std::string bytes = whole;
     for (int k = 0; k < 3; ++k) bytes[random() % bytes.size()] = static_cast<char>(random());
-    for (int k = 0; k < 2; ++k) bytes[sizeof(sluice_record) + random() % 16] = static_cast<char>(random() % 16);
+    for (int k = 0; k < 2; ++k)
+      bytes[sizeof(sluice_record) + random() % 16] = static_cast<char>(random() % 16);
     if (!Decode(bytes, record).ok()) continue;
     for (const Text* text : {&record.name, &record.args, &record.path}) {
       if (text->bytes.empty()) continue;

@@ -15,7 +15,8 @@ namespace {
 constexpr size_t kPieceBytes = 4096;
 constexpr int kPollMs = 100;
 
-// A reader that goes away is an error of write(), not the end of the program. Blocked here only, where it is raised.
+// A reader that goes away is an error of write(), not the end of the program. Blocked here only, where it is
+// raised.
 void BlockSigpipe() {
   sigset_t set;
   sigemptyset(&set);
@@ -63,8 +64,8 @@ void LineSink::Run() {
     const alert::Alert alert = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
-    const std::string line =
-        format_ == Format::kJson ? alert::ToJson(alert) : alert::ToText(alert, format_ == Format::kColourText);
+    const std::string line = format_ == Format::kJson ? alert::ToJson(alert)
+                                                      : alert::ToText(alert, format_ == Format::kColourText);
     const bool written = Write(line + "\n");
     lock.lock();
     ++(written ? stats_.delivered : stats_.lost);

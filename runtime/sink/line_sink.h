@@ -1,7 +1,8 @@
 // sink/line_sink.h - alerts as lines on a file descriptor: text for people, JSON for machines.
 //
-// Push() never blocks: it queues, and a thread of its own formats and writes, one whole line at a time. When the
-// reader is so slow that the queue is full, further alerts are counted as lost. Close() writes what waits.
+// Push() never blocks: it queues, and a thread of its own formats and writes, one whole line at a time. When
+// the reader is so slow that the queue is full, further alerts are counted as lost. Close() writes what
+// waits.
 //
 // Threads: Push() from one or more threads; Close() once, from any.
 // Memory:  at most max_waiting alerts.

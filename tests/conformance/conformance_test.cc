@@ -1,5 +1,6 @@
-// Runs the cases beside this file: one a line, `CONDITION | EVENT JSON | true|false|error`. Empty lines and lines that
-// start with `#` do not count. `error` means that the condition does not compile or that the event is none.
+// Runs the cases beside this file: one a line, `CONDITION | EVENT JSON | true|false|error`. Empty lines and
+// lines that start with `#` do not count. `error` means that the condition does not compile or that the event
+// is none.
 //
 // Every condition goes through the whole compiler, and is judged as it stands, whatever the event's hook is.
 #include <gtest/gtest.h>
@@ -75,7 +76,8 @@ int RunFile(const fs::path& path) {
 TEST(Conformance, EveryCase) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".txt" && entry.path().filename() != "CMakeLists.txt") files.push_back(entry.path());
+    if (entry.path().extension() == ".txt" && entry.path().filename() != "CMakeLists.txt")
+      files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   ASSERT_FALSE(files.empty());

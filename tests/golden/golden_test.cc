@@ -22,6 +22,7 @@
 #include "compiler/parse/parse.h"
 #ifdef SLUICE_WHOLE_PIPELINE
 #include "compiler/compile.h"
+#include "compiler/explain.h"
 #endif
 
 namespace sluice {
@@ -116,6 +117,7 @@ using StagePrinter = std::string (*)(const Compilation&);
 // Sections that are not stages of the pipeline by name; a new one is one line.
 const std::pair<std::string_view, StagePrinter> kPrinters[] = {
     {"errors", [](const Compilation& c) { return diag::RenderText(c.diagnostics, c.files, false); }},
+    {"explain", [](const Compilation& c) { return ExplainText(c) + Summary(c); }},
     {"json", [](const Compilation& c) { return diag::RenderJson(c.diagnostics, c.files); }},
 };
 

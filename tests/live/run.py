@@ -366,8 +366,7 @@ def main(names):
         begin = time.monotonic()
         result = report(Case(path))
         counts[result] += 1
-        if names:
-            print(f"  {time.monotonic() - begin:.1f} s")
+        print(f"    {time.monotonic() - begin:.1f} s")
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     return 1 if counts["failed"] or not paths else 0
 

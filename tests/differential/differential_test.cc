@@ -1,0 +1,293 @@
+// Rules and events at random: every stage of the engine against the naive evaluator.
+//
+// SLUICE_DIFF_CASES: pairs of rule and event (20,000). SLUICE_DIFF_SEED: the first seed; a failure prints its
+// own, which then is case 0 of a run with it.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <map>
+#include <memory>
+
+#include "compiler/compile.h"
+#include "compiler/diag/render.h"
+#include "compiler/kplan/model.h"
+#include "compiler/parse/parse.h"
+#include "runtime/eval/evaluator.h"
+#include "tests/differential/generate.h"
+#include "tests/differential/kernel_truth.h"
+#include "tests/differential/map_event.h"
+
+namespace sluice::differential {
+namespace {
+
+using naive::Truth;
+
+constexpr size_t kEventsPerRuleSet = 25;
+
+uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
+}
+
+std::string_view NameOf(Truth truth) {
+  return truth == Truth::kTrue ? "true" : truth == Truth::kFalse ? "false" : "unknown";
+}
+
+// A predicate of the engine, printed and read again, so that the naive evaluator can be asked about it.
+class PredicateReader {
+ public:
+  explicit PredicateReader(const check::CheckedRules& checked) : checked_(checked) {}
+
+  Truth Holds(check::PredicateId id, const naive::Event& event) {
+    auto known = exprs_.find(id);
+    if (known == exprs_.end()) known = exprs_.emplace(id, Read(check::Print(checked_.predicates[id]))).first;
+    return naive::Holds(no_rules_, known->second, event);
+  }
+
+ private:
+  static ast::Expr Read(const std::string& text) {
+    source::Files files;
+    diag::Diagnostics diagnostics;
+    ast::Expr expr;
+    const bool read = parse::ParseCondition(files, files.Add("predicate", text), {}, expr, diagnostics);
+    EXPECT_TRUE(read) << text << "\n" << diag::RenderText(diagnostics, files, false);
+    return expr;
+  }
+
+  const check::CheckedRules& checked_;
+  const ast::RuleSet no_rules_;
+  std::map<check::PredicateId, ast::Expr> exprs_;
+};
+
+// One compiled rule set with everything that judges events by it.
+class Subject {
+ public:
+  explicit Subject(std::unique_ptr<Compilation> compilation)
+      : compilation_(std::move(compilation)),
+        predicates_(compilation_->partition.normal.checked),
+        evaluator_(std::make_shared<uplan::UserPlan>(compilation_->user)),
+        model_(compilation_->kernel) {}
+
+  size_t rules() const { return checked().rules.size(); }
+
+  void Judge(const EventCase& event) {
+    naive_.clear();
+    for (const check::CheckedRule& rule : checked().rules) {
+      naive_.push_back(naive::Holds(compilation_->ast, SourceOf(rule), event.fields));
+    }
+    const split::HookPartition* hook = FindHook(event.hook);
+    for (check::RuleId rule = 0; rule < rules(); ++rule) {
+      SCOPED_TRACE(
+          fmt::format("rule {}: naive {}", checked().rules[rule].rule.name.text, NameOf(naive_[rule])));
+      JudgeNormal(rule, event);
+      JudgePartition(rule, event, hook);
+    }
+    JudgePlan(event, false);
+    JudgePlan(event, true);
+    if (hook != nullptr) JudgeKernel(event, *hook);
+  }
+
+ private:
+  const check::CheckedRules& checked() const { return compilation_->partition.normal.checked; }
+
+  const ast::Expr& SourceOf(const check::CheckedRule& rule) const {
+    for (const ast::Rule& source : compilation_->ast.rules) {
+      if (source.name.text == rule.rule.name.text) return source.condition;
+    }
+    std::abort();
+  }
+
+  const split::HookPartition* FindHook(check::HookId id) const {
+    for (const split::HookPartition& hook : compilation_->partition.hooks) {
+      if (hook.hook == id) return &hook;
+    }
+    return nullptr;
+  }
+
+  Truth TruthOfCondition(const norm::Condition& condition, const EventCase& event) {
+    switch (condition.kind) {
+      case norm::Condition::Kind::kTrue:
+        return Truth::kTrue;
+      case norm::Condition::Kind::kFalse:
+        return Truth::kFalse;
+      case norm::Condition::Kind::kLiteral: {
+        const Truth truth = predicates_.Holds(condition.predicate, event.fields);
+        return condition.negated ? Not(truth) : truth;
+      }
+      default:
+        break;
+    }
+    const bool conjunction = condition.kind == norm::Condition::Kind::kAnd;
+    Truth joined = Known(conjunction);
+    for (const norm::Condition& child : condition.children) {
+      const Truth truth = TruthOfCondition(child, event);
+      joined = conjunction ? And(joined, truth) : Or(joined, truth);
+    }
+    return joined;
+  }
+
+  void JudgeNormal(check::RuleId rule, const EventCase& event) {
+    const Truth truth = TruthOfCondition(compilation_->partition.normal.conditions[rule], event);
+    EXPECT_EQ(NameOf(truth), NameOf(naive_[rule])) << "norm";
+  }
+
+  // The invariant of partition.h.
+  void JudgePartition(check::RuleId rule, const EventCase& event, const split::HookPartition* hook) {
+    Truth any = Truth::kFalse;
+    Truth whole = Truth::kFalse;
+    if (hook != nullptr) {
+      for (const auto& [id, condition] : hook->whole) {
+        if (id == rule) whole = TruthOfCondition(condition, event);
+      }
+      for (const split::Entry& entry : hook->entries) {
+        if (entry.rule != rule) continue;
+        const Truth kernel = TruthOf(hook->bits[entry.bit], compilation_->partition, event);
+        const Truth rest = entry.judge_whole ? whole : TruthOfCondition(entry.residue, event);
+        any = Or(any, And(kernel, rest));
+      }
+    }
+    EXPECT_EQ(NameOf(whole), NameOf(naive_[rule])) << "split: whole condition at the hook";
+    EXPECT_EQ(NameOf(any), NameOf(naive_[rule])) << "split: entries";
+  }
+
+  void JudgePlan(const EventCase& event, bool self_contained) {
+    const MapEvent map(event, self_contained);
+    evaluator_.Begin(map);
+    std::vector<eval::Match> matches;
+    evaluator_.MatchAll(matches);
+    ExpectMatches(matches, self_contained ? "plan, as written" : "plan, at the hook");
+  }
+
+  void ExpectMatches(const std::vector<eval::Match>& matches, const std::string& stage) {
+    std::vector<Truth> found(rules(), Truth::kFalse);
+    for (const eval::Match& match : matches)
+      found[match.rule] = match.undecided ? Truth::kUnknown : Truth::kTrue;
+    for (check::RuleId rule = 0; rule < rules(); ++rule) {
+      EXPECT_EQ(NameOf(found[rule]), NameOf(naive_[rule]))
+          << stage << ": " << checked().rules[rule].rule.name.text;
+    }
+  }
+
+  kplan::Subject KernelSubject(const EventCase& event) {
+    kplan::Subject subject;
+    subject.hook = event.hook;
+    subject.type = event.type;
+    subject.flags = event.flags;
+    subject.ints[SLUICE_INT_UID] = event.uid;
+    subject.ints[SLUICE_INT_GID] = event.gid;
+    subject.ints[SLUICE_INT_LOGINUID] = event.loginuid;
+    subject.strings[SLUICE_STR_NAME] = event.image.name;
+    subject.strings[SLUICE_STR_EXEPATH] = event.image.exepath;
+    subject.strings[SLUICE_STR_PATH] = event.path;
+    if (event.exepath_unknown) subject.unknown_strings |= 1u << SLUICE_STR_EXEPATH;
+    if (event.path_unknown) subject.unknown_strings |= 1u << SLUICE_STR_PATH;
+    subject.lineage_known = event.lineage_known;
+    for (size_t i = 0; i < event.ancestors.size(); ++i) {
+      const uint64_t atoms = model_.ImageAtoms(event.ancestors[i].name, event.ancestors[i].exepath);
+      if (i + 1 < SLUICE_LINEAGE_LEVELS) subject.ancestors[i + 1] = atoms;
+      subject.ancestors[0] |= atoms;
+    }
+    return subject;
+  }
+
+  // The kernel's matcher: each bit as its tests say, nothing that a rule wants dropped, mitigations exact,
+  // and user space with the surviving bits as good as without a kernel.
+  void JudgeKernel(const EventCase& event, const split::HookPartition& hook) {
+    const kplan::Verdict verdict = model_.Judge(KernelSubject(event));
+    bool undecided = false;
+    for (uint32_t bit = 0; bit < hook.bits.size(); ++bit) {
+      const Truth truth = TruthOf(hook.bits[bit], compilation_->partition, event);
+      const bool survives = (verdict.surviving.words[bit / 64] >> (bit % 64) & 1) != 0;
+      EXPECT_EQ(survives, truth != Truth::kFalse) << "kernel: bit " << bit << " is " << NameOf(truth);
+      const bool open = (verdict.undecided[bit / 64] >> (bit % 64) & 1) != 0;
+      EXPECT_TRUE(open || truth != Truth::kUnknown) << "kernel: bit " << bit << " is not undecided";
+      undecided = undecided || (survives && open);
+    }
+    bool refuse = false, maybe = false;
+    for (check::RuleId rule = 0; rule < rules(); ++rule) {
+      const bool mitigation = checked().rules[rule].rule.action != ast::Action::kAlert;
+      EXPECT_FALSE(verdict.dropped && naive_[rule] != Truth::kFalse) << checked().rules[rule].rule.name.text;
+      refuse = refuse || (mitigation && naive_[rule] == Truth::kTrue);
+      maybe = maybe || (mitigation && naive_[rule] == Truth::kUnknown);
+    }
+    EXPECT_TRUE(verdict.denied || !refuse || undecided) << "kernel: no denial";
+    EXPECT_TRUE(!verdict.denied || refuse || maybe) << "kernel: a denial that no rule wants";
+    const MapEvent map(event, false);
+    evaluator_.Begin(map);
+    std::vector<eval::Match> matches;
+    std::array<uint64_t, SLUICE_WORDS> surviving;
+    std::copy(std::begin(verdict.surviving.words), std::end(verdict.surviving.words), surviving.begin());
+    if (!verdict.dropped) evaluator_.MatchSet(surviving.data(), undecided, matches);
+    ExpectMatches(matches, "kernel and plan");
+  }
+
+  std::unique_ptr<Compilation> compilation_;
+  PredicateReader predicates_;
+  eval::Evaluator evaluator_;
+  kplan::Model model_;
+  std::vector<Truth> naive_;  // by RuleId, of the event at hand
+};
+
+// Now and then so little room that clauses are left to user space and conditions share bits.
+Options SomeOptions(Random& random) {
+  Options options;
+  if (random.Chance(25)) options.split.clauses_per_rule = static_cast<uint32_t>(2 + random.Below(6));
+  if (random.Chance(20)) options.split.clauses_per_hook = static_cast<uint32_t>(1 + random.Below(4));
+  if (random.Chance(20)) options.split.atoms = static_cast<uint32_t>(random.Below(3));
+  return options;
+}
+
+// Rules at random that compile: a mitigation that the kernel cannot decide is an error, so then without
+// mitigations.
+std::unique_ptr<Compilation> SomeRules(Random& random, std::string& text) {
+  RuleOptions rules;
+  rules.wide = random.Chance(30);
+  rules.mitigations = random.Chance(60);
+  const Options options = SomeOptions(random);
+  text = GenerateRules(rules, random);
+  std::unique_ptr<Compilation> compilation = CompileTexts({{"generated.rule", text}}, options);
+  if (!compilation->ok() && rules.mitigations) {
+    for (const diag::Diagnostic& fault : compilation->diagnostics.all()) {
+      if (diag::RowOf(fault.code).severity != diag::Severity::kError) continue;
+      EXPECT_THAT(diag::RowOf(fault.code).name, testing::StartsWith("E3")) << fault.message;
+    }
+    rules.mitigations = false;
+    text = GenerateRules(rules, random);
+    compilation = CompileTexts({{"generated.rule", text}}, options);
+  }
+  EXPECT_TRUE(compilation->ok()) << text
+                                 << diag::RenderText(compilation->diagnostics, compilation->files, false);
+  return compilation;
+}
+
+TEST(Differential, EveryStageAgreesWithTheNaiveEvaluator) {
+  const uint64_t cases = FromEnvironment("SLUICE_DIFF_CASES", 20'000);
+  uint64_t seed = FromEnvironment("SLUICE_DIFF_SEED", 1);
+  size_t denials = 0, sets = 0;
+  for (uint64_t done = 0; done < cases; ++seed, ++sets) {
+    Random random(seed);
+    std::string text;
+    std::unique_ptr<Compilation> compilation = SomeRules(random, text);
+    ASSERT_TRUE(compilation->ok()) << "SLUICE_DIFF_SEED=" << seed;
+    for (const check::CheckedRule& rule : compilation->partition.normal.checked.rules) {
+      denials += rule.rule.action != ast::Action::kAlert;
+    }
+    Subject subject(std::move(compilation));
+    for (size_t i = 0; i < kEventsPerRuleSet; ++i) {
+      const EventCase event = GenerateEvent(random);
+      subject.Judge(event);
+      done += subject.rules();
+      ASSERT_FALSE(testing::Test::HasFailure()) << "SLUICE_DIFF_SEED=" << seed << "\n"
+                                                << text << "event:\n"
+                                                << naive::Print(event.fields);
+    }
+  }
+  EXPECT_GT(denials, sets / 4) << "the generator no longer makes mitigations that compile";
+}
+
+}  // namespace
+}  // namespace sluice::differential

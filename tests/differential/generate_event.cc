@@ -1,0 +1,118 @@
+#include <fcntl.h>
+
+#include "tests/differential/vocabulary.h"
+
+namespace sluice::differential {
+namespace {
+
+using naive::Value;
+
+Image SomeImage(Random& random) {
+  Image image;
+  image.name = SomeName(random);
+  if (!random.Chance(8)) image.exepath = SomePath(random);
+  return image;
+}
+
+Value TextOrAbsent(const std::optional<std::string>& text) { return text ? Value::Of(*text) : Value(); }
+
+uint64_t SomeOpenFlags(Random& random) {
+  uint64_t word = random.Below(3);  // the access mode
+  for (const uint64_t bit :
+       {O_CREAT, O_TRUNC, O_APPEND, O_EXCL, O_CLOEXEC, O_NONBLOCK, O_DIRECTORY, 040000, 010000}) {
+    if (random.Chance(25)) word |= bit;
+  }
+  if ((word & 3) != O_WRONLY) word |= SLUICE_FLAG_READ;
+  if ((word & 3) != O_RDONLY) word |= SLUICE_FLAG_WRITE;
+  if (random.Chance(10)) word |= SLUICE_FLAG_EXEC;
+  if ((word & O_CREAT) != 0 && random.Chance(50)) word |= SLUICE_FLAG_CREATED;
+  return word;
+}
+
+void AddProcess(EventCase& event, Random& random) {
+  event.image = SomeImage(random);
+  event.fields["proc.name"] = Value::Of(event.image.name);
+  event.exepath_unknown = event.image.exepath && random.Chance(4);
+  event.fields["proc.exepath"] = event.exepath_unknown ? Value::Unknown() : TextOrAbsent(event.image.exepath);
+  if (!random.Chance(10)) {
+    event.fields["proc.cmdline"] = random.Chance(5) ? Value::Unknown() : Value::Of(SomeCommand(random));
+  }
+  event.uid = SomeNumber(random);
+  event.gid = SomeNumber(random);
+  event.loginuid = random.Chance(30) ? -1 : SomeNumber(random);
+  event.fields["user.uid"] = Value::Of(event.uid);
+  event.fields["group.gid"] = Value::Of(event.gid);
+  event.fields["user.loginuid"] = Value::Of(event.loginuid);
+  for (const uint64_t bit : {SLUICE_FLAG_MEMFD, SLUICE_FLAG_DELETED, SLUICE_FLAG_UPPER}) {
+    if (random.Chance(20)) event.flags |= bit;
+  }
+  event.fields["proc.is_exe_from_memfd"] = Value::OfBool((event.flags & SLUICE_FLAG_MEMFD) != 0);
+  event.fields["proc.is_exe_deleted"] = Value::OfBool((event.flags & SLUICE_FLAG_DELETED) != 0);
+  event.fields["proc.is_exe_upper_layer"] = Value::OfBool((event.flags & SLUICE_FLAG_UPPER) != 0);
+}
+
+void AddLineage(EventCase& event, Random& random) {
+  std::vector<Value> names, paths;
+  for (size_t i = 0, n = random.Below(random.Chance(20) ? 12 : 5); i < n; ++i) {
+    event.ancestors.push_back(SomeImage(random));
+    names.push_back(Value::Of(event.ancestors.back().name));
+    paths.push_back(TextOrAbsent(event.ancestors.back().exepath));
+  }
+  event.lineage_known = !random.Chance(5);
+  if (!event.lineage_known) {  // a gap right above the process
+    event.ancestors.clear();
+    names.clear();
+    paths.clear();
+    event.fields["proc.pname"] = Value::Unknown();
+    event.fields["proc.pexepath"] = Value::Unknown();
+  } else if (!names.empty()) {
+    event.fields["proc.pname"] = names[0];
+    event.fields["proc.pexepath"] = paths[0];
+  }
+  event.fields["proc.aname"] = Value::Of(names, !event.lineage_known);
+  event.fields["proc.aexepath"] = Value::Of(paths, !event.lineage_known);
+}
+
+void AddPath(EventCase& event, Random& random) {
+  event.path = SomePath(random);
+  event.path_unknown = random.Chance(4);
+  const auto of = [&](const std::string& text) {
+    return event.path_unknown ? Value::Unknown() : Value::Of(text);
+  };
+  event.fields["fs.path.name"] = of(*event.path);
+  if (event.hook != SLUICE_HOOK_PATH_MKNOD) event.fields["evt.arg.name"] = of(*event.path);
+  if (event.hook != SLUICE_HOOK_FILE_OPEN) event.fields["evt.arg.path"] = of(*event.path);
+  if (event.hook != SLUICE_HOOK_FILE_OPEN) return;
+  event.fields["fd.name"] = of(*event.path);
+  event.fields["fd.directory"] = of(DirectoryOf(*event.path));
+  event.fields["fd.filename"] = of(BaseNameOf(*event.path));
+  event.flags |= SomeOpenFlags(random);
+  event.fields["evt.arg.flags"] = Value::Of(ShownFlags(event.flags));
+}
+
+}  // namespace
+
+EventCase GenerateEvent(Random& random) {
+  EventCase event;
+  event.hook = random.Pick(check::Hooks()).id;
+  std::vector<check::EventType> types;
+  for (const check::EventRow& row : check::Events()) {
+    if (row.hook == event.hook) types.push_back(row.type);
+  }
+  if (!random.Chance(10)) event.type = random.Pick(types);
+  if (event.type != check::kNoType) {
+    event.fields["evt.type"] = Value::Of(std::string(check::EventName(event.type)));
+    event.fields["syscall.type"] = event.fields["evt.type"];
+  }
+  event.fields["evt.hook"] = Value::Of(std::string(check::FindHook(event.hook)->name));
+  AddProcess(event, random);
+  AddLineage(event, random);
+  if (event.hook != SLUICE_HOOK_BPRM_CHECK) AddPath(event, random);
+  event.fields["evt.is_open_read"] = Value::OfBool((event.flags & SLUICE_FLAG_READ) != 0);
+  event.fields["evt.is_open_write"] = Value::OfBool((event.flags & SLUICE_FLAG_WRITE) != 0);
+  event.fields["evt.is_open_exec"] = Value::OfBool((event.flags & SLUICE_FLAG_EXEC) != 0);
+  event.fields["evt.is_open_create"] = Value::OfBool((event.flags & SLUICE_FLAG_CREATED) != 0);
+  return event;
+}
+
+}  // namespace sluice::differential

@@ -1,0 +1,116 @@
+// The fast path allocates nothing: counted, not believed.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "runtime/eval/evaluator.h"
+#include "runtime/eval/extract.h"
+#include "runtime/ring/build_record.h"
+
+namespace {
+std::atomic<size_t> allocations{0};
+}  // namespace
+
+void* operator new(size_t size) {
+  ++allocations;
+  if (void* room = std::malloc(size)) return room;
+  std::abort();
+}
+void operator delete(void* room) noexcept { std::free(room); }
+void operator delete(void* room, size_t) noexcept { std::free(room); }
+
+namespace sluice::eval {
+namespace {
+
+using ast::Op;
+
+check::Predicate Ask(const std::string& field, Op op, std::vector<std::string> values) {
+  check::Predicate predicate;
+  predicate.left.field = check::ParseFieldUse(field).value();
+  predicate.left.type = predicate.left.field.type();
+  predicate.left.shape = predicate.left.field.shape();
+  predicate.op = op;
+  for (std::string& text : values) {
+    check::Value& value = predicate.values.emplace_back();
+    value.text = std::move(text);
+  }
+  return predicate;
+}
+
+// One rule: any of the predicates, all of which are false of the event below.
+std::shared_ptr<const uplan::UserPlan> Plan() {
+  split::Partition partition;
+  check::CheckedRules& checked = partition.normal.checked;
+  checked.predicates = {
+      Ask("proc.name", Op::kIn, {"dash", "sh"}),
+      Ask("proc.cmdline", Op::kContains, {"no such text"}),
+      Ask("proc.cmdline", Op::kIContains, {"NO SUCH"}),
+      Ask("proc.aname", Op::kIn, {"httpd", "nginx2"}),
+      Ask("proc.acmdline", Op::kContains, {"master"}),
+      Ask("proc.env[LD_PRELOAD]", Op::kStartsWith, {"/tmp"}),
+      Ask("fd.name", Op::kPmatch, {"/usr/*/lib", "/opt"}),
+      Ask("fd.name", Op::kGlob, {"/etc/*.conf"}),
+      Ask("fd.directory", Op::kEq, {"/var"}),
+      Ask("evt.arg.flags", Op::kContains, {"O_DIRECT"}),
+      Ask("evt.time", Op::kEq, {"x"}),
+      Ask("proc.pname", Op::kEndsWith, {"zzz"}),
+  };
+  checked.predicate_at.resize(checked.predicates.size());
+  checked.rules.resize(1);
+  norm::Condition condition;
+  condition.kind = norm::Condition::Kind::kOr;
+  for (check::PredicateId id = 0; id < checked.predicates.size(); ++id) {
+    norm::Condition& literal = condition.children.emplace_back();
+    literal.kind = norm::Condition::Kind::kLiteral;
+    literal.predicate = id;
+  }
+  partition.normal.conditions = {condition};
+  split::HookPartition& hook = partition.hooks.emplace_back();
+  hook.hook = SLUICE_HOOK_FILE_OPEN;
+  hook.whole.emplace_back(0, condition);
+  return std::make_shared<const uplan::UserPlan>(uplan::LowerUser(partition));
+}
+
+std::shared_ptr<const lineage::Link> Process() {
+  std::shared_ptr<const lineage::Link> link;
+  for (int i = 0; i < 8; ++i) {
+    auto image = std::make_shared<lineage::Image>();
+    image->name = "bash";
+    image->args = std::string("bash\0-c\0some long command line of an ancestor\0", 46);
+    image->env = std::string("PATH=/bin\0", 10);
+    image->env_known = true;
+    auto next = std::make_shared<lineage::Link>();
+    next->image = image;
+    next->parent = link;
+    link = next;
+  }
+  return link;
+}
+
+TEST(Allocation, AnEventOnTheFastPathMakesNone) {
+  ring::RecordBuilder builder(SLUICE_RECORD_EVENT, SLUICE_HOOK_FILE_OPEN);
+  builder.Item(SLUICE_ITEM_NAME, "bash")
+      .Item(SLUICE_ITEM_PATH, "/home/someone/a/rather/long/path/of/a/file.txt");
+  const std::string bytes = builder.Bytes();
+  ring::Record record;
+  const auto self = Process();
+  const Names names = Names::Read("/nonexistent");
+  RecordEvent event(&names, HostFacts{});
+  Evaluator evaluator(Plan());
+  std::vector<Match> matches;
+  size_t before = 0;
+  for (int i = 0; i < 100; ++i) {
+    if (i == 10) before = allocations;  // the first events make the room that later ones reuse
+    ASSERT_TRUE(ring::Decode(bytes, record).ok());
+    event.Reset(&record, self, -1);
+    evaluator.Begin(event);
+    evaluator.MatchAll(matches);
+  }
+  EXPECT_TRUE(matches.empty());
+  EXPECT_EQ(allocations - before, 0u);
+}
+
+}  // namespace
+}  // namespace sluice::eval

@@ -288,7 +288,7 @@ SLUICE_INLINE __u32 put_string(char *buffer, __u32 at, __u32 limit, __u32 tag, c
   item->tag = tag;
   item->flags = length > 0 ? 0 : SLUICE_ITEM_UNKNOWN;
   item->length = length > 0 ? length - 1 : 0;
-  return at + 8 + ((item->length + 7) & ~7u);
+  return position(buffer, at + 8 + ((item->length + 7) & ~7u));
 }
 
 /* The working directory, walked in scratch. */

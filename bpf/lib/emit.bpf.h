@@ -98,6 +98,15 @@ static __noinline void fill_header(struct sluice_record *r, __u32 kind, __u32 ho
   __builtin_memset(r->set, 0, sizeof(r->set));
 }
 
+/* A position goes through the record's size, its first member: a value from memory is a value of which the
+ * verifier knows nothing. It would otherwise follow every combination of lengths. */
+SLUICE_INLINE __u32 position(char *record, __u32 at) {
+  volatile __u32 *size = (volatile __u32 *)record;
+
+  *size = at;
+  return *size;
+}
+
 /* Appends an item at `at` in a buffer with room for `limit` + 8 + `bytes`; returns where the next one goes.
  * An item that has no room is left out. REQUIRES: bytes <= 16384. */
 SLUICE_INLINE __u32 put_item(char *buffer, __u32 at, __u32 limit, __u32 tag, __u32 flags, const void *from,
@@ -113,7 +122,7 @@ SLUICE_INLINE __u32 put_item(char *buffer, __u32 at, __u32 limit, __u32 tag, __u
   item->tag = tag;
   item->flags = error ? SLUICE_ITEM_UNKNOWN : flags;
   item->length = error ? 0 : bytes;
-  return at + 8 + (error ? 0 : (bytes + 7) & ~7u);
+  return position(buffer, at + 8 + (error ? 0 : (bytes + 7) & ~7u));
 }
 
 SLUICE_INLINE long send_event(void *record, __u32 bytes) {

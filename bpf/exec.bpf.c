@@ -256,6 +256,8 @@ SLUICE_INLINE void commit_image(struct linux_binprm *bprm) {
   s = scratch_claim();
   if (!s) return;
   flags = image_flags_of(bprm->file);
+  SLUICE_STORE64(s->name.value, 0); /* 6.1 leaves what is beyond the name's end */
+  SLUICE_STORE64(s->name.value + 8, 0);
   bpf_get_current_comm(s->name.value, SLUICE_NAME_BYTES); /* the base name of bprm->filename by now */
   s->match.state[SLUICE_STR_NAME] = SLUICE_TEXT_PRESENT;
   s->match.bytes[SLUICE_STR_NAME] = name_bytes(s->name.value);

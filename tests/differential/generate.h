@@ -54,7 +54,8 @@ struct EventCase {
   int64_t uid = 0, gid = 0, loginuid = 0;
   std::vector<Image> ancestors;  // the parent first
   bool lineage_known = true;
-  naive::Event fields;
+  naive::Event fields;    // with what could not be had as unknown
+  naive::Event complete;  // the same with every value
 };
 EventCase GenerateEvent(Random& random);
 

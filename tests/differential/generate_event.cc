@@ -33,10 +33,8 @@ void AddProcess(EventCase& event, Random& random) {
   event.image = SomeImage(random);
   event.fields["proc.name"] = Value::Of(event.image.name);
   event.exepath_unknown = event.image.exepath && random.Chance(4);
-  event.fields["proc.exepath"] = event.exepath_unknown ? Value::Unknown() : TextOrAbsent(event.image.exepath);
-  if (!random.Chance(10)) {
-    event.fields["proc.cmdline"] = random.Chance(5) ? Value::Unknown() : Value::Of(SomeCommand(random));
-  }
+  event.fields["proc.exepath"] = TextOrAbsent(event.image.exepath);
+  if (!random.Chance(10)) event.fields["proc.cmdline"] = Value::Of(SomeCommand(random));
   event.uid = SomeNumber(random);
   event.gid = SomeNumber(random);
   event.loginuid = random.Chance(30) ? -1 : SomeNumber(random);
@@ -59,35 +57,45 @@ void AddLineage(EventCase& event, Random& random) {
     paths.push_back(TextOrAbsent(event.ancestors.back().exepath));
   }
   event.lineage_known = !random.Chance(5);
-  if (!event.lineage_known) {  // a gap right above the process
-    event.ancestors.clear();
-    names.clear();
-    paths.clear();
-    event.fields["proc.pname"] = Value::Unknown();
-    event.fields["proc.pexepath"] = Value::Unknown();
-  } else if (!names.empty()) {
+  if (!names.empty()) {
     event.fields["proc.pname"] = names[0];
     event.fields["proc.pexepath"] = paths[0];
   }
-  event.fields["proc.aname"] = Value::Of(names, !event.lineage_known);
-  event.fields["proc.aexepath"] = Value::Of(paths, !event.lineage_known);
+  event.fields["proc.aname"] = Value::Of(names, false);
+  event.fields["proc.aexepath"] = Value::Of(paths, false);
 }
 
 void AddPath(EventCase& event, Random& random) {
   event.path = SomePath(random);
   event.path_unknown = random.Chance(4);
-  const auto of = [&](const std::string& text) {
-    return event.path_unknown ? Value::Unknown() : Value::Of(text);
-  };
-  event.fields["fs.path.name"] = of(*event.path);
-  if (event.hook != SLUICE_HOOK_PATH_MKNOD) event.fields["evt.arg.name"] = of(*event.path);
-  if (event.hook != SLUICE_HOOK_FILE_OPEN) event.fields["evt.arg.path"] = of(*event.path);
+  event.fields["fs.path.name"] = Value::Of(*event.path);
+  if (event.hook != SLUICE_HOOK_PATH_MKNOD) event.fields["evt.arg.name"] = Value::Of(*event.path);
+  if (event.hook != SLUICE_HOOK_FILE_OPEN) event.fields["evt.arg.path"] = Value::Of(*event.path);
   if (event.hook != SLUICE_HOOK_FILE_OPEN) return;
-  event.fields["fd.name"] = of(*event.path);
-  event.fields["fd.directory"] = of(DirectoryOf(*event.path));
-  event.fields["fd.filename"] = of(BaseNameOf(*event.path));
+  event.fields["fd.name"] = Value::Of(*event.path);
+  event.fields["fd.directory"] = Value::Of(DirectoryOf(*event.path));
+  event.fields["fd.filename"] = Value::Of(BaseNameOf(*event.path));
   event.flags |= SomeOpenFlags(random);
   event.fields["evt.arg.flags"] = Value::Of(ShownFlags(event.flags));
+}
+
+// Takes away what the case says cannot be had, and now and then the command line.
+void Hide(EventCase& event, Random& random) {
+  const auto hide = [&](const char* field) {
+    const auto found = event.fields.find(field);
+    if (found != event.fields.end()) found->second = Value::Unknown();
+  };
+  if (event.exepath_unknown) hide("proc.exepath");
+  if (event.path_unknown) {
+    for (const char* field :
+         {"fs.path.name", "evt.arg.name", "evt.arg.path", "fd.name", "fd.directory", "fd.filename"}) {
+      hide(field);
+    }
+  }
+  if (random.Chance(5)) hide("proc.cmdline");
+  if (event.lineage_known) return;  // else there is a gap right above the process
+  for (const char* field : {"proc.aname", "proc.aexepath"}) event.fields[field] = Value::Of({}, true);
+  for (const char* field : {"proc.pname", "proc.pexepath"}) event.fields[field] = Value::Unknown();
 }
 
 }  // namespace
@@ -112,6 +120,8 @@ EventCase GenerateEvent(Random& random) {
   event.fields["evt.is_open_write"] = Value::OfBool((event.flags & SLUICE_FLAG_WRITE) != 0);
   event.fields["evt.is_open_exec"] = Value::OfBool((event.flags & SLUICE_FLAG_EXEC) != 0);
   event.fields["evt.is_open_create"] = Value::OfBool((event.flags & SLUICE_FLAG_CREATED) != 0);
+  event.complete = event.fields;
+  Hide(event, random);
   return event;
 }
 

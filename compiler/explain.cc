@@ -97,7 +97,7 @@ std::string SummaryOf(const RuleLines& rule) {
     const auto known =
         std::find_if(shares.begin(), shares.end(), [&](const auto& s) { return s.first == share; });
     if (known == shares.end()) {
-      shares.push_back({std::move(share), {hook.hook}});
+      shares.push_back({share, {hook.hook}});
     } else {
       known->second.push_back(hook.hook);
     }

@@ -128,7 +128,7 @@ attack() {
   if [[ $(id -u) == 0 ]]; then
     step "the web server's account tries su" "service account starts a setuid tool" as_service su --help
   fi
-  step "a disk's node outside /dev" "node made outside /dev" mknod "$drop/disk" p
+  step "a disk's node outside /dev" "node made outside /dev" mknod "$drop/disk" b 7 255
   : >"$log"
   step "the log goes" "log deleted" rm "$log"
   : >"$drop/.bash_history"

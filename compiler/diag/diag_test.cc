@@ -10,8 +10,6 @@
 namespace sluice::diag {
 namespace {
 
-using source::Span;
-
 TEST(Codes, AreDistinctAndNameTheirSeverity) {
   std::set<std::string_view> names, slugs;
   constexpr Code kAll[] = {

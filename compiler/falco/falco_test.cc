@@ -9,7 +9,6 @@
 namespace sluice::falco {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class FalcoTest : public testing::Test {

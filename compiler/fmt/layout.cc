@@ -138,9 +138,7 @@ void Layout::AddWords(size_t first, size_t last, const Style& style, bool fresh_
         outer && style.base >= kIndent ? style.base - kIndent : style.base + kIndent * depth;
     if (i > 0 && (i > first || fresh_line)) commented = AddComments(GapBefore(i), inside) || commented;
     if (Skipped(i)) continue;
-    if (commented || (i == first && fresh_line)) {
-      NewLine(indent);
-    } else if (BreaksBefore(i, first, last, indent, style)) {
+    if (commented || (i == first && fresh_line) || BreaksBefore(i, first, last, indent, style)) {
       NewLine(indent);
     } else if (i > first && Spaced(i, style.condition)) {
       out_ += ' ';

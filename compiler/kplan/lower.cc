@@ -181,15 +181,15 @@ class HookLowering {
       uses_of[*atoms.begin()].push_back(use);
     }
     config_.lineage_base[level] = static_cast<uint32_t>(plan_.dense.size());
-    const size_t count = 2 * (uses_of.rbegin()->first + 1);
+    const size_t count = 2 * (size_t{uses_of.rbegin()->first} + 1);
     std::vector<uint32_t> dense(count, classes_.Intern(config_.all));
     for (const auto& [atom, atom_uses] : uses_of) {
       config_.lineage_used[level] |= 1ull << atom;
       Truth truth(atom_uses, static_cast<uint32_t>(hook_.bits.size()));
       Members all_tests(truth.tests().size());
       for (TestId id = 0; id < all_tests.size(); ++id) all_tests[id] = id;
-      dense[2 * atom] = classes_.Intern(truth.At({}));
-      dense[2 * atom + 1] = classes_.Intern(truth.At(all_tests));
+      dense[size_t{2} * atom] = classes_.Intern(truth.At({}));
+      dense[size_t{2} * atom + 1] = classes_.Intern(truth.At(all_tests));
     }
     plan_.dense.insert(plan_.dense.end(), dense.begin(), dense.end());
   }

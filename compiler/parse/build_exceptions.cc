@@ -114,7 +114,7 @@ class ExceptionBuilder {
 
   // An operator, perhaps with a quantifier behind a blank: "= anyof".
   ast::Word Comp(Grammar::ValueContext* value) {
-    const ast::Word word = Word(value);
+    ast::Word word = Word(value);
     const size_t blank = std::min(word.text.find(' '), word.text.size());
     const std::string_view quantifier = std::string_view(word.text).substr(blank);
     const bool known_quantifier =

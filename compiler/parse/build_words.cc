@@ -82,7 +82,7 @@ std::string RefuseKey(const BlockText& block, const ast::Word& key, std::string_
                       const std::vector<std::string_view>& known) {
   auto& fault =
       block.diagnostics.Add(diag::Code::E107, key.span, fmt::format("{} has no key `{}`", owner, key.text));
-  const std::string nearest = diag::Nearest(key.text, known);
+  std::string nearest = diag::Nearest(key.text, known);
   if (!nearest.empty()) {
     fault.help = fmt::format("did you mean `{}`?", nearest);
     fault.patches.push_back({key.span, nearest});

@@ -27,8 +27,8 @@ std::vector<uint32_t> LookupsOf(const Key& key) {
 // Cuts `members` into `pieces` runs of nearly one length.
 void Cut(const std::vector<uint32_t>& members, size_t pieces, std::vector<std::vector<uint32_t>>& runs) {
   for (size_t i = 0; i < pieces; ++i) {
-    const auto begin = members.begin() + static_cast<long>(members.size() * i / pieces);
-    const auto end = members.begin() + static_cast<long>(members.size() * (i + 1) / pieces);
+    const auto begin = members.begin() + static_cast<ptrdiff_t>(members.size() * i / pieces);
+    const auto end = members.begin() + static_cast<ptrdiff_t>(members.size() * (i + 1) / pieces);
     if (begin != end) runs.emplace_back(begin, end);
   }
 }

@@ -68,7 +68,7 @@ TEST(Printable, LeavesNoControlOfTheTerminal) {
   EXPECT_EQ(Printable("plain \xc3\xa9"), "plain \xc3\xa9");
   EXPECT_EQ(Printable("a\x1b[2Jb\nc\td\x7f"), "a\\u001b[2Jb\\nc\\td\\u007f");
   EXPECT_EQ(Printable("bad \xff\xc3"), "bad \\xff\\xc3");
-  EXPECT_EQ(Printable("gpj.\xe2\x80\xae"), "gpj.\\u202e");
+  EXPECT_EQ(Printable("gpj.\xe2\x80\xae"), "gpj.\\u202e");  // NOLINT(misc-misleading-bidirectional)
 }
 
 TEST(Fitted, PadsAndCutsCodePoints) {

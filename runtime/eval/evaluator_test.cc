@@ -10,7 +10,6 @@ namespace sluice::eval {
 namespace {
 
 using norm::Condition;
-using testing::ElementsAre;
 using Kind = Condition::Kind;
 
 constexpr uint32_t kPredicates = 6;

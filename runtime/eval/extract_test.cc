@@ -20,7 +20,6 @@ namespace {
 using lineage::Image;
 using lineage::Link;
 using ring::RecordBuilder;
-using testing::ElementsAre;
 
 std::string Nul(std::string text) {
   for (char& c : text) {
@@ -39,7 +38,7 @@ std::shared_ptr<const Link> Process(uint32_t pid, const std::string& name, const
   image->env = Nul("HOME=/root|LD_PRELOAD=/tmp/x.so|");
   image->env_known = true;
   auto link = std::make_shared<Link>();
-  link->key = {pid, pid * 1000u};
+  link->key = {pid, uint64_t{pid} * 1000};
   link->image = std::move(image);
   link->parent = std::move(parent);
   link->session_pid = session;
@@ -426,7 +425,7 @@ TEST(Render, OpenFlagsShowWhatTheKernelTests) {
         if (!bits) continue;
         for (int i = 0; i < 50; ++i) {
           Arena arena;
-          const uint64_t word = random() & random() & (0xffffffffu | SLUICE_FLAG_CREATED);
+          const uint64_t word = random() & ~random() & (0xffffffffu | SLUICE_FLAG_CREATED);
           const bool shown = RenderOpenFlags(word, arena).find(text) != std::string_view::npos;
           ASSERT_EQ(shown, (word & *bits) != 0) << text << " of " << word;
         }

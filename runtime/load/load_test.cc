@@ -176,10 +176,10 @@ class SeedsTest : public ::testing::Test {
              const char* exepath) {
     ring::RecordBuilder record(kind);
     record.header().pid = record.header().tid = pid;
-    record.header().start_ns = pid * 1'000'000;
+    record.header().start_ns = uint64_t{pid} * 1'000'000;
     record.header().parent_pid = parent;
-    record.header().parent_start_ns = parent * 1'000'000;
-    now_ns_ = std::max<uint64_t>(now_ns_, pid * 1'000'000) + 1000;
+    record.header().parent_start_ns = uint64_t{parent} * 1'000'000;
+    now_ns_ = std::max<uint64_t>(now_ns_, uint64_t{pid} * 1'000'000) + 1000;
     record.header().time_ns = now_ns_;
     if (kind == SLUICE_RECORD_EXEC) {
       record.Item(SLUICE_ITEM_NAME, name);
@@ -201,7 +201,7 @@ class SeedsTest : public ::testing::Test {
     const Seeds seeds = ComputeSeeds(tree_, model, 1, 7);
     for (size_t i = 0; i < seeds.pids.size(); ++i) {
       if (seeds.pids[i] != pid) continue;
-      EXPECT_EQ(seeds.seeds[i].start_ns, pid * 1'000'000);
+      EXPECT_EQ(seeds.seeds[i].start_ns, uint64_t{pid} * 1'000'000);
       return seeds.seeds[i].task;
     }
     ADD_FAILURE() << "no seed for " << pid;

@@ -240,7 +240,7 @@ class RuleWriter {
     for (size_t i = 0, n = 1 + random_.Below(3); i < n; ++i) {
       std::string path = SomePath(random_);
       if (random_.Chance(10)) path += "/";
-      if (random_.Chance(5)) path = "/" + path;
+      if (random_.Chance(5)) path.insert(0, 1, '/');
       paths.push_back(Quoted(path));
     }
     return fmt::format("({})", fmt::join(paths, ", "));

@@ -85,6 +85,11 @@ live() {
   return "${PIPESTATUS[0]}"
 }
 
+# A kernel that has BPF LSM, and does not use it.
+live_without_lsm() {
+  bash tools/vm.sh --no-build --append lsm=lockdown,yama --script tests/live/no_bpf_lsm.sh
+}
+
 fuzz() {
   compgen -G 'fuzz/*.cc' >/dev/null || { echo "SKIP fuzz: there are no targets yet" && return; }
   SLUICE_QUIET='' bash tools/fuzz.sh "$fuzz_seconds"
@@ -130,4 +135,5 @@ run fuzz fuzz || true
 run vm bash tools/vm_test.sh || true
 ((!built)) || run "live 6.1" live 6.1 || true
 ((!built)) || run "live 6.12" live 6.12 || true
+((!built)) || run "live without bpf lsm" live_without_lsm || true
 finish

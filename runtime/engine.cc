@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "runtime/judge.h"
+#include "runtime/loss_watch.h"
 #include "runtime/reload.h"
 #include "runtime/ring/record.h"
 #include "runtime/rule_files.h"
@@ -41,7 +42,7 @@ alert::Host ThisHost() {
 }  // namespace
 
 struct Engine::State {
-  State(EngineOptions o, AlertSink sink) : options(std::move(o)), judge(std::move(sink)) {}
+  State(EngineOptions o, AlertSink s) : options(std::move(o)), sink(std::move(s)), judge(sink) {}
 
   source::Status Open();
   source::Status Activate(const kplan::KernelPlan& kernel_plan, uplan::UserPlan&& user);
@@ -49,13 +50,16 @@ struct Engine::State {
   void Apply(std::string_view bytes);
   source::Status Loop(Reloader& reloader);
   void FollowClock();
+  void TellLosses(int64_t now_ns);
   void FinishReload(Reloader& reloader, Fresh fresh);
   source::Result<std::unique_ptr<Compilation>> Compile() const;
   void Close();
 
   const EngineOptions options;
+  const AlertSink sink;
   alert::Host host = ThisHost();
   Judge judge;
+  LossWatch losses;
   lineage::Tree tree{lineage::Limits{}};
   std::unique_ptr<load::Kernel> kernel;
   ring::Record record;
@@ -132,14 +136,15 @@ void Engine::State::Apply(std::string_view bytes) {
 }
 
 source::Status Engine::State::Loop(Reloader& reloader) {
-  int64_t clock_read = 0;
+  int64_t looked_ns = 0;
   while (!stop) {
     if (source::Status status = Poll(kPollMs); !status.ok()) return status;
     if (reload.exchange(false)) reloader.Request();
     if (std::optional<Fresh> fresh = reloader.Take()) FinishReload(reloader, std::move(*fresh));
-    if (const int64_t now = ClockNs(CLOCK_BOOTTIME); now - clock_read > kSecondNs) {
-      clock_read = now;
+    if (const int64_t now_ns = ClockNs(CLOCK_BOOTTIME); now_ns - looked_ns > kSecondNs) {
+      looked_ns = now_ns;
       FollowClock();
+      TellLosses(now_ns);
     }
   }
   return absl::OkStatus();
@@ -151,6 +156,12 @@ void Engine::State::FollowClock() {
   if (std::abs(offset - host.boot_to_unix_ns) < kClockStepNs) return;
   host.boot_to_unix_ns = offset;
   judge.SetHost(host);
+}
+
+void Engine::State::TellLosses(int64_t now_ns) {
+  const std::optional<alert::Alert> alert =
+      losses.Look(now_ns, kernel->Counters(), kernel->TreeRecordsLost(), host);
+  if (alert) sink(*alert);
 }
 
 void Engine::State::FinishReload(Reloader& reloader, Fresh fresh) {

@@ -1,0 +1,54 @@
+#include "runtime/loss_watch.h"
+
+#include <fmt/format.h>
+
+namespace sluice {
+namespace {
+
+constexpr const char* kRule = "Sluice internal: events lost";
+constexpr const char* kLineage = "lineage";  // fork, exec and exit records
+
+alert::OutputField Number(std::string name, uint64_t number) {
+  alert::OutputField field;
+  field.name = std::move(name);
+  field.kind = alert::OutputField::Kind::kNumber;
+  field.number = static_cast<int64_t>(number);
+  return field;
+}
+
+}  // namespace
+
+std::optional<alert::Alert> LossWatch::Look(int64_t now_ns, const std::vector<load::HookCounters>& counters,
+                                            uint64_t tree_records, const alert::Host& host) {
+  if (last_ns_ && now_ns - *last_ns_ < kQuietNs) return std::nullopt;
+  std::map<std::string, uint64_t> lost;
+  for (const load::HookCounters& row : counters) lost[row.hook] += row.stats.lost;
+  lost[kLineage] = tree_records;
+
+  alert::Alert alert;
+  uint64_t events = 0;
+  std::string where;
+  for (const auto& [hook, total] : lost) {
+    const uint64_t fresh = total - std::min(total, told_[hook]);
+    if (fresh == 0) continue;
+    events += fresh;
+    where += fmt::format("{}{}={}", where.empty() ? "" : " ", hook, fresh);
+    alert.fields.push_back(Number("lost." + hook, fresh));
+  }
+  if (events == 0) return std::nullopt;
+  last_ns_ = now_ns;
+  told_ = std::move(lost);
+
+  alert.rule = kRule;
+  alert.priority = ast::Priority::kCritical;
+  alert.source = "internal";
+  alert.hostname = host.hostname;
+  alert.time_unix_ns = static_cast<uint64_t>(now_ns + host.boot_to_unix_ns);
+  alert.output = fmt::format("{} events were lost, for the ring buffer was full: alerts may be missing | {}",
+                             events, where);
+  alert.fields.insert(alert.fields.begin(), Number("evt.time", alert.time_unix_ns));
+  alert.id = fmt::format("loss-{}-{}", host.boot_id, now_ns);
+  return alert;
+}
+
+}  // namespace sluice

@@ -80,7 +80,8 @@ SLUICE_INLINE __u64 match_round(struct scratch *s, const struct sluice_hook_conf
 
   if (config->used & SLUICE_INT_BITS) fill_ints(m, task);
   if (config->used & SLUICE_LINEAGE_BITS) fill_lineage(m, state_of(task), s->generation);
-  m->flags = image_bits(image_flags_of(bprm->file));
+  m->flags[SLUICE_WORD_EVENT] = image_bits(image_flags_of(bprm->file));
+  fill_capabilities(m, task);
   standing = sluice_match_begin(m, config);
   if (!standing) return 0;
   if (config->used & SLUICE_STRING_BITS(SLUICE_STR_NAME)) {
@@ -124,7 +125,7 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
 
   fill_header(r, SLUICE_RECORD_EVENT, SLUICE_HOOK_BPRM_CHECK, task, task->real_parent);
   fill_verdict(s, r, verdict);
-  r->numbers[0] = (__u32)(s->match.flags >> 32);
+  r->numbers[0] = (__u32)(s->match.flags[SLUICE_WORD_EVENT] >> 32);
   name_of_exec(s, bprm);
   at = put_path(s, SLUICE_STR_EXEPATH, SLUICE_ITEM_EXEPATH);
   bytes = s->match.bytes[SLUICE_STR_NAME];
@@ -236,7 +237,7 @@ SLUICE_INLINE int decide_round(struct linux_binprm *bprm) {
   if (first) COUNT(SLUICE_HOOK_BPRM_CHECK, seen, 1);
   type = call_type(task, SLUICE_HOOK_BPRM_CHECK, &flags);
   s = scratch_claim();
-  if (!s) return first ? decide_blind(slot, SLUICE_HOOK_BPRM_CHECK, type, flags, task) : 0;
+  if (!s) return first ? hook_result(decide_blind(slot, SLUICE_HOOK_BPRM_CHECK, type, flags, task)) : 0;
   begin(s, slot, SLUICE_HOOK_BPRM_CHECK, type, flags);
   result = judge_round(s, config, task, bprm, first);
   scratch_release(s);
@@ -299,7 +300,8 @@ SLUICE_INLINE __u32 put_cwd(char *buffer, __u32 at, struct task_struct *task) {
   __u32 bytes = 0, state;
 
   if (!s) return put_item(buffer, at, EXEC_LIMIT, SLUICE_ITEM_CWD, SLUICE_ITEM_UNKNOWN, 0, 0, 0);
-  state = path_walk(s, task->fs->pwd.mnt, task->fs->pwd.dentry, is_unlinked(task->fs->pwd.dentry), &bytes);
+  state = path_walk(s->record.path.value, task->fs->pwd.mnt, task->fs->pwd.dentry,
+                    is_unlinked(task->fs->pwd.dentry), &bytes);
   BOUND(bytes, SLUICE_PATH_BYTES - 1);
   if (state != SLUICE_TEXT_PRESENT) bytes = 0;
   at = put_item(buffer, at, EXEC_LIMIT, SLUICE_ITEM_CWD,

@@ -1,13 +1,14 @@
 /* file.bpf.c - the file family: opens, creations, removals.
  *
  *   file_open          open, openat, openat2, creat, open_by_handle_at; other calls (execve, ...) have no
- * type file_path_mknod    mknod, mknodat; and a creating open, which it only stops where file_open's rules
- * deny it, so that no empty file remains: the open itself is file_open's event file_path_unlink   unlink,
- * unlinkat
+ *                      type
+ *   file_path_mknod    mknod, mknodat; and a creating open, which it only stops where file_open's rules deny
+ * it, so that no empty file remains: the open itself is file_open's event file_path_*        what changes
+ * names, sizes, modes and owners file_inode_setxattr  knows no mount: see mount_with()
  *
  * Fail direction: allow (lib/decide.bpf.h). An error that another LSM program decided on is passed on unseen.
  */
-#include "lib/decide.bpf.h"
+#include "lib/event.bpf.h"
 
 char LICENSE[] __weak SEC("license") = "GPL";
 
@@ -39,25 +40,26 @@ SLUICE_INLINE __u64 open_flags(const struct file *file) {
   return flags;
 }
 
+/* -1: dropped; otherwise a positive errno or 0. */
 SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config *config,
                              struct task_struct *task, struct file *file) {
-  struct event_numbers numbers;
   struct inode *inode = file->f_inode;
   __u64 flags = open_flags(file);
   __u64 standing = match_cheap(s, config, task, flags);
 
   standing = match_ends(s, config, task, file->f_path.mnt, file->f_path.dentry, standing);
-  if (!match_early(s, config, standing, PATH_LOOKUPS)) return 1;
+  if (!match_early(s, config, standing, PATH_LOOKUPS)) return -1;
   path_of_file(s, task, file, SLUICE_STR_PATH);
   if (config->used & PATH_LOOKUPS) {
     standing = match_path_text(s->index, standing);
-    if (!standing || !sluice_match_finish(&s->match, config)) return 1;
+    if (!standing || !sluice_match_finish(&s->match, config)) return -1;
   }
-  numbers.number[0] = file->f_flags;
-  numbers.number[1] = inode->i_mode;
-  numbers.number[2] = inode->i_ino;
-  numbers.number[3] = user_device_of(inode);
-  return conclude(s, config, task, &numbers);
+  s->numbers[0] = file->f_flags;
+  s->numbers[1] = inode->i_mode;
+  s->numbers[2] = inode->i_ino;
+  s->numbers[3] = user_device_of(inode);
+  s->numbers[4] = s->numbers[5] = 0;
+  return conclude(s, config, task, 0);
 }
 
 SLUICE_INLINE int decide_open(struct file *file) {
@@ -77,15 +79,15 @@ SLUICE_INLINE int decide_open(struct file *file) {
   __sync_fetch_and_add(&stats->seen, 1);
   type = call_type(task, SLUICE_HOOK_FILE_OPEN, &flags);
   s = scratch_claim();
-  if (!s) return decide_blind(slot, SLUICE_HOOK_FILE_OPEN, type, flags, task);
+  if (!s) return hook_result(decide_blind(slot, SLUICE_HOOK_FILE_OPEN, type, flags, task));
   begin(s, slot, SLUICE_HOOK_FILE_OPEN, type, flags);
   result = judge_open(s, config, task, file);
   scratch_release(s);
-  if (result > 0) {
+  if (result < 0) {
     __sync_fetch_and_add(&stats->dropped, 1);
     return 0;
   }
-  return result;
+  return hook_result(result);
 }
 
 /* Flags of a creating open, as far as the registers hold them by value; 0: not known (openat2, io_uring). */
@@ -123,35 +125,11 @@ SLUICE_INLINE int judge_entry(struct scratch *s, const struct sluice_hook_config
   return standing && sluice_match_finish(&s->match, config);
 }
 
-/* The event of a hook that names an entry of a directory. */
-SLUICE_INLINE int decide_entry(struct task_struct *task, __u32 hook, const struct path *directory,
-                               struct dentry *dentry, const struct event_numbers *numbers) {
-  __u32 slot = control.active & 1;
-  const struct sluice_hook_config *config = active_config(slot, hook);
-  __u32 type, flags;
-  struct scratch *s;
-  int result = 0;
-
-  if (!config) return 0;
-  COUNT(hook, seen, 1);
-  type = call_type(task, hook, &flags);
-  s = scratch_claim();
-  if (!s) return decide_blind(slot, hook, type, flags, task);
-  begin(s, slot, hook, type, flags);
-  if (judge_entry(s, config, task, directory, dentry, 0))
-    result = conclude(s, config, task, numbers);
-  else
-    COUNT(hook, dropped, 1);
-  scratch_release(s);
-  return result;
-}
-
 /* A creating open that file_open's rules will deny is denied before the file exists, as file_open's one
  * event. */
 SLUICE_INLINE int decide_creation(struct task_struct *task, const struct path *directory,
                                   struct dentry *dentry, __u32 mode, __u32 type, __u32 call_flags, __u32 slot,
                                   const struct sluice_hook_config *config) {
-  struct event_numbers numbers = {};
   struct scratch *s;
   __u64 flags = creating_flags(task, call_flags & SLUICE_EVENT_COMPAT, mode);
   int result = 0;
@@ -162,10 +140,11 @@ SLUICE_INLINE int decide_creation(struct task_struct *task, const struct path *d
   begin(s, slot, SLUICE_HOOK_FILE_OPEN, type, call_flags);
   if (judge_entry(s, config, task, directory, dentry, flags) &&
       (sluice_judge(&s->match, config) & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL))) {
-    numbers.number[0] = (__u32)flags;
-    numbers.number[1] = mode;
+    s->numbers[0] = (__u32)flags;
+    s->numbers[1] = mode;
+    s->numbers[2] = s->numbers[3] = s->numbers[4] = s->numbers[5] = 0;
     COUNT(SLUICE_HOOK_FILE_OPEN, seen, 1);
-    result = conclude(s, config, task, &numbers);
+    result = conclude(s, config, task, 0);
   }
   scratch_release(s);
   return result;
@@ -177,28 +156,151 @@ int BPF_PROG(file_open, struct file *file, int ret) {
   return decide_open(file);
 }
 
+SLUICE_INLINE __u64 kind_flag(__u32 mode) {
+  switch (mode & S_IFMT) {
+    case S_IFCHR:
+      return SLUICE_FLAG_IS_CHAR;
+    case S_IFBLK:
+      return SLUICE_FLAG_IS_BLOCK;
+    case S_IFIFO:
+      return SLUICE_FLAG_IS_FIFO;
+    case S_IFSOCK:
+      return SLUICE_FLAG_IS_SOCKET;
+    default:
+      return SLUICE_FLAG_IS_REGULAR; /* 0 stands for it too */
+  }
+}
+
+/* An event about one entry of a directory. */
+#define ENTRY_EVENT(which, directory, entry) \
+  { .hook = which, .numbers = NO_NUMBERS, .mnt = (__u64)(directory)->mnt, .dentry = (__u64)(entry) }
+
 SEC("lsm/path_mknod")
 int BPF_PROG(file_path_mknod, const struct path *directory, struct dentry *dentry, umode_t mode,
              unsigned int device, int ret) {
   struct task_struct *task = bpf_get_current_task_btf();
-  struct event_numbers numbers = {.number = {0, mode, 0, device}};
+  struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_MKNOD, directory, dentry);
   __u32 slot = control.active & 1;
   const struct sluice_hook_config *config;
   __u32 type, flags;
 
   if (ret) return ret;
   type = call_type(task, SLUICE_HOOK_FILE_OPEN, &flags);
-  if (!type) return decide_entry(task, SLUICE_HOOK_PATH_MKNOD, directory, dentry, &numbers);
+  if (!type) {
+    e.flags = (mode & PERMISSIONS) | kind_flag(mode);
+    e.numbers[0] = mode;
+    e.numbers[2] = device;
+    return decided(&e);
+  }
   config = active_config(slot, SLUICE_HOOK_FILE_OPEN);
   if (!config || !(config->flags & SLUICE_HOOK_MITIGATES)) return 0;
-  return decide_creation(task, directory, dentry, mode, type, flags, slot, config);
+  return hook_result(decide_creation(task, directory, dentry, mode, type, flags, slot, config));
 }
 
 SEC("lsm/path_unlink")
 int BPF_PROG(file_path_unlink, const struct path *directory, struct dentry *dentry, int ret) {
-  struct inode *inode = dentry->d_inode;
-  struct event_numbers numbers = {.number = {0, inode->i_mode, inode->i_ino, user_device_of(inode)}};
+  struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_UNLINK, directory, dentry);
 
   if (ret) return ret;
-  return decide_entry(bpf_get_current_task_btf(), SLUICE_HOOK_PATH_UNLINK, directory, dentry, &numbers);
+  return decided(&e);
+}
+
+SEC("lsm/path_rmdir")
+int BPF_PROG(file_path_rmdir, const struct path *directory, struct dentry *dentry, int ret) {
+  struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_RMDIR, directory, dentry);
+
+  if (ret) return ret;
+  return decided(&e);
+}
+
+SEC("lsm/path_mkdir")
+int BPF_PROG(file_path_mkdir, const struct path *directory, struct dentry *dentry, umode_t mode, int ret) {
+  struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_MKDIR, directory, dentry);
+
+  if (ret) return ret;
+  e.flags = mode & PERMISSIONS;
+  return decided(&e);
+}
+
+SEC("lsm/path_rename")
+int BPF_PROG(file_path_rename, const struct path *old_directory, struct dentry *old_dentry,
+             const struct path *new_directory, struct dentry *new_dentry, unsigned int flags, int ret) {
+  struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_RENAME, old_directory, old_dentry);
+
+  if (ret) return ret;
+  e.flags = flags;
+  e.target_mnt = (__u64)new_directory->mnt;
+  e.target_dentry = (__u64)new_dentry;
+  return decided(&e);
+}
+
+/* Both names are in one mount: the call refuses others. */
+SEC("lsm/path_link")
+int BPF_PROG(file_path_link, struct dentry *old_dentry, const struct path *new_directory,
+             struct dentry *new_dentry, int ret) {
+  struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_LINK, new_directory, old_dentry);
+
+  if (ret) return ret;
+  e.target_mnt = (__u64)new_directory->mnt;
+  e.target_dentry = (__u64)new_dentry;
+  return decided(&e);
+}
+
+SEC("lsm/path_symlink")
+int BPF_PROG(file_path_symlink, const struct path *directory, struct dentry *dentry, const char *old_name,
+             int ret) {
+  struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_SYMLINK, directory, dentry);
+
+  if (ret) return ret;
+  e.target_text = (__u64)old_name;
+  return decided(&e);
+}
+
+SEC("lsm/path_truncate")
+int BPF_PROG(file_path_truncate, const struct path *path, int ret) {
+  struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_TRUNCATE, path, path->dentry);
+
+  if (ret) return ret;
+  return decided(&e);
+}
+
+/* Since 6.2 ftruncate and an open that truncates come here. */
+SEC("lsm/file_truncate")
+int BPF_PROG(file_file_truncate, struct file *file, int ret) {
+  struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_TRUNCATE, &file->f_path, file->f_path.dentry);
+
+  if (ret) return ret;
+  return decided(&e);
+}
+
+SEC("lsm/path_chmod")
+int BPF_PROG(file_path_chmod, const struct path *path, umode_t mode, int ret) {
+  struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_CHMOD, path, path->dentry);
+
+  if (ret) return ret;
+  e.flags = mode & PERMISSIONS;
+  return decided(&e);
+}
+
+/* Owners are 32 bits each, passed by value; -1: stays as it is. */
+SEC("lsm/path_chown")
+int BPF_PROG(file_path_chown, const struct path *path, __u64 uid, __u64 gid, int ret) {
+  struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_CHOWN, path, path->dentry);
+
+  if (ret) return ret;
+  e.numbers[0] = (__u32)uid;
+  e.numbers[1] = (__u32)gid;
+  return decided(&e);
+}
+
+SEC("lsm/inode_setxattr")
+int BPF_PROG(file_inode_setxattr, void *idmap, struct dentry *dentry, const char *name, const void *value,
+             size_t size, int flags, int ret) {
+  struct hook_event e = {.hook = SLUICE_HOOK_INODE_SETXATTR, .numbers = NO_NUMBERS, .dentry = (__u64)dentry};
+
+  if (ret) return ret;
+  e.mnt = mount_with(dentry);
+  e.flags = (__u32)flags;
+  e.text = (__u64)name;
+  return decided(&e);
 }

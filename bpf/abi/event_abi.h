@@ -46,13 +46,14 @@ struct sluice_record {
   __u64 start_ns;    /* of the process (thread group leader), since boot */
   __u64 parent_start_ns;
   __u32 uid, gid, loginuid, audit_session;
-  __u32 vpid, pgid, tty, unknown; /* tty: device number or 0; unknown: bit per lookup that was unknown */
+  __u32 vpid, pgid, tty, reserved; /* tty: device number or 0 */
+  __u64 unknown;                   /* bit per lookup that was unknown */
   __u64 cgroup_id;
   __u32 mnt_ns, pid_ns; /* inode numbers */
   __u64 cap_permitted, cap_effective, cap_inheritable;
-  __u64 numbers[4]; /* file_open: flags word, mode, inode, device; path_mknod: 0, mode, 0, device; exec: image
-                       flags */
-  __u64 set[SLUICE_WORDS]; /* surviving clauses; exec: the union over its rounds */
+  __u64 numbers[1 + SLUICE_ARGS]; /* flags word, then the hook's own (check/operands.def). file_open: mode,
+                                     inode, device; exec: image flags instead of the flags word */
+  __u64 set[SLUICE_WORDS];        /* surviving clauses; exec: the union over its rounds */
 };
 
 enum sluice_item_tag {
@@ -67,6 +68,10 @@ enum sluice_item_tag {
   SLUICE_ITEM_CWD = 9,
   SLUICE_ITEM_CGROUP = 10, /* reserved for the container look-up */
   SLUICE_ITEM_COMM = 11,   /* comm as the kernel has it, when it differs from the name */
+  SLUICE_ITEM_TARGET = 12, /* SLUICE_STR_TARGET */
+  SLUICE_ITEM_TEXT = 13,   /* SLUICE_STR_TEXT */
+  SLUICE_ITEM_LOCAL = 14,  /* 16 bytes, as enum sluice_end says */
+  SLUICE_ITEM_REMOTE = 15,
 };
 #define SLUICE_ITEM_TRUNCATED 1u /* bytes beyond the stated limit are missing: unknown, not absent */
 #define SLUICE_ITEM_UNKNOWN 2u   /* could not be had; length 0 */
@@ -82,4 +87,4 @@ struct sluice_item {
 #define SLUICE_ROUNDS 6        /* file, interpreter, its interpreter, ...; the kernel's own limit is 5 */
 
 SLUICE_ASSERT(sizeof(struct sluice_item) == 8, "item");
-SLUICE_ASSERT(sizeof(struct sluice_record) == 304, "record header");
+SLUICE_ASSERT(sizeof(struct sluice_record) == 328, "record header");

@@ -26,14 +26,18 @@
 #include <linux/types.h>
 #endif
 
-#define SLUICE_SLOTS 2          /* generations that may be loaded at once */
-#define SLUICE_CLAUSES 1024     /* per hook */
-#define SLUICE_WORDS 16         /* 64-bit words of a set */
-#define SLUICE_BIT_MASKS 10     /* flag tests per hook; 2^10 dense entries */
-#define SLUICE_INTS 8           /* integer subjects */
-#define SLUICE_LINEAGE_LEVELS 9 /* 0: any ancestor; 1..8: the parent, its parent, ... */
-#define SLUICE_ATOMS 64         /* distinct image conditions behind lineage tests, per rule set */
-#define SLUICE_NAME_BYTES 16    /* proc.name with its NUL */
+#define SLUICE_SLOTS 2                                /* generations that may be loaded at once */
+#define SLUICE_CLAUSES 1024                           /* per hook */
+#define SLUICE_WORDS 16                               /* 64-bit words of a set */
+#define SLUICE_BIT_MASKS 10                           /* flag tests per hook; 2^10 dense entries */
+#define SLUICE_WORDS_OF_FLAGS 4                       /* enum sluice_flag_word */
+#define SLUICE_INTS 12                                /* integer subjects */
+#define SLUICE_ARGS 5                                 /* of those, numbers that only the hook knows */
+#define SLUICE_ABSENT_INT (-0x7fffffffffffffffll - 1) /* no such number */
+#define SLUICE_ENDS 2                                 /* of a connection */
+#define SLUICE_LINEAGE_LEVELS 9                       /* 0: any ancestor; 1..8: the parent, its parent, ... */
+#define SLUICE_ATOMS 64      /* distinct image conditions behind lineage tests, per rule set */
+#define SLUICE_NAME_BYTES 16 /* proc.name with its NUL */
 #define SLUICE_KEY_BYTES \
   256 /* exact key: the value with its NUL and zero padding; a longer one equals no entry */
 #define SLUICE_SHORT_KEY_BYTES 64
@@ -52,18 +56,29 @@ enum sluice_hook {
   SLUICE_HOOK_FILE_OPEN = 2,  /* open, openat, openat2, creat, open_by_handle_at; other calls have no type */
   SLUICE_HOOK_PATH_MKNOD = 3, /* mknod, mknodat; also the creation inside an open (see file_open) */
   SLUICE_HOOK_PATH_UNLINK = 4,
-  SLUICE_HOOKS = 5,
+  SLUICE_HOOK_PATH_RMDIR = 5,
+  SLUICE_HOOK_PATH_MKDIR = 6,
+  SLUICE_HOOK_PATH_RENAME = 7,
+  SLUICE_HOOK_PATH_LINK = 8,
+  SLUICE_HOOK_PATH_SYMLINK = 9,
+  SLUICE_HOOK_PATH_TRUNCATE = 10, /* since 6.2 file_truncate as well */
+  SLUICE_HOOK_PATH_CHMOD = 11,
+  SLUICE_HOOK_PATH_CHOWN = 12,
+  SLUICE_HOOK_INODE_SETXATTR = 13,
+  SLUICE_HOOKS = 14,
 };
 
-/* String subjects. */
+/* String subjects. What TARGET and TEXT hold is the hook's own: compiler/check/operands.def. */
 enum sluice_string {
   SLUICE_STR_NAME = 0,    /* proc.name: at exec the new image's */
   SLUICE_STR_EXEPATH = 1, /* proc.exepath: at exec the file of this round */
   SLUICE_STR_PATH = 2,    /* fd.name, fs.path.name */
   SLUICE_STR_DIRECTORY =
-      3, /* fd.directory: the path without its last component; "/" for /x. Exact mode only */
+      3,                 /* fd.directory: the path without its last component; "/" for /x. Exact mode only */
+  SLUICE_STR_TARGET = 4, /* a second path, or a long text */
+  SLUICE_STR_TEXT = 5,   /* a short text: over 255 bytes it is unknown */
 };
-#define SLUICE_STRINGS 4
+#define SLUICE_STRINGS 6
 enum sluice_mode { SLUICE_MODE_EXACT = 0, SLUICE_MODE_PREFIX = 1, SLUICE_MODE_SUFFIX = 2 };
 #define SLUICE_MODES 3
 
@@ -72,10 +87,22 @@ enum sluice_int {
   SLUICE_INT_UID = 0,      /* user.uid: the effective one, as in Falco */
   SLUICE_INT_GID = 1,      /* group.gid: the effective one */
   SLUICE_INT_LOGINUID = 2, /* user.loginuid; -1 when unset */
+  SLUICE_INT_ARG = 7,      /* the hook's own, SLUICE_ARGS of them: numbers[1..] of its record */
 };
 
-/* Flag subject: one 64-bit word per event. The low 32 bits are the hook's own flags (open: O_* as in
- * f_flags). */
+/* Words that flag tests may ask. */
+enum sluice_flag_word {
+  SLUICE_WORD_EVENT = 0, /* SLUICE_FLAG_* and the hook's own: numbers[0] of its record */
+  SLUICE_WORD_CAP_EFFECTIVE = 1,
+  SLUICE_WORD_CAP_PERMITTED = 2,
+  SLUICE_WORD_CAP_INHERITABLE = 3,
+};
+
+/* Ends of a connection, each an IPv6 address; IPv4 is mapped (::ffff:a.b.c.d). */
+enum sluice_end { SLUICE_END_LOCAL = 0, SLUICE_END_REMOTE = 1 };
+
+/* SLUICE_WORD_EVENT: the low 32 bits and those from 48 on are the hook's own flags (open: O_* as in f_flags).
+ */
 #define SLUICE_FLAG_READ (1ull << 32)  /* evt.is_open_read */
 #define SLUICE_FLAG_WRITE (1ull << 33) /* evt.is_open_write */
 #define SLUICE_FLAG_EXEC                                                             \
@@ -87,14 +114,22 @@ enum sluice_int {
 #define SLUICE_FLAG_UPPER \
   (1ull << 38) /* the executable is in an overlay's upper layer: proc.is_exe_upper_layer */
 
+/* path_mknod: the kind of node */
+#define SLUICE_FLAG_IS_REGULAR (1ull << 56)
+#define SLUICE_FLAG_IS_CHAR (1ull << 57)
+#define SLUICE_FLAG_IS_BLOCK (1ull << 58)
+#define SLUICE_FLAG_IS_FIFO (1ull << 59)
+#define SLUICE_FLAG_IS_SOCKET (1ull << 60)
+
 /* Lookups of a hook, in the order in which they are worth asking. */
 enum sluice_lookup {
   SLUICE_LOOKUP_TYPE = 0, /* dense by event type */
   SLUICE_LOOKUP_BITS = 1, /* dense by the gathered flag tests */
   SLUICE_LOOKUP_INT = 2,  /* + enum sluice_int; interval table */
   SLUICE_LOOKUP_LINEAGE = SLUICE_LOOKUP_INT + SLUICE_INTS,
-  SLUICE_LOOKUP_STRING = SLUICE_LOOKUP_LINEAGE + SLUICE_LINEAGE_LEVELS,  /* + enum sluice_string * 3 + mode */
-  SLUICE_LOOKUPS = SLUICE_LOOKUP_STRING + SLUICE_STRINGS * SLUICE_MODES, /* 31 */
+  SLUICE_LOOKUP_NET = SLUICE_LOOKUP_LINEAGE + SLUICE_LINEAGE_LEVELS,     /* + enum sluice_end */
+  SLUICE_LOOKUP_STRING = SLUICE_LOOKUP_NET + SLUICE_ENDS,                /* + enum sluice_string * 3 + mode */
+  SLUICE_LOOKUPS = SLUICE_LOOKUP_STRING + SLUICE_STRINGS * SLUICE_MODES, /* 43 */
 };
 
 /* A set of clauses. `summary` has a bit per group of clauses that says that any of them is in the set. Which
@@ -132,16 +167,18 @@ struct sluice_interval {
  * generation. */
 struct sluice_hook_config {
   __u32 flags;
-  __u32 used; /* bit per lookup */
+  __u32 reserved;
+  __u64 used; /* bit per lookup */
   __u32 type_base,
       type_count; /* dense[type_base + type] for type < type_count, else `other`; type 0: absent */
-  __u32 bits_base, bits_count; /* dense[bits_base + index]; bit i of the index: (flags & bits_mask[i]) != 0 */
+  __u32 bits_base, bits_count; /* dense[bits_base + index]; bit i of the index: (word & bits_mask[i]) != 0 */
   __u64 bits_mask[SLUICE_BIT_MASKS];
+  __u32 bits_word[SLUICE_BIT_MASKS];                   /* enum sluice_flag_word */
   __u32 int_base[SLUICE_INTS], int_count[SLUICE_INTS]; /* intervals[base .. base+count) */
   __u64 lineage_used[SLUICE_LINEAGE_LEVELS];           /* atoms asked for at this level */
   __u32 lineage_base[SLUICE_LINEAGE_LEVELS]; /* dense[base + 2 * atom + bit]; `other`: no used bit is set */
   __u32 suffix_bytes[SLUICE_STRINGS];        /* longest suffix in use, 0 to 64 */
-  __u32 reserved;
+  __u32 reserved_end;
   /* Both ends of the entries of SLUICE_STR_PATH, as Bloom filters. A path whose first component has no bit in
    * `firsts`, and whose first byte behind the slash has none in `partial_firsts` (for prefixes like "/et"),
    * finds no prefix, exact or directory entry; one whose last two bytes have none in `lasts` finds no suffix;
@@ -194,6 +231,12 @@ struct sluice_suffix_key {
   __u32 prefixlen;
   __u32 lookup;
   char value[SLUICE_SUFFIX_BYTES]; /* reversed */
+};
+
+struct sluice_net_key { /* likewise: 32 + bits of the net */
+  __u32 prefixlen;
+  __u32 lookup;
+  __u8 address[16];
 };
 
 /* One image: what lineage and non-exec hooks know about a task's program. */
@@ -258,14 +301,19 @@ struct sluice_totals {
   __u64 no_storage;           /* task storage could not be had: the task's lineage is unknown */
 };
 
+/* Numbers of i386's socketcall(2) stand for calls of their own. */
+#define SLUICE_NR32_SOCKETCALL 102
+
 /* type_by_call: index abi * SLUICE_CALLS + number (abi 0: 64 bit, 1: 32 bit) and, behind those, one entry per
- * hook for an io_uring operation that reaches it. The event has a type only at the hook that the entry names.
+ * hook for an io_uring operation that reaches it. The event has a type only at the hooks that the entry
+ * names.
  */
 #define SLUICE_CALLS 512
 #define SLUICE_CALL_ENTRIES (2 * SLUICE_CALLS + SLUICE_HOOKS)
 struct sluice_call {
-  __u16 type; /* event type id, 0 none */
-  __u16 hook; /* enum sluice_hook that decides this type */
+  __u64 hooks; /* bit per enum sluice_hook that decides this type; one call reaches one of them */
+  __u32 type;  /* event type id, 0 none */
+  __u32 reserved;
 };
 
 #ifdef __cplusplus
@@ -273,7 +321,9 @@ struct sluice_call {
 #else
 #define SLUICE_ASSERT _Static_assert
 #endif
-SLUICE_ASSERT(SLUICE_LOOKUPS == 31, "lookups fit the used mask");
+SLUICE_ASSERT(SLUICE_LOOKUPS <= 64, "lookups fit the used mask");
+SLUICE_ASSERT(SLUICE_HOOKS <= 64, "hooks fit a mask");
+SLUICE_ASSERT(SLUICE_INT_ARG + SLUICE_ARGS == SLUICE_INTS, "the arguments come last");
 SLUICE_ASSERT(sizeof(struct sluice_set) == 136, "set");
 SLUICE_ASSERT(sizeof(struct sluice_lookup_classes) == 32, "lookup classes");
 SLUICE_ASSERT(sizeof(struct sluice_interval) == 16, "interval");
@@ -281,5 +331,7 @@ SLUICE_ASSERT(sizeof(struct sluice_short_key) == 64, "short key");
 SLUICE_ASSERT(sizeof(struct sluice_long_key) == 260, "long key");
 SLUICE_ASSERT(sizeof(struct sluice_prefix_key) == 260, "prefix key: 4 + 256 data bytes");
 SLUICE_ASSERT(sizeof(struct sluice_suffix_key) == 72, "suffix key");
+SLUICE_ASSERT(sizeof(struct sluice_net_key) == 24, "net key");
+SLUICE_ASSERT(sizeof(struct sluice_hook_config) % 8 == 0, "hook configuration");
 SLUICE_ASSERT(sizeof(struct sluice_image) == 344, "image");
 SLUICE_ASSERT(sizeof(struct sluice_task) == 344 + 16 + 144 + 16, "task");

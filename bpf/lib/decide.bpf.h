@@ -41,13 +41,14 @@ SLUICE_INLINE __u64 match_cheap(struct scratch *s, const struct sluice_hook_conf
   struct sluice_match *m = &s->match;
   const struct task_state *state = 0;
   __u64 standing;
-  int image = (config->used & 1u << SLUICE_LOOKUP_BITS) && asks_image_bits(config);
+  int image = (config->used & 1ull << SLUICE_LOOKUP_BITS) && asks_image_bits(config);
 
   if (image || (config->used & (SLUICE_LINEAGE_BITS | SLUICE_STRING_BITS(SLUICE_STR_NAME) |
                                 SLUICE_STRING_BITS(SLUICE_STR_EXEPATH))))
     state = state_of(task);
-  m->flags = flags;
-  if (image && state) m->flags |= image_bits(state->task.image.flags);
+  m->flags[SLUICE_WORD_EVENT] = flags;
+  if (image && state) m->flags[SLUICE_WORD_EVENT] |= image_bits(state->task.image.flags);
+  if (config->used & 1ull << SLUICE_LOOKUP_BITS) fill_capabilities(m, task);
   if (config->used & SLUICE_INT_BITS) fill_ints(m, task);
   if (config->used & SLUICE_LINEAGE_BITS) fill_lineage(m, state, s->generation);
   standing = sluice_match_begin(m, config);
@@ -56,7 +57,7 @@ SLUICE_INLINE __u64 match_cheap(struct scratch *s, const struct sluice_hook_conf
   return match_exepath(s, config, state, standing);
 }
 
-#define SUFFIX_LOOKUP (1u << (SLUICE_LOOKUP_STRING + SLUICE_STR_PATH * SLUICE_MODES + SLUICE_MODE_SUFFIX))
+#define SUFFIX_LOOKUP (1ull << (SLUICE_LOOKUP_STRING + SLUICE_STR_PATH * SLUICE_MODES + SLUICE_MODE_SUFFIX))
 
 /* What the ends of the path decide before it is built. */
 SLUICE_INLINE __u64 match_ends(struct scratch *s, const struct sluice_hook_config *config,
@@ -72,7 +73,7 @@ SLUICE_INLINE __u64 match_ends(struct scratch *s, const struct sluice_hook_confi
 
 /* Decides what is cheap to decide before the path is built. */
 SLUICE_INLINE __u64 match_early(struct scratch *s, const struct sluice_hook_config *config, __u64 standing,
-                                __u32 path_lookups) {
+                                __u64 path_lookups) {
   if (!standing) return 0;
   if (sluice_worth_finishing(&s->match) || !(config->used & path_lookups))
     return sluice_match_finish(&s->match, config) ? standing : 0;
@@ -112,7 +113,8 @@ SLUICE_INLINE void send_record(struct scratch *s, __u32 hook, __u32 bytes, int u
     COUNT(hook, sent, 1);
 }
 
-/* The event without any scratch: all clauses stand, all that mitigate are undecided. */
+/* The event without any scratch: all clauses stand, all that mitigate are undecided. Returns a positive
+ * errno. */
 static __noinline int decide_blind(__u32 slot, __u32 hook, __u32 type, __u32 flags,
                                    struct task_struct *task) {
   const struct sluice_hook_config *config = active_config(slot, hook);
@@ -140,7 +142,7 @@ static __noinline int decide_blind(__u32 slot, __u32 hook, __u32 type, __u32 fla
     next_sequence();
     COUNT(hook, lost, 1);
   }
-  return denied ? -EPERM : 0;
+  return denied ? EPERM : 0;
 }
 
 /* A hook's return value, 0 or a negative errno: a subtraction, for the verifier does not follow a negation.
@@ -153,16 +155,10 @@ SLUICE_INLINE int hook_result(__u32 verdict) {
   return result;
 }
 
-/* Numbers of a record that only its hook knows. */
-struct event_numbers {
-  __u64 number[4];
-};
-
-/* The set survived: mitigate, send, count. Returns what the hook returns. */
+/* The set survived, s->numbers are filled: mitigate, send, count. Returns a positive errno or 0. */
 static __noinline __attribute__((unused)) int conclude(struct scratch *s,
                                                        const struct sluice_hook_config *config,
-                                                       struct task_struct *task,
-                                                       const struct event_numbers *numbers) {
+                                                       struct task_struct *task, int operands) {
   struct sluice_record *r = &s->record.header;
   __u32 hook = s->match.hook;
   __u32 verdict = sluice_judge(&s->match, config);
@@ -170,12 +166,13 @@ static __noinline __attribute__((unused)) int conclude(struct scratch *s,
 
   fill_header(r, SLUICE_RECORD_EVENT, hook, task, task->real_parent);
   fill_verdict(s, r, verdict);
-  __builtin_memcpy(r->numbers, numbers, sizeof(r->numbers));
+  __builtin_memcpy(r->numbers, s->numbers, sizeof(r->numbers));
   at = put_path(s, SLUICE_STR_PATH, SLUICE_ITEM_PATH);
+  if (operands) at = put_operands(s, at);
   at = put_image((char *)&s->record, at, RECORD_LIMIT, state_of(task), 1);
   count_verdict(hook, verdict);
   if (s->match.unknown & PATH_LOOKUPS) COUNT(hook, no_path, 1);
   if (verdict & SLUICE_VERDICT_KILL) kill_task(hook);
   send_record(s, hook, at, verdict & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL));
-  return hook_result(verdict);
+  return verdict & 0xfff;
 }

@@ -35,6 +35,12 @@
 #define MNT_INTERNAL 0x4000
 #define DCACHE_MAY_BE_UNLINKED(dentry) (!(dentry)->d_hash.pprev)
 #define S_IXUGO 00111
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define S_IFBLK 0060000
+#define S_IFCHR 0020000
+#define S_IFIFO 0010000
+#define PERMISSIONS 07777
 
 #define NR_io_uring_enter 426u
 #define X32_BIT 0x40000000u

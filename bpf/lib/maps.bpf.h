@@ -33,6 +33,7 @@ SLUICE_TABLE(short_by_slot, BPF_MAP_TYPE_HASH, sizeof(struct sluice_short_key), 
 SLUICE_TABLE(long_by_slot, BPF_MAP_TYPE_HASH, sizeof(struct sluice_long_key), 4, 0);
 SLUICE_TABLE(prefixes_by_slot, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sluice_prefix_key), 4, BPF_F_NO_PREALLOC);
 SLUICE_TABLE(suffixes_by_slot, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sluice_suffix_key), 4, BPF_F_NO_PREALLOC);
+SLUICE_TABLE(nets_by_slot, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sluice_net_key), 4, BPF_F_NO_PREALLOC);
 SLUICE_TABLE(classes_by_slot, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sluice_set), BPF_F_INNER_MAP);
 SLUICE_TABLE(dense_by_slot, BPF_MAP_TYPE_ARRAY, 4, 4, BPF_F_INNER_MAP);
 SLUICE_TABLE(intervals_by_slot, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sluice_interval), BPF_F_INNER_MAP);
@@ -96,9 +97,10 @@ struct parked_exec {
   __u32 slot, generation;
   __u32 flags; /* SLUICE_EVENT_* of the call */
   __u32 type;
-  __u32 unknown;
   __u32 rounds;
-  __u32 used;              /* bytes of `paths` */
+  __u32 used; /* bytes of `paths` */
+  __u32 reserved;
+  __u64 unknown;
   __u64 set[SLUICE_WORDS]; /* union over the rounds */
   __u64 round_set[SLUICE_ROUNDS][SLUICE_WORDS];
   __u32 path_at[SLUICE_ROUNDS];
@@ -157,6 +159,10 @@ SLUICE_INLINE const __u32 *sluice_prefix_class(const struct sluice_match *m,
 SLUICE_INLINE const __u32 *sluice_suffix_class(const struct sluice_match *m,
                                                const struct sluice_suffix_key *key) {
   SLUICE_TABLE_OF(suffixes_by_slot, m);
+  return bpf_map_lookup_elem(table, key);
+}
+SLUICE_INLINE const __u32 *sluice_net_class(const struct sluice_match *m, const struct sluice_net_key *key) {
+  SLUICE_TABLE_OF(nets_by_slot, m);
   return bpf_map_lookup_elem(table, key);
 }
 SLUICE_INLINE const __u32 *sluice_dense_class(const struct sluice_match *m, __u32 index) {

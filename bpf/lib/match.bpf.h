@@ -58,21 +58,28 @@ struct sluice_match {
   __u32 slot, hook;
   __u32 type; /* event type id, 0 none */
   __u32 lineage_known;
-  __u64 flags;
+  __u64 flags[SLUICE_WORDS_OF_FLAGS];
   __s64 ints[SLUICE_INTS];
   __u64 lineage[SLUICE_LINEAGE_LEVELS];
+  __u8 ends[SLUICE_ENDS][16];
+  __u32 ends_known, reserved;  /* bit per end: there is one */
   __u32 state[SLUICE_STRINGS]; /* SLUICE_TEXT_* */
   __u32 bytes[SLUICE_STRINGS]; /* without NUL; of what the text holds */
   /* between */
-  __u32 hits;  /* lookups that found an entry of their own */
-  __u32 taken; /* lookups whose class is in class_of */
   __u32 class_of[SLUICE_LOOKUPS + 1];
+  __u64 taken; /* lookups whose class is in class_of */
+  __u32 hits;  /* lookups that found an entry of their own */
   /* out */
-  __u32 unknown; /* lookups whose value was unknown */
   __u32 first;   /* order and errno of the first denying rule in load order */
+  __u64 unknown; /* lookups whose value was unknown */
   __u64 set[SLUICE_WORDS];
   __u64 undecided[SLUICE_WORDS]; /* subset of set */
 };
+
+#define SLUICE_INT_BITS (((1ull << SLUICE_INTS) - 1) << SLUICE_LOOKUP_INT)
+#define SLUICE_LINEAGE_BITS (((1ull << SLUICE_LINEAGE_LEVELS) - 1) << SLUICE_LOOKUP_LINEAGE)
+#define SLUICE_NET_BITS (((1ull << SLUICE_ENDS) - 1) << SLUICE_LOOKUP_NET)
+#define SLUICE_STRING_BITS(string) (7ull << (SLUICE_LOOKUP_STRING + (string)*SLUICE_MODES))
 
 #define SLUICE_CLASS_PER_ATOM \
   0xffffffffu /* in class_of: a lineage level with some bit set: one class per atom */
@@ -86,6 +93,7 @@ SLUICE_INLINE const __u32 *sluice_prefix_class(const struct sluice_match *m,
                                                const struct sluice_prefix_key *key);
 SLUICE_INLINE const __u32 *sluice_suffix_class(const struct sluice_match *m,
                                                const struct sluice_suffix_key *key);
+SLUICE_INLINE const __u32 *sluice_net_class(const struct sluice_match *m, const struct sluice_net_key *key);
 SLUICE_INLINE const __u32 *sluice_dense_class(const struct sluice_match *m, __u32 index);
 SLUICE_INLINE void *sluice_intervals(const struct sluice_match *m);
 SLUICE_INLINE const struct sluice_interval *sluice_interval_in(const struct sluice_match *m, void *table,
@@ -98,7 +106,7 @@ SLUICE_INLINE int sluice_asked(const struct sluice_hook_config *config, __u32 lo
 }
 
 SLUICE_INLINE __u64 sluice_unknown(struct sluice_match *m, __u32 lookup, __u64 standing) {
-  m->unknown |= 1u << lookup;
+  m->unknown |= 1ull << lookup;
   return standing;
 }
 
@@ -107,12 +115,12 @@ SLUICE_INLINE __u64 sluice_take(struct sluice_match *m, const struct sluice_hook
                                 __u32 class_id, __u64 standing) {
   const struct sluice_set *set;
 
-  m->taken |= 1u << lookup;
+  m->taken |= 1ull << lookup;
   m->class_of[lookup] = class_id;
   if (class_id == config->lookups[lookup].other) return standing & config->lookups[lookup].other_summary;
   set = sluice_class_set(m, class_id);
   if (!set) {
-    m->taken &= ~(1u << lookup);
+    m->taken &= ~(1ull << lookup);
     return sluice_unknown(m, lookup, standing);
   }
   m->hits++;
@@ -122,7 +130,7 @@ SLUICE_INLINE __u64 sluice_take(struct sluice_match *m, const struct sluice_hook
 SLUICE_INLINE __u64 sluice_take_entry(struct sluice_match *m, const struct sluice_hook_config *config,
                                       __u32 lookup, const __u32 *entry, __u64 standing) {
   if (entry) return sluice_take(m, config, lookup, *entry, standing);
-  m->taken |= 1u << lookup;
+  m->taken |= 1ull << lookup;
   m->class_of[lookup] = config->lookups[lookup].other;
   return standing & config->lookups[lookup].other_summary;
 }
@@ -144,7 +152,9 @@ SLUICE_INLINE __u64 sluice_match_bits(struct sluice_match *m, const struct sluic
 
   for (i = 0; i < SLUICE_BIT_MASKS; i++) {
     if (config->bits_count <= 1u << i) break;
-    index |= (__u32)((m->flags & config->bits_mask[i]) != 0) << i;
+    index |=
+        (__u32)((m->flags[config->bits_word[i] & (SLUICE_WORDS_OF_FLAGS - 1)] & config->bits_mask[i]) != 0)
+        << i;
   }
   return sluice_take_entry(m, config, SLUICE_LOOKUP_BITS, sluice_dense_class(m, config->bits_base + index),
                            standing);
@@ -164,6 +174,8 @@ SLUICE_ONCE __u64 sluice_match_int(struct sluice_match *m, const struct sluice_h
   base = config->int_base[subject];
   count = config->int_count[subject];
   value = m->ints[subject];
+  if (value == SLUICE_ABSENT_INT)
+    return sluice_take(m, config, lookup, config->lookups[lookup].absent, standing);
   table = sluice_intervals(m);
   if (!table) return sluice_unknown(m, lookup, standing);
   half = count > 1;
@@ -231,9 +243,32 @@ SLUICE_ONCE __u64 sluice_match_level(struct sluice_match *m, const struct sluice
   if (!(m->lineage[level] & config->lineage_used[level]))
     return sluice_take(m, config, lookup, config->lookups[lookup].other, standing);
   m->hits++;
-  m->taken |= 1u << lookup;
+  m->taken |= 1ull << lookup;
   m->class_of[lookup] = SLUICE_CLASS_PER_ATOM;
   return standing & sluice_lineage_atoms(m, config, level, 0);
+}
+
+/* One end of a connection against the nets. */
+SLUICE_INLINE __u64 sluice_match_end(struct sluice_match *m, const struct sluice_hook_config *config,
+                                     __u32 end, __u64 standing) {
+  const __u32 lookup = SLUICE_LOOKUP_NET + end;
+  struct sluice_net_key key; /* on the stack: 6.1 takes no other key here */
+
+  if (!sluice_asked(config, lookup, standing)) return standing;
+  if (!(m->ends_known >> end & 1))
+    return sluice_take(m, config, lookup, config->lookups[lookup].absent, standing);
+  key.prefixlen = 32 + 128;
+  key.lookup = m->hook * SLUICE_LOOKUPS + lookup;
+  SLUICE_STORE64(key.address, SLUICE_LOAD64(m->ends[end]));
+  SLUICE_STORE64(key.address + 8, SLUICE_LOAD64(m->ends[end] + 8));
+  return sluice_take_entry(m, config, lookup, sluice_net_class(m, &key), standing);
+}
+
+SLUICE_INLINE __u64 sluice_match_nets(struct sluice_match *m, const struct sluice_hook_config *config,
+                                      __u64 standing) {
+  if (!(config->used & SLUICE_NET_BITS)) return standing;
+  standing = sluice_match_end(m, config, SLUICE_END_LOCAL, standing);
+  return sluice_match_end(m, config, SLUICE_END_REMOTE, standing);
 }
 
 /* Exact keys are zero padded: whatever lies behind the NUL is cleared, in place. */
@@ -322,10 +357,6 @@ SLUICE_INLINE __u64 sluice_match_string(struct sluice_match *m, const struct slu
   return standing;
 }
 
-#define SLUICE_INT_BITS (((1u << SLUICE_INTS) - 1) << SLUICE_LOOKUP_INT)
-#define SLUICE_LINEAGE_BITS (((1u << SLUICE_LINEAGE_LEVELS) - 1) << SLUICE_LOOKUP_LINEAGE)
-#define SLUICE_STRING_BITS(string) (7u << (SLUICE_LOOKUP_STRING + (string)*SLUICE_MODES))
-
 /* The lookups that need no string. Returns the summary of what may still stand; 0: nothing does. */
 SLUICE_ONCE __u64 sluice_match_begin(struct sluice_match *m, const struct sluice_hook_config *config) {
   __u64 standing;
@@ -350,7 +381,7 @@ SLUICE_ONCE __u64 sluice_match_begin(struct sluice_match *m, const struct sluice
       if (sluice_asked(config, SLUICE_LOOKUP_LINEAGE + i, standing))
         standing = sluice_match_level(m, config, i, standing);
   }
-  return standing;
+  return sluice_match_nets(m, config, standing);
 }
 
 /* A name or a stored executable path: short, its tail reversed beforehand where `suffix` says so. */

@@ -1,17 +1,17 @@
 /* lib/match_host.h - how a program in user space runs lib/match.bpf.h.
  *
  * Include "bpf/lib/match.bpf.h" in one .cc (this file comes with it) after nothing else, and define, as
- * static inline functions in that .cc, the seven table questions that match.bpf.h declares:
+ * static inline functions in that .cc, the table questions that match.bpf.h declares:
  *
  *   sluice_short_class, sluice_long_class    exact maps: the whole zero padded key; nullptr: no entry
  *   sluice_prefix_class, sluice_suffix_class longest prefix match over the first key->prefixlen bits of what
- * follows it (`lookup` first); nullptr: no entry sluice_dense_class, sluice_interval_at   shared arrays of
- * the generation; nullptr: out of range sluice_class_set                         the set of a class; nullptr:
- * out of range sluice_action_of                         of m->hook; nullptr: no action
+ * follows it (`lookup` first); nullptr: no entry sluice_net_class likewise; sluice_dense_class,
+ * sluice_interval_at   shared arrays of the generation; nullptr: out of range sluice_class_set the set of a
+ * class; nullptr: out of range sluice_action_of                         of m->hook; nullptr: no action
  *
  * Each gets the sluice_match, whose `slot` is free for the host's use; anything else goes through a
  * thread_local pointer of the host. What the caller fills: slot, hook, type, lineage_known, flags, ints,
- * lineage, and state and bytes of NAME, EXEPATH and PATH, with the texts (value[bytes] == 0; a NAME or
+ * lineage, ends, and state and bytes of the strings, with the texts (value[bytes] == 0; a NAME or
  * EXEPATH text takes at most 511 bytes: for a longer executable path give its first 255 bytes in the text,
  * its whole length in `bytes`, and its reversed last 64 bytes in the suffix key with `reversed` = 1, as the
  * kernel does from sluice_image; at BPRM_CHECK the path goes through sluice_match_path with

@@ -108,13 +108,10 @@ SLUICE_INLINE __u32 walk_settle(struct walk *walk) {
   return bytes;
 }
 
-static __noinline __u32 path_walk(struct scratch *s, struct vfsmount *mnt, struct dentry *dentry, int deleted,
+static __noinline __u32 path_walk(char *value, struct vfsmount *mnt, struct dentry *dentry, int deleted,
                                   __u32 *bytes) {
-  struct walk walk = {.dentry = dentry,
-                      .mount = mount_of(mnt),
-                      .value = s->record.path.value,
-                      .at = WALK_END,
-                      .state = SLUICE_TEXT_TAIL};
+  struct walk walk = {
+      .dentry = dentry, .mount = mount_of(mnt), .value = value, .at = WALK_END, .state = SLUICE_TEXT_TAIL};
 
   if (deleted) {
     walk.at -= 10;
@@ -218,6 +215,64 @@ SLUICE_INLINE int is_unlinked(struct dentry *dentry) {
   return !dentry->d_hash.pprev && dentry != dentry->d_parent;
 }
 
+/* The one mount of the task's namespace under which a dentry has a name, for hooks that are given no mount; 0
+ * when there is none or more than one: its path is not known then. */
+#define SEARCH_MOUNTS 512
+#define SEARCH_LEVELS 256
+
+struct mount_search {
+  struct dentry *dentry;
+  __u64 namespace;
+  struct list_head *at, *end;
+  __u64 found;
+  __u32 count;
+  __u32 level;
+  struct dentry *root, *above;
+};
+
+static long below_step(__u32 step, struct mount_search *search) {
+  struct dentry *above = search->above;
+  struct dentry *parent = BPF_CORE_READ(above, d_parent);
+
+  if (above == search->root) {
+    search->level = 1;
+    return 1;
+  }
+  if (parent == above) return 1;
+  search->above = parent;
+  return 0;
+}
+
+static long search_step(__u32 step, struct mount_search *search) {
+  struct list_head *at = search->at;
+  struct mount *mount;
+
+  if (at == search->end || !at) return 1;
+  mount = (struct mount *)((char *)at - bpf_core_field_offset(struct mount, mnt_instance));
+  search->at = BPF_CORE_READ(at, next);
+  if ((__u64)BPF_CORE_READ(mount, mnt_ns) != search->namespace) return 0;
+  search->root = BPF_CORE_READ(mount, mnt.mnt_root);
+  search->above = search->dentry;
+  search->level = 0;
+  bpf_loop(SEARCH_LEVELS, below_step, search, 0);
+  if (!search->level) return 0;
+  search->found = (__u64)mount + bpf_core_field_offset(struct mount, mnt);
+  search->count++;
+  return search->count > 1;
+}
+
+static __noinline __attribute__((unused)) __u64 mount_with(struct dentry *dentry) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct super_block *sb = dentry->d_sb;
+  struct mount_search search = {.dentry = dentry, .namespace = (__u64)task->nsproxy->mnt_ns};
+
+  search.end = (struct list_head *)((char *)sb + bpf_core_field_offset(struct super_block, s_mounts));
+  search.at = BPF_CORE_READ(sb, s_mounts.next);
+  bpf_loop(SEARCH_MOUNTS, search_step, &search, 0);
+  if (search.at != search.end && search.count < 2) return 0; /* not all were seen */
+  return search.count == 1 ? search.found : 0;
+}
+
 /* For hooks that allow bpf_d_path. */
 SLUICE_INLINE void path_of_file(struct scratch *s, struct task_struct *task, struct file *file,
                                 __u32 string) {
@@ -234,7 +289,8 @@ SLUICE_INLINE void path_of_file(struct scratch *s, struct task_struct *task, str
       return;
     }
   }
-  s->match.state[string] = path_walk(s, file->f_path.mnt, dentry, is_unlinked(dentry), &bytes);
+  s->match.state[string] =
+      path_walk(s->record.path.value, file->f_path.mnt, dentry, is_unlinked(dentry), &bytes);
   s->match.bytes[string] = bytes;
 }
 
@@ -243,6 +299,6 @@ SLUICE_INLINE void path_of_entry(struct scratch *s, const struct path *directory
   __u32 bytes = 0;
 
   s->path_built = 1;
-  s->match.state[SLUICE_STR_PATH] = path_walk(s, directory->mnt, dentry, 0, &bytes);
+  s->match.state[SLUICE_STR_PATH] = path_walk(s->record.path.value, directory->mnt, dentry, 0, &bytes);
   s->match.bytes[SLUICE_STR_PATH] = bytes;
 }

@@ -9,7 +9,7 @@
 #include "maps.bpf.h"
 
 #define SCRATCH_SLOTS 8
-#define RECORD_MORE_BYTES (SLUICE_PATH_BYTES + 512)
+#define RECORD_MORE_BYTES (2 * SLUICE_PATH_BYTES + 1024)
 
 /* The path is built in place: the 8 bytes before it are the head of a map key while matching, then its item.
  */
@@ -26,10 +26,13 @@ struct scratch {
   __u32 flags;      /* SLUICE_EVENT_* of the call */
   __u32 path_built;
   __u32 reserved;
+  __u64 numbers[1 + SLUICE_ARGS]; /* of the record */
   struct sluice_match match;
   struct sluice_text name;
   struct sluice_text exepath;
   struct sluice_text directory;
+  struct sluice_text text;
+  struct sluice_long_text target;
   struct sluice_suffix_key suffix;
   struct event_record record;
 };

@@ -3,6 +3,60 @@
 
 #include "path.bpf.h"
 
+/* Calls that x32 has numbers of its own for. */
+SLUICE_INLINE __u32 number_of_x32(__u32 number) {
+  switch (number) {
+    case 518:
+      return 46; /* sendmsg */
+    case 520:
+      return 59; /* execve */
+    case 521:
+      return 101; /* ptrace */
+    case 524:
+      return 129; /* rt_sigqueueinfo */
+    case 528:
+      return 246; /* kexec_load */
+    case 536:
+      return 297; /* rt_tgsigqueueinfo */
+    case 538:
+      return 307; /* sendmmsg */
+    case 539:
+      return 310; /* process_vm_readv */
+    case 540:
+      return 311; /* process_vm_writev */
+    case 545:
+      return 322; /* execveat */
+    default:
+      return number;
+  }
+}
+
+/* The call of i386's own that one of its socketcall(2)s stands for. */
+SLUICE_INLINE __u32 socketcall_number(__u32 call) {
+  switch (call) {
+    case 1:
+      return 359; /* socket */
+    case 2:
+      return 361; /* bind */
+    case 3:
+      return 362; /* connect */
+    case 4:
+      return 363; /* listen */
+    case 5:
+    case 18:
+      return 364; /* accept4 */
+    case 9:
+    case 11:
+      return 369; /* sendto */
+    case 16:
+      return 370; /* sendmsg */
+    case 20:
+      return 345; /* sendmmsg */
+    default:
+      return SLUICE_CALLS;
+  }
+}
+
 /* The event type that the current call has at `hook`; 0 and a flag when the call is not of the hook's types.
  */
 SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags) {
@@ -17,14 +71,15 @@ SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags
     index = 2 * SLUICE_CALLS + hook;
   } else if (task->thread_info.status & TS_COMPAT) {
     *flags = SLUICE_EVENT_COMPAT;
+    if (number == SLUICE_NR32_SOCKETCALL) number = socketcall_number(regs->bx);
     index = number < SLUICE_CALLS ? SLUICE_CALLS + number : 0;
   } else {
-    if (number & X32_BIT)
-      number = number == (X32_BIT | 520) ? 59 : number == (X32_BIT | 545) ? 322 : number & ~X32_BIT;
+    if (number & X32_BIT) number = number_of_x32(number & ~X32_BIT);
     index = number < SLUICE_CALLS ? number : 0;
   }
   call = bpf_map_lookup_elem(&type_by_call, &index);
-  if (call && call->type && call->hook == hook && !(task->flags & PF_KTHREAD)) return call->type;
+  if (call && call->type && (call->hooks >> (hook & 63) & 1) && !(task->flags & PF_KTHREAD))
+    return call->type;
   *flags |= SLUICE_EVENT_NO_TYPE;
   return 0;
 }
@@ -35,6 +90,14 @@ SLUICE_INLINE void fill_ints(struct sluice_match *m, struct task_struct *task) {
   m->ints[SLUICE_INT_UID] = cred->euid.val;
   m->ints[SLUICE_INT_GID] = cred->egid.val;
   m->ints[SLUICE_INT_LOGINUID] = (__s32)task->loginuid.val;
+}
+
+SLUICE_INLINE void fill_capabilities(struct sluice_match *m, struct task_struct *task) {
+  const struct cred *cred = task->cred;
+
+  bpf_core_read(&m->flags[SLUICE_WORD_CAP_EFFECTIVE], 8, &cred->cap_effective);
+  bpf_core_read(&m->flags[SLUICE_WORD_CAP_PERMITTED], 8, &cred->cap_permitted);
+  bpf_core_read(&m->flags[SLUICE_WORD_CAP_INHERITABLE], 8, &cred->cap_inheritable);
 }
 
 SLUICE_INLINE void fill_lineage(struct sluice_match *m, const struct task_state *state, __u32 generation) {
@@ -139,7 +202,8 @@ SLUICE_INLINE __u64 match_exepath(struct scratch *s, const struct sluice_hook_co
                                    : image->flags & SLUICE_IMAGE_EXE_UNKNOWN ? SLUICE_TEXT_UNKNOWN
                                                                              : SLUICE_TEXT_PRESENT;
     text_from(&s->exepath, image->exepath, image->exepath_bytes);
-    if (config->used & 1u << (SLUICE_LOOKUP_STRING + SLUICE_STR_EXEPATH * SLUICE_MODES + SLUICE_MODE_SUFFIX))
+    if (config->used &
+        1ull << (SLUICE_LOOKUP_STRING + SLUICE_STR_EXEPATH * SLUICE_MODES + SLUICE_MODE_SUFFIX))
       __builtin_memcpy(s->suffix.value, image->tail, SLUICE_IMAGE_TAIL);
   }
   return match_exepath_text(s->index, standing);

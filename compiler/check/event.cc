@@ -7,8 +7,8 @@ namespace {
 
 std::vector<EventRow> BuildEvents() {
   std::vector<EventRow> rows;
-#define EVENT(name, hook, nr64, nr32) \
-  rows.push_back({static_cast<EventType>(rows.size() + 1), name, hook, nr64, nr32});
+#define EVENT(name, hooks, nr64, nr32) \
+  rows.push_back({static_cast<EventType>(rows.size() + 1), name, hooks, nr64, nr32});
 #include "compiler/check/events.def"
 #undef EVENT
   return rows;
@@ -43,6 +43,12 @@ const HookRow* FindHook(std::string_view name) {
     if (row.name == name) return &row;
   }
   return nullptr;
+}
+
+HookId EventRow::FirstHook() const {
+  HookId hook = kNoHook;
+  while (hooks != 0 && !IsAt(hook)) ++hook;
+  return hook;
 }
 
 const std::vector<EventRow>& Events() {

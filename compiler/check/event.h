@@ -1,7 +1,8 @@
 // check/event.h - event types and decision points: which call is decided at which hook.
 //
-// Each Falco event type belongs to exactly one decision point (hooks.def, events.def). A type that Falco
-// knows and sluice does not supply yet has hook kNoHook: rules may name it, and are warned.
+// Every call of a Falco event type is decided at exactly one decision point (hooks.def, events.def): most
+// types have one, some choose by an argument (unlinkat, ptrace). A type that Falco knows and sluice does not
+// supply yet has none: rules may name it, and are warned.
 //
 // Threads: immutable tables. Errors: none.
 #pragma once
@@ -16,7 +17,7 @@ namespace sluice::check {
 
 using HookId = uint16_t;     // enum sluice_hook
 using EventType = uint16_t;  // row of events.def, 1-based; 0 is "no type"
-using HookMask = uint32_t;   // bit per HookId
+using HookMask = uint64_t;   // bit per HookId
 inline constexpr HookId kNoHook = 0;
 inline constexpr EventType kNoType = 0;
 
@@ -25,8 +26,17 @@ inline constexpr HookMask kExecHooks = MaskOf(SLUICE_HOOK_BPRM_CHECK);
 inline constexpr HookMask kOpenHooks = MaskOf(SLUICE_HOOK_FILE_OPEN);
 inline constexpr HookMask kMknodHooks = MaskOf(SLUICE_HOOK_PATH_MKNOD);
 inline constexpr HookMask kUnlinkHooks = MaskOf(SLUICE_HOOK_PATH_UNLINK);
-inline constexpr HookMask kPathHooks = kOpenHooks | kMknodHooks | kUnlinkHooks;  // operations on one path
-inline constexpr HookMask kAllHooks = kExecHooks | kPathHooks;
+inline constexpr HookMask kRmdirHooks = MaskOf(SLUICE_HOOK_PATH_RMDIR);
+inline constexpr HookMask kMkdirHooks = MaskOf(SLUICE_HOOK_PATH_MKDIR);
+inline constexpr HookMask kRenameHooks = MaskOf(SLUICE_HOOK_PATH_RENAME);
+inline constexpr HookMask kLinkHooks = MaskOf(SLUICE_HOOK_PATH_LINK);
+inline constexpr HookMask kSymlinkHooks = MaskOf(SLUICE_HOOK_PATH_SYMLINK);
+inline constexpr HookMask kTruncateHooks = MaskOf(SLUICE_HOOK_PATH_TRUNCATE);
+inline constexpr HookMask kChmodHooks = MaskOf(SLUICE_HOOK_PATH_CHMOD);
+inline constexpr HookMask kChownHooks = MaskOf(SLUICE_HOOK_PATH_CHOWN);
+inline constexpr HookMask kSetxattrHooks = MaskOf(SLUICE_HOOK_INODE_SETXATTR);
+inline constexpr HookMask kNoHooks = 0;
+inline constexpr HookMask kAllHooks = (HookMask{1} << SLUICE_HOOKS) - 1 - MaskOf(SLUICE_HOOK_IMAGE);
 
 struct HookRow {
   HookId id;
@@ -42,8 +52,10 @@ const HookRow* FindHook(std::string_view name);
 struct EventRow {
   EventType type;
   std::string_view name;  // the system call's: evt.type
-  HookId hook;            // kNoHook: not supplied
+  HookMask hooks;         // a call reaches one of them; 0: not supplied
   int nr64, nr32;         // system call numbers, x86_64 and i386; -1 where there is none
+  bool IsAt(HookId hook) const { return (hooks >> hook & 1) != 0; }
+  HookId FirstHook() const;  // kNoHook when there is none
 };
 const std::vector<EventRow>& Events();       // Events()[t - 1] has type t
 EventType FindEvent(std::string_view name);  // kNoType when unknown

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "compiler/check/operand.h"
+
 namespace sluice::check {
 namespace {
 
@@ -69,12 +71,16 @@ FieldFault TakeKey(const FieldRow& row, std::string_view argument, FieldUse& use
 }  // namespace
 
 const std::vector<FieldRow>& Fields() {
-  static const std::vector<FieldRow> rows = {
+  static const std::vector<FieldRow> rows = [] {
+    std::vector<FieldRow> made = {
 #define FIELD(id, name, type, shape, argument, hooks, help) \
   {FieldId::id, name, Type::type, Shape::shape, Argument::argument, hooks, help},
 #include "compiler/check/fields.def"
 #undef FIELD
-  };
+    };
+    for (FieldRow& row : made) row.hooks |= OperandHooks(row.id, "");
+    return made;
+  }();
   return rows;
 }
 
@@ -86,11 +92,15 @@ const FieldRow* FindField(std::string_view name) {
 }
 
 const std::vector<ArgRow>& Args() {
-  static const std::vector<ArgRow> rows = {
+  static const std::vector<ArgRow> rows = [] {
+    std::vector<ArgRow> made = {
 #define ARG(name, type, hooks) {name, Type::type, hooks},
 #include "compiler/check/args.def"
 #undef ARG
-  };
+    };
+    for (ArgRow& row : made) row.hooks |= OperandHooks(FieldId::kEvtArg, row.name);
+    return made;
+  }();
   return rows;
 }
 

@@ -11,7 +11,7 @@ TypeSet TypesOfMask(HookMask mask) {
   TypeSet types;
   types.set(kNoType);
   for (const EventRow& row : Events()) {
-    if (row.hook == kNoHook || (mask & MaskOf(row.hook)) != 0) types.set(row.type);
+    if (row.hooks == 0 || (mask & row.hooks) != 0) types.set(row.type);
   }
   return types;
 }
@@ -28,8 +28,11 @@ TypeSet MatchHooks(const Predicate& predicate, bool truth) {
   TypeSet types;
   types.set(kNoType);
   for (const EventRow& row : Events()) {
-    const HookRow* hook = FindHook(row.hook);
-    if (hook == nullptr || TestText(predicate, hook->name) == truth) types.set(row.type);
+    bool some = row.hooks == 0;
+    for (const HookRow& hook : Hooks()) {
+      some = some || (row.IsAt(hook.id) && TestText(predicate, hook.name) == truth);
+    }
+    if (some) types.set(row.type);
   }
   return types;
 }
@@ -52,7 +55,7 @@ TypeSet AllTypes() { return TypesOfMask(kAllHooks); }
 TypeSet TypesAt(HookId hook) {
   TypeSet types;
   for (const EventRow& row : Events()) {
-    if (row.hook == hook) types.set(row.type);
+    if (hook == kNoHook ? row.hooks == 0 : row.IsAt(hook)) types.set(row.type);
   }
   return types;
 }

@@ -123,6 +123,12 @@ std::string NamesOf(const TypeSet& types) {
   return names;
 }
 
+// Whether one of the types is above all decided there (unlinkat at path_unlink, not at path_rmdir).
+bool BelongsTo(HookId hook, const TypeSet& types) {
+  return std::any_of(Events().begin(), Events().end(),
+                     [&](const EventRow& row) { return types.test(row.type) && row.FirstHook() == hook; });
+}
+
 }  // namespace
 
 RuleWarnings::RuleWarnings(const ast::RuleSet& rules, const PredicateTable& predicates,
@@ -192,7 +198,7 @@ void RuleWarnings::WarnTypes(const ast::Rule& rule, const Predicate& predicate, 
   TypeSet absent;
   for (const Value& value : predicate.values) {
     const EventType type = FindEvent(value.text);
-    if (type != kNoType && Events()[type - 1].hook == kNoHook && !absent_types_.test(type)) absent.set(type);
+    if (type != kNoType && Events()[type - 1].hooks == 0 && !absent_types_.test(type)) absent.set(type);
   }
   if (absent.none()) return;
   absent_types_ |= absent;
@@ -309,7 +315,7 @@ void RuleWarnings::LookAtMitigation(const ast::Rule& rule, const Condition& cond
   for (const HookRow& hook : Hooks()) {
     const TypeSet here = TypesAt(hook.id);
     const TypeSet missing = here & ~types;
-    if (missing.none() || missing == here) continue;
+    if (missing.none() || !BelongsTo(hook.id, here & types)) continue;
     auto& fault = diagnostics_.Add(Code::W208, rule.name.span,
                                    fmt::format("Rule `{}` leaves out {}", rule.name.text, NamesOf(missing)));
     fault.note =

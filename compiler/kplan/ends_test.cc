@@ -72,7 +72,7 @@ TEST(Groups, ClausesThatAskTheSameShareBits) {
 }
 
 TEST(Groups, MoreKindsThanBitsStillCoverAll) {
-  std::vector<uint32_t> lookups_of;
+  std::vector<uint64_t> lookups_of;
   for (uint32_t clause = 0; clause < SLUICE_CLAUSES; ++clause) lookups_of.push_back(clause % 100);
   const Groups groups(lookups_of);
   sluice_set all{};

@@ -10,9 +10,9 @@ namespace {
 constexpr size_t kGroups = 64;
 
 // Clauses of one mask each, in the order in which the masks appear.
-std::vector<std::vector<uint32_t>> ByMask(const std::vector<uint32_t>& lookups_of) {
+std::vector<std::vector<uint32_t>> ByMask(const std::vector<uint64_t>& lookups_of) {
   std::vector<std::vector<uint32_t>> clauses;
-  std::unordered_map<uint32_t, size_t> place_of;
+  std::unordered_map<uint64_t, size_t> place_of;
   for (uint32_t clause = 0; clause < lookups_of.size(); ++clause) {
     const auto [place, fresh] = place_of.emplace(lookups_of[clause], clauses.size());
     if (fresh) clauses.emplace_back();
@@ -33,7 +33,7 @@ size_t GroupSize(const std::vector<std::vector<uint32_t>>& clauses) {
 
 }  // namespace
 
-Groups::Groups(const std::vector<uint32_t>& lookups_of) : group_of_(lookups_of.size()) {
+Groups::Groups(const std::vector<uint64_t>& lookups_of) : group_of_(lookups_of.size()) {
   const std::vector<std::vector<uint32_t>> clauses = ByMask(lookups_of);
   const size_t size = GroupSize(clauses);
   size_t first_group = 0, rank = 0;

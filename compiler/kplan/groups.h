@@ -18,7 +18,7 @@ class Groups {
   Groups() = default;
 
   // By clause: the mask of the lookups that it asks. REQUIRES: at most SLUICE_CLAUSES.
-  explicit Groups(const std::vector<uint32_t>& lookups_of);
+  explicit Groups(const std::vector<uint64_t>& lookups_of);
 
   uint64_t SummaryOf(const sluice_set& set) const;
 

@@ -27,6 +27,7 @@ struct KernelPlan {
   std::vector<std::pair<sluice_long_key, uint32_t>> long_exact;
   std::vector<std::pair<sluice_prefix_key, uint32_t>> prefixes;
   std::vector<std::pair<sluice_suffix_key, uint32_t>> suffixes;
+  std::vector<std::pair<sluice_net_key, uint32_t>> nets;
   std::vector<sluice_action> actions;  // [hook * SLUICE_CLAUSES + clause]; empty when no rule mitigates
   uint64_t HookMask() const;           // hooks that must be attached: bit per enum sluice_hook
 };

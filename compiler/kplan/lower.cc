@@ -19,6 +19,7 @@ constexpr size_t kMaxEntries = 2'000'000;
 
 using Pair = std::pair<std::string_view, TestId>;  // a value or pattern and a test that names it
 
+bool IsNet(uint32_t lookup) { return lookup >= SLUICE_LOOKUP_NET && lookup < SLUICE_LOOKUP_STRING; }
 bool IsString(uint32_t lookup) { return lookup >= SLUICE_LOOKUP_STRING; }
 uint32_t SubjectOf(uint32_t lookup) { return (lookup - SLUICE_LOOKUP_STRING) / SLUICE_MODES; }
 uint32_t ModeOf(uint32_t lookup) { return (lookup - SLUICE_LOOKUP_STRING) % SLUICE_MODES; }
@@ -43,12 +44,12 @@ class HookLowering {
     }
     if (!hook_.bits.empty()) config_.flags |= SLUICE_HOOK_ACTIVE;
     std::vector<std::vector<Use>> uses(SLUICE_LOOKUPS);
-    std::vector<uint32_t> lookups_of(hook_.bits.size(), 0);
+    std::vector<uint64_t> lookups_of(hook_.bits.size(), 0);
     for (uint32_t bit = 0; bit < hook_.bits.size(); ++bit) {
       Insert(config_.all, bit);
       for (const split::AnyOf& any_of : hook_.bits[bit]) {
         uses[any_of.lookup].push_back({bit, &any_of});
-        lookups_of[bit] |= 1u << any_of.lookup;
+        lookups_of[bit] |= 1ull << any_of.lookup;
       }
     }
     classes_.Use(Groups(lookups_of));
@@ -63,7 +64,7 @@ class HookLowering {
     Truth truth(uses, static_cast<uint32_t>(hook_.bits.size()));
     MemberClasses member_classes(truth, classes_);
     sluice_lookup_classes& row = config_.lookups[lookup];
-    config_.used |= 1u << lookup;
+    config_.used |= 1ull << lookup;
     row.other = member_classes.Of({});
     row.absent = classes_.Intern(truth.Absent());
     row.users = classes_.Intern(truth.users());
@@ -75,6 +76,8 @@ class HookLowering {
       LowerFlags(truth, member_classes, uses);
     } else if (lookup < SLUICE_LOOKUP_LINEAGE) {
       LowerIntervals(lookup - SLUICE_LOOKUP_INT, truth, member_classes);
+    } else if (IsNet(lookup)) {
+      LowerNets(lookup, truth, member_classes);
     } else if (!IsString(lookup)) {
       LowerLineage(lookup - SLUICE_LOOKUP_LINEAGE, uses);
     } else if (ModeOf(lookup) == SLUICE_MODE_EXACT) {
@@ -102,9 +105,9 @@ class HookLowering {
   }
 
   void LowerFlags(Truth& truth, MemberClasses& member_classes, const std::vector<Use>& uses) {
-    std::set<uint64_t> masks;
+    std::set<std::pair<uint32_t, uint64_t>> masks;  // word, bits
     for (const split::Test* test : truth.tests()) {
-      if (test->flags != 0) masks.insert(test->flags);
+      if (test->flags != 0) masks.emplace(test->word, test->flags);
     }
     if (masks.size() > SLUICE_BIT_MASKS) {
       Overflow(uses.front().clause,
@@ -112,14 +115,19 @@ class HookLowering {
                            masks.size(), SLUICE_BIT_MASKS));
       return;
     }
-    std::copy(masks.begin(), masks.end(), config_.bits_mask);
+    size_t mask_count = 0;
+    for (const auto& [word, bits] : masks) {
+      config_.bits_word[mask_count] = word;
+      config_.bits_mask[mask_count++] = bits;
+    }
     config_.bits_base = static_cast<uint32_t>(plan_.dense.size());
     config_.bits_count = 1u << masks.size();
     for (uint32_t index = 0; index < config_.bits_count; ++index) {
       Members members;
       for (TestId id = 0; id < truth.tests().size(); ++id) {
-        const auto place = std::distance(masks.begin(), masks.find(truth.tests()[id]->flags));
-        if (truth.tests()[id]->flags != 0 && (index >> place & 1) != 0) members.push_back(id);
+        const split::Test& test = *truth.tests()[id];
+        const auto place = std::distance(masks.begin(), masks.find({test.word, test.flags}));
+        if (test.flags != 0 && (index >> place & 1) != 0) members.push_back(id);
       }
       plan_.dense.push_back(member_classes.Of(members));
     }
@@ -282,6 +290,86 @@ class HookLowering {
     }
   }
 
+  // A net as a prefix of an IPv6 address. IPv4 addresses are those below ::ffff:0:0/96, and nets of IPv6 do
+  // not hold them: there an entry of its own begins anew.
+  struct NetPattern {
+    std::array<uint8_t, 16> bytes{};
+    uint32_t bits = 0;
+    bool v4 = false;
+    TestId test = 0;
+    auto Key() const { return std::pair(bytes, bits); }
+    bool Holds(const NetPattern& other) const {
+      if (other.bits < bits) return false;
+      if (!std::equal(bytes.begin(), bytes.begin() + bits / 8, other.bytes.begin())) return false;
+      const uint32_t rest = bits % 8;
+      return rest == 0 || (bytes[bits / 8] ^ other.bytes[bits / 8]) >> (8 - rest) == 0;
+    }
+  };
+  static constexpr uint32_t kMappedBits = 96;
+  static NetPattern Mapped() {
+    NetPattern mapped;
+    mapped.bytes[10] = mapped.bytes[11] = 0xff;
+    mapped.bits = kMappedBits;
+    mapped.v4 = true;
+    return mapped;
+  }
+
+  void LowerNets(uint32_t lookup, Truth& truth, MemberClasses& member_classes) {
+    constexpr TestId kNoTest = UINT32_MAX;
+    std::vector<NetPattern> patterns;
+    bool around_mapped = false;
+    for (TestId id = 0; id < truth.tests().size(); ++id) {
+      for (const check::Net& net : truth.tests()[id]->nets) {
+        const NetPattern pattern{net.address.bytes, net.prefix + (net.address.v4 ? kMappedBits : 0),
+                                 net.address.v4, id};
+        if (!pattern.v4 && Mapped().Holds(pattern)) continue;  // no address of IPv6 is there
+        around_mapped = around_mapped || (!pattern.v4 && pattern.Holds(Mapped()));
+        patterns.push_back(pattern);
+      }
+    }
+    if (around_mapped) {
+      patterns.push_back(Mapped());
+      patterns.back().test = kNoTest;
+    }
+    std::sort(patterns.begin(), patterns.end(), [](const NetPattern& a, const NetPattern& b) {
+      return std::pair(a.Key(), a.test) < std::pair(b.Key(), b.test);
+    });
+    struct Open {
+      NetPattern net;
+      Members members;
+      uint32_t class_id;
+    };
+    std::vector<Open> open;
+    for (size_t at = 0; at < patterns.size();) {
+      const NetPattern& net = patterns[at];
+      Members members;
+      for (; at < patterns.size() && patterns[at].Key() == net.Key(); ++at) {
+        if (patterns[at].test != kNoTest) members.push_back(patterns[at].test);
+      }
+      members.erase(std::unique(members.begin(), members.end()), members.end());
+      while (!open.empty() && !open.back().net.Holds(net)) open.pop_back();
+      uint32_t inherited = config_.lookups[lookup].other;
+      if (!open.empty()) {
+        inherited = open.back().class_id;
+        if (open.back().net.v4 == net.v4) {
+          Members joined;
+          std::set_union(members.begin(), members.end(), open.back().members.begin(),
+                         open.back().members.end(), std::back_inserter(joined));
+          members = std::move(joined);
+        }
+      }
+      const uint32_t id = member_classes.Of(members);
+      if (id != inherited) {
+        auto& [key, class_id] = plan_.nets.emplace_back();
+        key.prefixlen = 32 + net.bits;
+        key.lookup = hook_.hook * SLUICE_LOOKUPS + lookup;
+        std::copy(net.bytes.begin(), net.bytes.end(), key.address);
+        class_id = id;
+      }
+      open.push_back({net, std::move(members), id});
+    }
+  }
+
   void AddPattern(uint32_t lookup, bool suffix, std::string_view pattern, uint32_t id) {
     const uint32_t key_lookup = hook_.hook * SLUICE_LOOKUPS + lookup;
     const uint32_t bits = static_cast<uint32_t>(32 + 8 * pattern.size());
@@ -425,6 +513,7 @@ void CheckCapacity(const KernelPlan& plan, diag::Diagnostics& diagnostics) {
       {"long exact values", {plan.long_exact.size(), kMaxEntries}},
       {"prefixes", {plan.prefixes.size(), kMaxEntries}},
       {"suffixes", {plan.suffixes.size(), kMaxEntries}},
+      {"nets", {plan.nets.size(), kMaxEntries}},
   };
   for (const auto& [name, sizes] : tables) {
     if (sizes.first <= sizes.second) continue;

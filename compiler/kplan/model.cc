@@ -53,6 +53,24 @@ struct Model::Tables {
     for (const auto& [key, id] : plan.long_exact) exact.emplace(BytesOf(key), id);
     for (const auto& [key, id] : plan.prefixes) prefixes.Add(&key.lookup, key.prefixlen, id);
     for (const auto& [key, id] : plan.suffixes) suffixes.Add(&key.lookup, key.prefixlen, id);
+    for (const auto& [key, id] : plan.nets) nets[NetKey(key.lookup, key.address, key.prefixlen - 32)] = id;
+  }
+
+  // A net is its lookup, its bits, the rest zero, and how many bits count.
+  static std::string NetKey(uint32_t lookup, const uint8_t* address, uint32_t bits) {
+    std::string key(reinterpret_cast<const char*>(&lookup), sizeof lookup);
+    for (uint32_t i = 0; i < 16; ++i) {
+      const uint32_t kept = bits > 8 * i ? std::min(bits - 8 * i, 8u) : 0;
+      key += static_cast<char>(address[i] & (0xff00u >> kept));
+    }
+    return key + static_cast<char>(bits);
+  }
+  const uint32_t* Net(const sluice_net_key& key) const {
+    for (uint32_t bits = key.prefixlen - 32 + 1; bits-- > 0;) {
+      const auto entry = nets.find(NetKey(key.lookup, key.address, bits));
+      if (entry != nets.end()) return &entry->second;
+    }
+    return nullptr;
   }
 
   const uint32_t* Exact(const std::string& key) const {
@@ -63,12 +81,13 @@ struct Model::Tables {
   KernelPlan plan;
   std::unordered_map<std::string, uint32_t> exact;  // short and long keys differ in length
   LongestMatch prefixes, suffixes;
+  std::unordered_map<std::string, uint32_t> nets;
 
   // Scratch of one judgement, as one slot of the kernel's.
   struct Scratch {
     sluice_match match;
-    sluice_text name, exepath, directory;
-    sluice_long_text path;
+    sluice_text name, exepath, directory, text;
+    sluice_long_text path, target;
     sluice_suffix_key suffix;
   };
   Scratch scratch{};
@@ -99,6 +118,9 @@ static inline const __u32* sluice_prefix_class(const sluice_match*, const sluice
 }
 static inline const __u32* sluice_suffix_class(const sluice_match*, const sluice_suffix_key* key) {
   return asked_tables->suffixes.Find(&key->lookup, key->prefixlen);
+}
+static inline const __u32* sluice_net_class(const sluice_match*, const sluice_net_key* key) {
+  return asked_tables->Net(*key);
 }
 static inline const __u32* sluice_dense_class(const sluice_match*, __u32 index) {
   return sluice::kplan::At(asked_tables->plan.dense, index);
@@ -145,7 +167,12 @@ void FillMatch(const Subject& subject, sluice_match& match) {
   std::memset(&match, 0, sizeof match);
   match.hook = subject.hook;
   match.type = subject.type;
-  match.flags = subject.flags;
+  std::copy(subject.flags.begin(), subject.flags.end(), match.flags);
+  for (uint32_t end = 0; end < SLUICE_ENDS; ++end) {
+    if (!subject.ends[end]) continue;
+    std::copy(subject.ends[end]->begin(), subject.ends[end]->end(), match.ends[end]);
+    match.ends_known |= 1u << end;
+  }
   match.lineage_known = subject.lineage_known ? 1 : 0;
   std::copy(subject.ints.begin(), subject.ints.end(), match.ints);
   std::copy(subject.ancestors.begin(), subject.ancestors.end(), match.lineage);
@@ -191,8 +218,17 @@ uint64_t MatchStrings(const Subject& subject, const sluice_hook_config& config, 
   }
   if (standing == 0) return 0;
   if (known(own_path)) FillPath(*subject.strings[own_path], match, own_path, scratch.path);
-  return sluice_match_path(&match, &config, own_path, &scratch.path, &scratch.directory, &scratch.suffix,
-                           standing);
+  standing = sluice_match_path(&match, &config, own_path, &scratch.path, &scratch.directory, &scratch.suffix,
+                               standing);
+  if (known(SLUICE_STR_TARGET)) {
+    FillPath(*subject.strings[SLUICE_STR_TARGET], match, SLUICE_STR_TARGET, scratch.target);
+  }
+  standing = sluice_match_path(&match, &config, SLUICE_STR_TARGET, &scratch.target, &scratch.directory,
+                               &scratch.suffix, standing);
+  if (known(SLUICE_STR_TEXT)) {
+    FillImageText(*subject.strings[SLUICE_STR_TEXT], match, SLUICE_STR_TEXT, scratch.text, scratch.suffix);
+  }
+  return sluice_match_text(&match, &config, SLUICE_STR_TEXT, &scratch.text, &scratch.suffix, 0, standing);
 }
 
 }  // namespace

@@ -19,10 +19,11 @@ namespace sluice::kplan {
 struct Subject {
   check::HookId hook = 0;
   check::EventType type = check::kNoType;
-  uint64_t flags = 0;
+  std::array<uint64_t, SLUICE_WORDS_OF_FLAGS> flags{};  // enum sluice_flag_word
   std::array<int64_t, SLUICE_INTS> ints{};
   std::array<std::optional<std::string_view>, SLUICE_STRINGS> strings;
   uint32_t unknown_strings = 0;
+  std::array<std::optional<std::array<uint8_t, 16>>, SLUICE_ENDS> ends;  // IPv4 mapped
   std::array<uint64_t, SLUICE_LINEAGE_LEVELS> ancestors{};
   bool lineage_known = true;
 };

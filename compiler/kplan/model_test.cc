@@ -17,7 +17,7 @@ bool HasMember(const split::Test& test, uint32_t lookup, const Subject& subject,
   if (lookup == SLUICE_LOOKUP_TYPE) {
     return std::find(test.types.begin(), test.types.end(), subject.type) != test.types.end();
   }
-  if (lookup == SLUICE_LOOKUP_BITS) return (subject.flags & test.flags) != 0;
+  if (lookup == SLUICE_LOOKUP_BITS) return (subject.flags[test.word] & test.flags) != 0;
   if (lookup < SLUICE_LOOKUP_LINEAGE) {
     const int64_t number = subject.ints[lookup - SLUICE_LOOKUP_INT];
     return std::any_of(test.ranges.begin(), test.ranges.end(), [number](const auto& range) {
@@ -201,7 +201,7 @@ class Generator {
     Subject subject;
     subject.hook = hook;
     subject.type = static_cast<check::EventType>(Below(12));
-    subject.flags = Below(16) | (Chance(30) ? SLUICE_FLAG_WRITE : 0);
+    subject.flags[0] = Below(16) | (Chance(30) ? SLUICE_FLAG_WRITE : 0);
     for (int64_t& number : subject.ints) number = static_cast<int64_t>(Below(16)) - 5;
     for (uint64_t& level : subject.ancestors) level = Chance(50) ? 0 : Below(16);
     subject.lineage_known = !Chance(10);

@@ -56,11 +56,15 @@ class Printer {
       std::reverse(pattern.begin(), pattern.end());
       Add(key.lookup, id, pattern);
     }
+    for (const auto& [key, id] : plan_.nets) {
+      Add(key.lookup, id, {reinterpret_cast<const char*>(key.address), (key.prefixlen - 32 + 7) / 8});
+    }
     for (const split::HookPartition& hook : partition_.hooks) PrintHook(hook.hook);
     text_ += fmt::format(
-        "sizes: {} classes, {} dense, {} intervals, {} exact, {} long exact, {} prefixes, {} suffixes\n",
+        "sizes: {} classes, {} dense, {} intervals, {} exact, {} long exact, {} prefixes, {} suffixes, {} "
+        "nets\n",
         plan_.classes.size(), plan_.dense.size(), plan_.intervals.size(), plan_.short_exact.size(),
-        plan_.long_exact.size(), plan_.prefixes.size(), plan_.suffixes.size());
+        plan_.long_exact.size(), plan_.prefixes.size(), plan_.suffixes.size(), plan_.nets.size());
     return std::move(text_);
   }
 
@@ -108,7 +112,7 @@ class Printer {
       PrintFlags(config);
     } else if (lookup < SLUICE_LOOKUP_LINEAGE) {
       PrintIntervals(config, lookup - SLUICE_LOOKUP_INT);
-    } else if (lookup < SLUICE_LOOKUP_STRING) {
+    } else if (lookup < SLUICE_LOOKUP_NET) {
       PrintLineage(config, lookup - SLUICE_LOOKUP_LINEAGE);
     } else {
       PrintValues(hook * SLUICE_LOOKUPS + lookup);
@@ -125,7 +129,9 @@ class Printer {
 
   void PrintFlags(const sluice_hook_config& config) {
     for (uint32_t bit = 0; config.bits_count >> (bit + 1) != 0; ++bit) {
-      Line(fmt::format("bit {}: any of 0x{:x}", bit, config.bits_mask[bit]));
+      const std::string word =
+          config.bits_word[bit] == 0 ? "" : fmt::format(" in word {}", config.bits_word[bit]);
+      Line(fmt::format("bit {}: any of 0x{:x}{}", bit, config.bits_mask[bit], word));
     }
     for (uint32_t index = 0; index < config.bits_count; ++index) {
       Line(fmt::format("0x{:x} {}", index, Set(plan_.dense[config.bits_base + index])));

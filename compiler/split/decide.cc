@@ -46,7 +46,7 @@ void Decide(const norm::Condition& condition, const Placed& placed, check::HookI
       decision.where = lowered.kind == Lowered::Kind::kTrue ? Where::kConstantTrue : Where::kConstantFalse;
     } else if (alive.count(literal.predicate) == 0) {
       return;  // folded away with the branch it stood in
-    } else if (lowered.kind == Lowered::Kind::kTest) {
+    } else if (lowered.kind == Lowered::Kind::kTest || lowered.kind == Lowered::Kind::kAlternatives) {
       if (placed.weakened) {
         decision.code = Code::N305;
         decision.reason =

@@ -12,7 +12,7 @@ namespace {
 using norm::Condition;
 using Clauses = std::vector<Clause>;
 
-bool IsLineage(uint32_t lookup) { return lookup >= SLUICE_LOOKUP_LINEAGE && lookup < SLUICE_LOOKUP_STRING; }
+bool IsLineage(uint32_t lookup) { return lookup >= SLUICE_LOOKUP_LINEAGE && lookup < SLUICE_LOOKUP_NET; }
 
 // The event types of which one must be there, when the disjunction says just that.
 const std::vector<check::EventType>* TypesOf(const AnyOf& any_of) {
@@ -39,6 +39,8 @@ class Expander {
         return {};
       case Condition::Kind::kLiteral: {
         const Lowered& lowered = lowering_.At(condition.predicate, hook_);
+        if (lowered.kind == Lowered::Kind::kAlternatives)
+          return Alternatives(condition.negated ? lowered.when_false : lowered.when_true);
         if (lowered.kind != Lowered::Kind::kTest) return {Clause{{}, condition}};
         return {Clause{{interner_.Literal(lowered, condition.negated)}, True()}};
       }
@@ -53,6 +55,18 @@ class Expander {
   std::set<check::PredicateId> TakeOverBudget() { return std::move(over_budget_); }
 
  private:
+  Clauses Alternatives(const Lowered::Alternatives& alternatives) {
+    Clauses clauses;
+    for (const std::vector<Lowered::Part>& conjunction : alternatives) {
+      Kernel kernel;
+      for (const Lowered::Part& part : conjunction)
+        kernel.push_back(interner_.Intern({part.lookup, {part.test}}));
+      SortUnique(kernel);
+      clauses.push_back({std::move(kernel), True()});
+    }
+    return clauses;
+  }
+
   // The clauses of the parts multiplied, smallest first; a part that would take them past the budget stays
   // whole in the residue, and the kernel keeps what it implies.
   Clauses ExpandAnd(const Condition& condition) {
@@ -153,7 +167,8 @@ class Expander {
 
   void LeaveOverBudget(const Condition& condition) {
     ForEachLiteral(condition, [&](const Condition& literal) {
-      if (lowering_.At(literal.predicate, hook_).kind == Lowered::Kind::kTest)
+      const Lowered::Kind kind = lowering_.At(literal.predicate, hook_).kind;
+      if (kind == Lowered::Kind::kTest || kind == Lowered::Kind::kAlternatives)
         over_budget_.insert(literal.predicate);
     });
   }

@@ -15,6 +15,7 @@ size_t HashOf(const AnyOf& any_of) {
   for (const Test& test : any_of.tests) {
     Mix(hash, test.complement * 2 + test.negated);
     Mix(hash, test.flags);
+    Mix(hash, test.word);
     Mix(hash, test.atom ? *test.atom + 1 : 0);
     for (const std::string& text : test.strings) Mix(hash, std::hash<std::string>()(text));
     for (const auto& [first, last] : test.ranges) {
@@ -22,6 +23,10 @@ size_t HashOf(const AnyOf& any_of) {
       Mix(hash, static_cast<size_t>(last));
     }
     for (const check::EventType type : test.types) Mix(hash, type);
+    for (const check::Net& net : test.nets) {
+      Mix(hash, net.prefix);
+      for (const uint8_t byte : net.address.bytes) Mix(hash, byte);
+    }
   }
   return hash;
 }
@@ -33,8 +38,10 @@ void Unite(std::vector<T>& into, std::vector<T> more) {
   into.erase(std::unique(into.begin(), into.end()), into.end());
 }
 
-// Flags and numbers are always there, so that `not` and `!=` of them are one thing.
-bool AlwaysPresent(uint32_t lookup) { return lookup >= SLUICE_LOOKUP_BITS && lookup < SLUICE_LOOKUP_LINEAGE; }
+// Flags and the process's numbers are always there, so that `not` and `!=` of them are one thing.
+bool AlwaysPresent(uint32_t lookup) {
+  return lookup >= SLUICE_LOOKUP_BITS && lookup < uint32_t{SLUICE_LOOKUP_INT} + SLUICE_INT_ARG;
+}
 
 void Canonicalise(AnyOf& any_of) {
   std::vector<Test> tests;
@@ -50,6 +57,7 @@ void Canonicalise(AnyOf& any_of) {
     if (unites && positive != nullptr) {
       Unite(positive->strings, std::move(test.strings));
       Unite(positive->types, std::move(test.types));
+      Unite(positive->nets, std::move(test.nets));
       positive->ranges.insert(positive->ranges.end(), test.ranges.begin(), test.ranges.end());
       positive->ranges = JoinRanges(std::move(positive->ranges));
       continue;

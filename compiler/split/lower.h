@@ -1,7 +1,8 @@
 // split/lower.h - one predicate at one hook: a kernel test, a constant, or a reason why user space must ask
 // it.
 //
-// The subjects that the kernel knows stand in one table (kSubjects in lower.cc); each kind has one function.
+// The subjects that the kernel knows stand in two tables: what a hook itself brings in check/operands.def,
+// the process and the type in kSubjects (lower.cc); each kind has one function (lower_operand.cc, lower.cc).
 //
 // Threads: not synchronized. Memory: one Lowered per predicate and hook that was asked for, kept until
 // destruction. Errors:  none; what does not fit a kernel table is kUser with the code that says why.
@@ -24,9 +25,16 @@ using Ranges = std::vector<std::pair<int64_t, int64_t>>;
 Ranges JoinRanges(Ranges ranges);
 
 struct Lowered {
-  enum class Kind : uint8_t { kTrue, kFalse, kTest, kUser } kind = Kind::kUser;
-  uint32_t lookup = 0;             // kTest
-  Test test;                       // kTest: of the predicate as it stands, not negated
+  enum class Kind : uint8_t { kTrue, kFalse, kTest, kAlternatives, kUser } kind = Kind::kUser;
+  struct Part {
+    uint32_t lookup = 0;
+    Test test;
+  };
+  using Alternatives = std::vector<std::vector<Part>>;
+  uint32_t lookup = 0;  // kTest
+  Test test;            // kTest: of the predicate as it stands, not negated
+  Alternatives when_true,
+      when_false;  // kAlternatives: a disjunction of conjunctions, of the predicate and its negation
   std::optional<diag::Code> code;  // kUser
   std::string reason;              // a constant, kUser: why
   std::string how;                 // kTest: which table
@@ -46,6 +54,7 @@ class Lowering {
 
  private:
   Lowered Lower(const check::Predicate& predicate, check::HookId hook);
+  Lowered LowerSubject(const check::Predicate& predicate, check::HookId hook);
   Lowered LowerLineage(const check::Predicate& predicate, uint32_t string, uint32_t level);
   void ReserveMask(Lowered& lowered, check::HookId hook);
 
@@ -55,7 +64,7 @@ class Lowering {
   std::array<std::vector<uint32_t>, SLUICE_HOOKS> known_;  // by PredicateId: index into all_ + 1
   std::vector<KernelCondition> atoms_;
   std::map<KernelCondition, uint32_t> atom_ids_;
-  std::array<std::set<uint64_t>, SLUICE_HOOKS> masks_;
+  std::array<std::set<std::pair<uint32_t, uint64_t>>, SLUICE_HOOKS> masks_;  // word, bits
 };
 
 }  // namespace sluice::split

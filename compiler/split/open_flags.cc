@@ -6,9 +6,9 @@
 
 namespace sluice::split {
 
-const std::vector<OpenFlag>& OpenFlags() {
+const check::NameTable& OpenFlags() {
   // As the kernel has them on x86-64; the C library hides or widens some.
-  static const std::vector<OpenFlag> flags = {
+  static const check::NameTable flags = {
       {"O_RDONLY", 0},
       {"O_WRONLY", 0},
       {"O_RDWR", 0},
@@ -29,13 +29,13 @@ const std::vector<OpenFlag>& OpenFlags() {
   return flags;
 }
 
-std::optional<uint64_t> FlagsThatShow(std::string_view text) {
-  if (text.find('|') != std::string_view::npos) return std::nullopt;
+std::optional<uint64_t> FlagsThatShow(const check::NameTable& names, std::string_view text) {
+  if (text.empty() || text.find('|') != std::string_view::npos) return std::nullopt;
   uint64_t bits = 0;
-  for (const OpenFlag& flag : OpenFlags()) {
+  for (const check::NamedNumber& flag : names) {
     if (flag.name.find(text) == std::string_view::npos) continue;
-    if (flag.bit == 0) return std::nullopt;
-    bits |= flag.bit;
+    if (flag.number == 0) return std::nullopt;
+    bits |= flag.number;
   }
   if (bits == 0) return std::nullopt;  // never true today; user space renders what it knows
   return bits;

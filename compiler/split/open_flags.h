@@ -6,18 +6,16 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <vector>
+
+#include "compiler/check/flag_names.h"
 
 namespace sluice::split {
 
-struct OpenFlag {
-  std::string_view name;
-  uint64_t bit;  // in the hook's flags word; 0: shown by the access mode
-};
-const std::vector<OpenFlag>& OpenFlags();
+// Bits of the hook's flags word; 0: shown by the access mode.
+const check::NameTable& OpenFlags();
 
 // The bits of which any makes `evt.arg.flags contains text` true; nothing when that is no question about
 // single bits.
-std::optional<uint64_t> FlagsThatShow(std::string_view text);
+std::optional<uint64_t> FlagsThatShow(const check::NameTable& names, std::string_view text);
 
 }  // namespace sluice::split

@@ -32,6 +32,8 @@ struct Test {
   std::vector<std::pair<int64_t, int64_t>> ranges;  // integers, inclusive, sorted, disjoint
   std::vector<check::EventType> types;              // evt.type
   uint64_t flags = 0;                               // member: any of these bits is set in the flags word
+  uint32_t word = SLUICE_WORD_EVENT;                // which flags word
+  std::vector<check::Net> nets;  // ends of a connection: member: one of them holds the address
   std::optional<uint32_t> atom;  // lineage: index into Partition::atoms; member: the bit is set
   friend bool operator==(const Test&, const Test&) = default;
   friend auto operator<=>(const Test&, const Test&) = default;
@@ -93,7 +95,6 @@ struct Budget {
 
 Partition Split(norm::NormalRules normal, const Budget& budget, diag::Diagnostics& diagnostics);
 std::string Print(const Partition& partition);  // --emit split
-std::string LookupName(
-    uint32_t lookup);  // "type", "flags", "user.uid", "fd.name/prefix", "ancestors/any", ...
+std::string LookupName(uint32_t lookup);  // "type", "flags", "user.uid", "path/prefix", "ancestors/any", ...
 
 }  // namespace sluice::split

@@ -1,8 +1,10 @@
 // The partition as text: atoms, then each hook's bits with the rules behind them.
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <limits>
 
+#include "compiler/check/operand.h"
 #include "compiler/split/condition.h"
 #include "compiler/split/open_flags.h"
 #include "compiler/split/partition.h"
@@ -11,7 +13,8 @@ namespace sluice::split {
 namespace {
 
 constexpr size_t kMaxShown = 20;
-constexpr std::string_view kStrings[] = {"proc.name", "proc.exepath", "fd.name", "fd.directory"};
+constexpr std::string_view kStrings[] = {"proc.name",    "proc.exepath", "fd.name",
+                                         "fd.directory", "target",       "text"};
 constexpr std::string_view kModes[] = {"exact", "prefix", "suffix"};
 constexpr std::string_view kInts[] = {"user.uid", "group.gid", "user.loginuid"};
 
@@ -52,7 +55,17 @@ std::string RangeText(const std::pair<int64_t, int64_t>& range) {
                      last == std::numeric_limits<int64_t>::max() ? "" : fmt::format("{}", last));
 }
 
-std::string FlagText(uint64_t flags) {
+// The names that the hook's flags have.
+const check::NameTable& NamesAt(check::HookId hook) {
+  if (hook == SLUICE_HOOK_FILE_OPEN) return OpenFlags();
+  for (const check::Operand& operand : check::Operands()) {
+    if (operand.kind == check::OperandKind::kFlags && (operand.hooks >> hook & 1) != 0)
+      return check::NamesOf(operand.names);
+  }
+  return check::NamesOf(check::Names::kNone);
+}
+
+std::string FlagText(check::HookId hook, uint64_t flags) {
   static constexpr std::pair<uint64_t, std::string_view> kNames[] = {
       {SLUICE_FLAG_READ, "open-read"},  {SLUICE_FLAG_WRITE, "open-write"},
       {SLUICE_FLAG_EXEC, "open-exec"},  {SLUICE_FLAG_CREATED, "created"},
@@ -67,27 +80,38 @@ std::string FlagText(uint64_t flags) {
     flags &= ~bit;
   };
   for (const auto& [bit, name] : kNames) add(bit, name);
-  for (const OpenFlag& flag : OpenFlags()) add(flag.bit, flag.name);
+  for (const check::NamedNumber& flag : NamesAt(hook)) add(flag.number, flag.name);
   if (flags != 0) out += fmt::format("{}{:#x}", out.empty() ? "" : "|", flags);
   return out;
+}
+
+std::string NetText(const check::Net& net) {
+  char text[INET6_ADDRSTRLEN] = "";
+  const uint8_t* bytes = net.address.bytes.data();
+  inet_ntop(net.address.v4 ? AF_INET : AF_INET6, net.address.v4 ? bytes + 12 : bytes, text, sizeof text);
+  return net.prefix == (net.address.v4 ? 32 : 128) ? text : fmt::format("{}/{}", text, net.prefix);
 }
 
 std::string MembersText(const Test& test) {
   if (!test.types.empty())
     return Listed(test.types, [](check::EventType type) { return check::EventName(type); });
   if (!test.ranges.empty()) return Listed(test.ranges, RangeText);
+  if (!test.nets.empty()) return Listed(test.nets, NetText);
   return Listed(test.strings, Quote);
 }
 
-std::string TestText(uint32_t lookup, const Test& test) {
-  const std::string name = LookupName(lookup);
+std::string TestText(check::HookId hook, uint32_t lookup, const Test& test) {
+  const std::string name = lookup == SLUICE_LOOKUP_BITS && test.word != SLUICE_WORD_EVENT
+                               ? fmt::format("flags/{}", test.word)
+                               : LookupName(lookup);
   std::string text;
   if (test.atom) {
     text = fmt::format("{} has atom {}", name, *test.atom);
   } else if (test.flags != 0) {
-    text = fmt::format("{} {} {}", name, test.complement ? "without" : "with", FlagText(test.flags));
+    text = fmt::format("{} {} {}", name, test.complement ? "without" : "with", FlagText(hook, test.flags));
     return test.negated ? "not " + text : text;
-  } else if (test.complement && test.strings.empty() && test.ranges.empty() && test.types.empty()) {
+  } else if (test.complement && test.strings.empty() && test.ranges.empty() && test.types.empty() &&
+             test.nets.empty()) {
     text = name + " present";
   } else {
     text = fmt::format("{} {} {}", name, test.complement ? "other than" : "in", MembersText(test));
@@ -95,7 +119,7 @@ std::string TestText(uint32_t lookup, const Test& test) {
   return test.negated ? "not " + text : text;
 }
 
-std::string ConditionText(const KernelCondition& condition) {
+std::string ConditionText(check::HookId hook, const KernelCondition& condition) {
   if (condition.empty()) return "every event";
   std::string out;
   for (const AnyOf& any_of : condition) {
@@ -103,7 +127,7 @@ std::string ConditionText(const KernelCondition& condition) {
     if (any_of.tests.size() > 1) out += '(';
     for (size_t i = 0; i < any_of.tests.size(); ++i) {
       if (i != 0) out += " or ";
-      out += TestText(any_of.lookup, any_of.tests[i]);
+      out += TestText(hook, any_of.lookup, any_of.tests[i]);
     }
     if (any_of.tests.size() > 1) out += ')';
   }
@@ -115,7 +139,7 @@ void AppendHook(const Partition& partition, const HookPartition& hook, std::stri
   out += fmt::format("hook {}\n", check::FindHook(hook.hook)->name);
   size_t next = 0;
   for (uint32_t bit = 0; bit < hook.bits.size(); ++bit) {
-    out += fmt::format("  bit {}: {}\n", bit, ConditionText(hook.bits[bit]));
+    out += fmt::format("  bit {}: {}\n", bit, ConditionText(hook.hook, hook.bits[bit]));
     for (; next < hook.entries.size() && hook.entries[next].bit == bit; ++next) {
       const Entry& entry = hook.entries[next];
       const std::string name = Quote(checked.rules[entry.rule].rule.name.text);
@@ -137,12 +161,14 @@ std::string LookupName(uint32_t lookup) {
   if (lookup == SLUICE_LOOKUP_BITS) return "flags";
   if (lookup < SLUICE_LOOKUP_LINEAGE) {
     const uint32_t number = lookup - SLUICE_LOOKUP_INT;
+    if (number >= SLUICE_INT_ARG) return fmt::format("number/{}", number - SLUICE_INT_ARG);
     return number < std::size(kInts) ? std::string(kInts[number]) : fmt::format("int/{}", number);
   }
-  if (lookup < SLUICE_LOOKUP_STRING) {
+  if (lookup < SLUICE_LOOKUP_NET) {
     const uint32_t level = lookup - SLUICE_LOOKUP_LINEAGE;
     return level == 0 ? "ancestors/any" : fmt::format("ancestors/{}", level);
   }
+  if (lookup < SLUICE_LOOKUP_STRING) return lookup == SLUICE_LOOKUP_NET ? "ends/local" : "ends/remote";
   const uint32_t text = lookup - SLUICE_LOOKUP_STRING;
   return fmt::format("{}/{}", kStrings[text / SLUICE_MODES], kModes[text % SLUICE_MODES]);
 }
@@ -153,7 +179,7 @@ std::string Print(const Partition& partition) {
     if (!out.empty()) out += '\n';
     if (hook.hook == SLUICE_HOOK_IMAGE) {
       for (uint32_t atom = 0; atom < hook.bits.size(); ++atom) {
-        out += fmt::format("atom {}: {}\n", atom, ConditionText(hook.bits[atom]));
+        out += fmt::format("atom {}: {}\n", atom, ConditionText(hook.hook, hook.bits[atom]));
       }
     } else {
       AppendHook(partition, hook, out);

@@ -79,16 +79,17 @@ void RecordEvent::Reset(const ring::Record* record, std::shared_ptr<const lineag
   view.arena.Reset();
 }
 
-check::HookId RecordEvent::hook() const {
-  return state_->view.IsExec() ? check::HookId{SLUICE_HOOK_BPRM_CHECK}
-                               : check::HookId{state_->view.header().hook};
-}
+check::HookId RecordEvent::hook() const { return state_->view.hook(); }
 
 check::EventType RecordEvent::type() const { return state_->view.header().type; }
 
 Value RecordEvent::Get(const check::FieldUse& use) const {
+  RecordView& view = state_->view;
+  if (const check::Operand* operand = check::FindOperand(use, view.hook(), view.header().type)) {
+    return ExtractOperand(view, *operand);
+  }
   const Extractor extract = Table()[static_cast<size_t>(use.field)];
-  return extract == nullptr ? Value::Absent() : extract(state_->view, use);
+  return extract == nullptr ? Value::Absent() : extract(view, use);
 }
 
 Value RecordEvent::GetList(const check::FieldUse& use) const {

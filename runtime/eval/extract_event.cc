@@ -28,8 +28,7 @@ Value Type(RecordView& view, const FieldUse&) {
 }
 
 Value Hook(RecordView& view, const FieldUse&) {
-  const check::HookRow* row = check::FindHook(view.IsExec() ? check::HookId{SLUICE_HOOK_BPRM_CHECK}
-                                                            : check::HookId{view.header().hook});
+  const check::HookRow* row = check::FindHook(view.hook());
   return row == nullptr ? Value::Absent() : Value::String(row->name);
 }
 
@@ -66,33 +65,6 @@ Value FdTypechar(RecordView& view, const FieldUse&) {
   return Value::String(IsFolder(view) ? "d" : "f");
 }
 
-Value FdName(RecordView& view, const FieldUse&) {
-  return view.Is(SLUICE_HOOK_FILE_OPEN) ? FromText(view.record->path) : Value::Absent();
-}
-
-Value FsPathName(RecordView& view, const FieldUse&) {
-  return view.IsExec() ? Value::Absent() : FromText(view.record->path);
-}
-
-Value FdDirectory(RecordView& view, const FieldUse& use) {
-  Value path = FdName(view, use);
-  if (path.kind != Value::Kind::kString) return path;
-  if (path.truncated) return Value::Unknown();
-  const size_t slash = path.text.rfind('/');
-  if (slash == std::string_view::npos) return Value::Absent();
-  path.text = path.text.substr(0, slash == 0 ? 1 : slash);
-  return path;
-}
-
-Value FdFilename(RecordView& view, const FieldUse& use) {
-  Value path = FdName(view, use);
-  if (path.kind != Value::Kind::kString) return path;
-  if (path.truncated) return Value::Unknown();
-  const size_t slash = path.text.rfind('/');
-  if (slash != std::string_view::npos) path.text = path.text.substr(slash + 1);
-  return path;
-}
-
 // An open that is refused before it creates its file has no inode yet.
 template <uint64_t (*part)(uint64_t)>
 Value Inode(RecordView& view, size_t number) {
@@ -105,14 +77,6 @@ uint64_t Major(uint64_t device) { return device >> 8 & 0xfff; }
 uint64_t Minor(uint64_t device) { return (device & 0xff) | (device >> 12 & 0xfff00); }
 
 }  // namespace
-
-Value FromText(const ring::Text& text) {
-  if (text.state == ring::Text::State::kAbsent) return Value::Absent();
-  if (text.state == ring::Text::State::kUnknown) return Value::Unknown();
-  Value value = Value::String(text.bytes);
-  value.truncated = text.truncated;
-  return value;
-}
 
 const std::vector<ExtractorRow>& EventExtractors() {
   static const std::vector<ExtractorRow> rows = {
@@ -139,14 +103,10 @@ const std::vector<ExtractorRow>& EventExtractors() {
       {FieldId::kEvtIsOpenCreate, IsOpen<SLUICE_FLAG_CREATED>},
       {FieldId::kFdType, FdType},
       {FieldId::kFdTypechar, FdTypechar},
-      {FieldId::kFdName, FdName},
-      {FieldId::kFdDirectory, FdDirectory},
-      {FieldId::kFdFilename, FdFilename},
       {FieldId::kFdDev, [](RecordView& v, const FieldUse&) { return Inode<Whole>(v, 3); }},
       {FieldId::kFdDevMajor, [](RecordView& v, const FieldUse&) { return Inode<Major>(v, 3); }},
       {FieldId::kFdDevMinor, [](RecordView& v, const FieldUse&) { return Inode<Minor>(v, 3); }},
       {FieldId::kFdIno, [](RecordView& v, const FieldUse&) { return Inode<Whole>(v, 2); }},
-      {FieldId::kFsPathName, FsPathName},
   };
   return rows;
 }

@@ -343,7 +343,7 @@ TEST_F(Extract, UnknownPathsAndFoldersAndNodes) {
   RecordBuilder node = Open();
   node.header().hook = SLUICE_HOOK_PATH_MKNOD;
   node.header().type = check::FindEvent("mknodat");
-  node.header().numbers[1] = S_IFCHR | 0600;
+  node.header().numbers[0] = SLUICE_FLAG_IS_CHAR | 0600;
   Load(node, Chain());
   Expect({{"evt.arg.mode", "\"S_IWUSR|S_IRUSR|S_IFCHR\""},
           {"evt.arg.path", "\"/etc/cron.d/job\""},
@@ -409,7 +409,8 @@ TEST(Render, Flags) {
   EXPECT_EQ(RenderOpenFlags(O_RDONLY, arena), "O_RDONLY");
   EXPECT_EQ(RenderOpenFlags(O_RDWR | O_APPEND, arena), "O_APPEND|O_RDWR");
   EXPECT_EQ(RenderOpenFlags(3, arena), "");
-  EXPECT_EQ(RenderMode(04755, arena), "S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID");
+  EXPECT_EQ(RenderFlags(04755, check::NamesOf(check::Names::kMode), arena),
+            "S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID");
   EXPECT_EQ(RenderOctal(0, arena), "0");
   EXPECT_EQ(RenderCapabilities(~uint64_t{0}, arena).substr(0, 9), "CAP_CHOWN");
 }
@@ -417,11 +418,11 @@ TEST(Render, Flags) {
 // The kernel tests bits where user space looks for the text that shows them: both must say the same.
 TEST(Render, OpenFlagsShowWhatTheKernelTests) {
   std::mt19937_64 random(5);
-  for (const split::OpenFlag& flag : split::OpenFlags()) {
+  for (const check::NamedNumber& flag : split::OpenFlags()) {
     for (size_t begin = 0; begin < flag.name.size(); ++begin) {
       for (size_t length = 1; begin + length <= flag.name.size(); ++length) {
         const std::string_view text = flag.name.substr(begin, length);
-        const std::optional<uint64_t> bits = split::FlagsThatShow(text);
+        const std::optional<uint64_t> bits = split::FlagsThatShow(split::OpenFlags(), text);
         if (!bits) continue;
         for (int i = 0; i < 50; ++i) {
           Arena arena;

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "compiler/check/operand.h"
 #include "runtime/eval/arena.h"
 #include "runtime/eval/extract.h"
 
@@ -25,6 +26,9 @@ struct RecordView {
   }
   // An exec that did not come to be: the tree still has the old image.
   bool IsRefusedExec() const { return header().kind != SLUICE_RECORD_EXEC && IsExec(); }
+  check::HookId hook() const {
+    return IsExec() ? check::HookId{SLUICE_HOOK_BPRM_CHECK} : check::HookId{header().hook};
+  }
   bool Is(check::HookId hook) const { return header().hook == hook && !IsExec(); }
 
   // Boot time to nanoseconds since 1970. Unsigned inside: a record from a file may hold any number.
@@ -40,6 +44,7 @@ struct RecordView {
   std::string hostname;
   int64_t boot_to_unix_ns = 0;
   uint32_t host_mnt_ns = 0, host_pid_ns = 0;
+  std::vector<Value> ends;  // of the connection: what the list of either end points at
 };
 
 using Extractor = Value (*)(RecordView&, const check::FieldUse&);
@@ -52,6 +57,7 @@ const std::vector<ExtractorRow>& EventExtractors();    // evt, syscall, fd, fs
 const std::vector<ExtractorRow>& ProcessExtractors();  // proc, thread, user, group, container
 const std::vector<ExtractorRow>& LineageExtractors();  // the parent, ancestors, the session leader
 Value ExtractArg(RecordView& view, const check::FieldUse& use);
+Value ExtractOperand(RecordView& view, const check::Operand& operand);
 
 Value FromText(const ring::Text& text);
 

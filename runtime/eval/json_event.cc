@@ -341,7 +341,7 @@ void JsonEvent::State::Finish() {
   JoinEnds();
   JoinArguments();
   if (const Value* name = FindPlain(FieldId::kEvtType)) type = check::FindEvent(name->text);
-  if (type != check::kNoType) hook = check::Events()[type - 1].hook;
+  if (type != check::kNoType) hook = check::Events()[type - 1].FirstHook();
   if (const Value* name = FindPlain(FieldId::kEvtHook)) {
     const check::HookRow* row = check::FindHook(name->text);
     hook = row == nullptr ? check::kNoHook : row->id;

@@ -33,12 +33,6 @@ constexpr NamedBit kLateOpenFlags[] = {
 constexpr NamedBit kImageFlags[] = {{"EXE_UPPER_LAYER", SLUICE_IMAGE_UPPER},
                                     {"EXE_FROM_MEMFD", SLUICE_IMAGE_MEMFD}};
 
-constexpr NamedBit kModes[] = {
-    {"S_IXOTH", S_IXOTH}, {"S_IWOTH", S_IWOTH}, {"S_IROTH", S_IROTH}, {"S_IXGRP", S_IXGRP},
-    {"S_IWGRP", S_IWGRP}, {"S_IRGRP", S_IRGRP}, {"S_IXUSR", S_IXUSR}, {"S_IWUSR", S_IWUSR},
-    {"S_IRUSR", S_IRUSR}, {"S_ISVTX", S_ISVTX}, {"S_ISGID", S_ISGID}, {"S_ISUID", S_ISUID},
-};
-
 constexpr std::string_view kCapabilities[] = {
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
@@ -98,6 +92,7 @@ class NameList {
       if (word & bits[i].bit) Add(bits[i].name);
     }
   }
+  bool empty() const { return size_ == 0; }
   std::string_view Keep(Arena& arena) const { return arena.Keep({text_, size_}); }
 
  private:
@@ -111,23 +106,6 @@ std::string_view Formatted(Arena& arena, fmt::format_string<Args...> format, Arg
   char text[128];
   const auto end = fmt::format_to_n(text, sizeof(text), format, std::forward<Args>(args)...);
   return arena.Keep({text, std::min(end.size, sizeof(text))});
-}
-
-std::string_view FileType(uint32_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFREG:
-      return "S_IFREG";
-    case S_IFCHR:
-      return "S_IFCHR";
-    case S_IFBLK:
-      return "S_IFBLK";
-    case S_IFIFO:
-      return "S_IFIFO";
-    case S_IFSOCK:
-      return "S_IFSOCK";
-    default:
-      return "";
-  }
 }
 
 }  // namespace
@@ -158,11 +136,15 @@ std::string_view RenderImageFlags(uint64_t image_flags, Arena& arena) {
   return names.Keep(arena);
 }
 
-std::string_view RenderMode(uint32_t mode, Arena& arena) {
+std::string_view RenderFlags(uint64_t word, const check::NameTable& flags, Arena& arena) {
   NameList names('|');
-  names.AddBits(mode, kModes, std::size(kModes));
-  const std::string_view type = FileType(mode);
-  if (!type.empty()) names.Add(type);
+  for (const check::NamedNumber& flag : flags) {
+    if (flag.number != 0 && (word & flag.number) == flag.number) names.Add(flag.name);
+  }
+  if (!names.empty()) return names.Keep(arena);
+  for (const check::NamedNumber& flag : flags) {
+    if (flag.number == 0) names.Add(flag.name);
+  }
   return names.Keep(arena);
 }
 

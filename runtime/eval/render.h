@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "compiler/check/flag_names.h"
 #include "runtime/eval/arena.h"
 
 namespace sluice::eval {
@@ -13,8 +14,8 @@ namespace sluice::eval {
 // "O_TRUNC|O_CREAT|O_WRONLY": f_flags, and O_F_CREATED when the word says so (SLUICE_FLAG_CREATED).
 std::string_view RenderOpenFlags(uint64_t word, Arena& arena);
 std::string_view RenderImageFlags(uint64_t image_flags, Arena& arena);  // "EXE_UPPER_LAYER|EXE_FROM_MEMFD"
-std::string_view RenderMode(uint32_t mode, Arena& arena);               // "S_IRUSR|S_IWUSR|S_IFCHR"
-std::string_view RenderCapabilities(uint64_t set, Arena& arena);        // "CAP_CHOWN CAP_SYS_ADMIN"
+std::string_view RenderFlags(uint64_t word, const check::NameTable& names, Arena& arena);
+std::string_view RenderCapabilities(uint64_t set, Arena& arena);  // "CAP_CHOWN CAP_SYS_ADMIN"
 
 std::string_view RenderNumber(int64_t number, Arena& arena);
 std::string_view RenderHex(uint64_t number, Arena& arena);

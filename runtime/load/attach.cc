@@ -8,17 +8,10 @@
 #include <cstring>
 
 #include "runtime/load/libbpf_log.h"
+#include "runtime/load/lsm_hooks.h"
 
 namespace sluice::load {
 namespace {
-
-// "file_open" of "lsm/file_open" and "lsm.s/file_open".
-std::string HookNameOf(const std::string& section) {
-  for (const char* prefix : {"lsm/", "lsm.s/"}) {
-    if (section.rfind(prefix, 0) == 0) return section.substr(std::strlen(prefix));
-  }
-  return "";
-}
 
 uint32_t IdOf(const bpf_link* link) {
   bpf_link_info info{};
@@ -52,9 +45,9 @@ void Attachments::Open(bpf_object* object) {
       iterator_ = program;
       continue;
     }
-    const std::string hook_name = HookNameOf(section);
-    const check::HookRow* row = check::FindHook(hook_name);
-    programs_.push_back({program, hook_name, row == nullptr ? check::kNoHook : row->id});
+    if (!bpf_program__autoload(program)) continue;
+    const std::string hook_name = LsmHookOf(program);
+    programs_.push_back({program, hook_name, DecisionPointOf(hook_name)});
   }
 }
 

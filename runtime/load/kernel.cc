@@ -18,6 +18,7 @@
 #include "runtime/load/attach.h"
 #include "runtime/load/calls.h"
 #include "runtime/load/libbpf_log.h"
+#include "runtime/load/lsm_hooks.h"
 #include "runtime/load/record_merge.h"
 #include "runtime/load/seeds.h"
 #include "runtime/load/tables.h"
@@ -80,6 +81,7 @@ struct Kernel::State {
   GracePeriod grace_period;
   RecordMerge merge;
   uint32_t generation = 0;  // the last one given out
+  check::HookMask missing = 0;
   bool detached = false;
   bool flushing = false;  // hand over at once, without waiting for records from elsewhere
 };
@@ -107,6 +109,7 @@ source::Status Kernel::State::Open(const Options& given) {
                            static_cast<uint32_t>(std::max(libbpf_num_possible_cpus(), 1)));
   control().agent_pid = static_cast<uint32_t>(getpid());
   control().wake_bytes = options.events_ring_bytes / 8;
+  missing = LeaveOutMissing(skeleton->obj);
   if (const int error = sluice_bpf__load(skeleton); error != 0) {
     return Failed("the kernel does not take the programs", -error);
   }
@@ -267,6 +270,8 @@ std::vector<HookCounters> Kernel::Counters() const {
   }
   return rows;
 }
+
+check::HookMask Kernel::MissingHooks() const { return state_->missing; }
 
 uint64_t Kernel::TreeRecordsLost() const { return state_->totals().tree_lost; }
 

@@ -67,6 +67,9 @@ class Kernel {
   std::vector<HookCounters> Counters() const;
   uint64_t TreeRecordsLost() const;
 
+  // Decision points that this kernel has no hook for: their clauses are never asked.
+  check::HookMask MissingHooks() const;
+
   // Detaches everything; counters stay readable, and what execs left parked is counted as dropped.
   void Detach();
 

@@ -124,9 +124,9 @@ TEST(CallTable, NumbersOfBothAbisAndOfIoUring) {
   ASSERT_EQ(table.size(), size_t{SLUICE_CALL_ENTRIES});
   const check::EventType openat = check::FindEvent("openat");
   EXPECT_EQ(table[257].type, openat);
-  EXPECT_EQ(table[257].hook, SLUICE_HOOK_FILE_OPEN);
+  EXPECT_EQ(table[257].hooks, check::kOpenHooks);
   EXPECT_EQ(table[SLUICE_CALLS + 295].type, openat);
-  EXPECT_EQ(table[59].hook, SLUICE_HOOK_BPRM_CHECK);
+  EXPECT_EQ(table[59].hooks, check::kExecHooks);
   EXPECT_EQ(table[2 * SLUICE_CALLS + SLUICE_HOOK_FILE_OPEN].type, openat);
   EXPECT_EQ(table[2 * SLUICE_CALLS + SLUICE_HOOK_BPRM_CHECK].type, check::kNoType);
   EXPECT_EQ(table[0].type, check::kNoType) << "read has no decision point";

@@ -64,6 +64,8 @@ constexpr TableShape kPrefixes = {"prefixes_by_slot", BPF_MAP_TYPE_LPM_TRIE, siz
                                   BPF_F_NO_PREALLOC};
 constexpr TableShape kSuffixes = {"suffixes_by_slot", BPF_MAP_TYPE_LPM_TRIE, sizeof(sluice_suffix_key), 4,
                                   BPF_F_NO_PREALLOC};
+constexpr TableShape kNets = {"nets_by_slot", BPF_MAP_TYPE_LPM_TRIE, sizeof(sluice_net_key), 4,
+                              BPF_F_NO_PREALLOC};
 constexpr TableShape kClasses = {"classes_by_slot", BPF_MAP_TYPE_ARRAY, 4, sizeof(sluice_set),
                                  BPF_F_INNER_MAP};
 constexpr TableShape kDense = {"dense_by_slot", BPF_MAP_TYPE_ARRAY, 4, 4, BPF_F_INNER_MAP};
@@ -174,6 +176,7 @@ source::Status FillSlot(bpf_object* object, const kplan::KernelPlan& plan, uint3
   if (status.ok()) status = filling.InstallPairs(kLongExact, plan.long_exact);
   if (status.ok()) status = filling.InstallPairs(kPrefixes, plan.prefixes);
   if (status.ok()) status = filling.InstallPairs(kSuffixes, plan.suffixes);
+  if (status.ok()) status = filling.InstallPairs(kNets, plan.nets);
   if (status.ok()) status = filling.InstallArray(kClasses, plan.classes);
   if (status.ok()) status = filling.InstallArray(kDense, plan.dense);
   if (status.ok()) status = filling.InstallArray(kIntervals, plan.intervals);

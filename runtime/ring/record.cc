@@ -9,6 +9,7 @@ namespace sluice::ring {
 namespace {
 
 constexpr size_t kItemAlignment = 8;
+constexpr size_t kAddressBytes = 16;
 constexpr size_t kSetBytes = SLUICE_WORDS * sizeof(uint64_t);
 
 source::Status Fault(size_t offset, const char* what) {
@@ -47,13 +48,21 @@ Text* SlotOf(Record& record, uint16_t tag) {
       return &record.cwd;
     case SLUICE_ITEM_COMM:
       return &record.comm;
+    case SLUICE_ITEM_TARGET:
+      return &record.target;
+    case SLUICE_ITEM_TEXT:
+      return &record.text;
+    case SLUICE_ITEM_LOCAL:
+      return &record.ends[SLUICE_END_LOCAL];
+    case SLUICE_ITEM_REMOTE:
+      return &record.ends[SLUICE_END_REMOTE];
     default:
       return nullptr;
   }
 }
 
 void Clear(Record& record) {
-  for (uint16_t tag = SLUICE_ITEM_NAME; tag <= SLUICE_ITEM_COMM; ++tag) {
+  for (uint16_t tag = SLUICE_ITEM_NAME; tag <= SLUICE_ITEM_REMOTE; ++tag) {
     if (Text* slot = SlotOf(record, tag)) *slot = Text{};
   }
   record.rounds.clear();
@@ -107,6 +116,8 @@ source::Status Decode(std::string_view bytes, Record& record) {
     if (item.tag == SLUICE_ITEM_ROUND_SET || item.tag == SLUICE_ITEM_ROUND_PATH) {
       if (const char* fault = AddRound(record, item, value, awaits_path)) return Fault(at, fault);
     } else if (Text* slot = SlotOf(record, item.tag)) {
+      const bool is_end = item.tag == SLUICE_ITEM_LOCAL || item.tag == SLUICE_ITEM_REMOTE;
+      if (is_end && value.size() != kAddressBytes) return Fault(at, "an address has the wrong length");
       *slot = TextOf(item, value);
     }
     // The last item's padding may be missing: a capture keeps `size` bytes, whatever the ring rounded up.

@@ -38,7 +38,8 @@ struct Record {
   Record& operator=(const Record&) = delete;
 
   sluice_record header{};
-  Text name, exepath, path, filename, args, env, cwd, comm;
+  Text name, exepath, path, filename, args, env, cwd, comm, target, text;
+  std::array<Text, SLUICE_ENDS> ends;  // of a connection: 16 bytes each
   std::vector<Round> rounds;
   std::array<std::array<uint64_t, SLUICE_WORDS>, SLUICE_ROUNDS> round_sets{};
 };

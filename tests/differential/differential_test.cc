@@ -185,13 +185,16 @@ class Subject {
     kplan::Subject subject;
     subject.hook = event.hook;
     subject.type = event.type;
-    subject.flags = event.flags;
+    subject.flags[SLUICE_WORD_EVENT] = event.flags;
     subject.ints[SLUICE_INT_UID] = event.uid;
     subject.ints[SLUICE_INT_GID] = event.gid;
     subject.ints[SLUICE_INT_LOGINUID] = event.loginuid;
     subject.strings[SLUICE_STR_NAME] = event.image.name;
     subject.strings[SLUICE_STR_EXEPATH] = event.image.exepath;
     subject.strings[SLUICE_STR_PATH] = event.path;
+    subject.strings[SLUICE_STR_TARGET] = event.target;
+    subject.strings[SLUICE_STR_TEXT] = event.text;
+    std::copy(event.numbers.begin(), event.numbers.end(), subject.ints.begin() + SLUICE_INT_ARG);
     if (event.exepath_unknown) subject.unknown_strings |= 1u << SLUICE_STR_EXEPATH;
     if (event.path_unknown) subject.unknown_strings |= 1u << SLUICE_STR_PATH;
     subject.lineage_known = event.lineage_known;

@@ -6,6 +6,7 @@
 // Threads: not synchronized. Errors: none.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -48,7 +49,8 @@ struct EventCase {
   check::HookId hook = 0;
   check::EventType type = check::kNoType;
   Image image;
-  std::optional<std::string> path;
+  std::optional<std::string> path, target, text;
+  std::array<int64_t, SLUICE_ARGS> numbers;  // SLUICE_ABSENT_INT: none
   bool exepath_unknown = false, path_unknown = false;
   uint64_t flags = 0;
   int64_t uid = 0, gid = 0, loginuid = 0;

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 
+#include "compiler/check/operand.h"
 #include "tests/differential/vocabulary.h"
 
 namespace sluice::differential {
@@ -65,31 +66,73 @@ void AddLineage(EventCase& event, Random& random) {
   event.fields["proc.aexepath"] = Value::Of(paths, false);
 }
 
-void AddPath(EventCase& event, Random& random) {
-  event.path = SomePath(random);
+std::string ShownBits(uint64_t word, const check::NameTable& names) {
+  std::string shown;
+  for (const check::NamedNumber& named : names) {
+    if ((word & named.number) != 0) shown += (shown.empty() ? "" : "|") + std::string(named.name);
+  }
+  return shown;
+}
+
+Value NumberValue(int64_t number, bool as_text) {
+  if (number == SLUICE_ABSENT_INT) return Value();
+  return as_text ? Value::Of(std::to_string(number)) : Value::Of(number);
+}
+
+// The value of an operand, made when nothing of the event has it yet.
+Value OperandValue(EventCase& event, const check::Operand& operand, Random& random) {
+  using Kind = check::OperandKind;
+  if (operand.kind == Kind::kText || operand.kind == Kind::kDirectory || operand.kind == Kind::kBaseName) {
+    std::optional<std::string>& text = operand.place == SLUICE_STR_TARGET ? event.target
+                                       : operand.place == SLUICE_STR_TEXT ? event.text
+                                                                          : event.path;
+    if (!text) text = operand.place == SLUICE_STR_TEXT ? SomeName(random) : SomePath(random);
+    if (operand.kind == Kind::kDirectory) return Value::Of(DirectoryOf(*text));
+    return Value::Of(operand.kind == Kind::kBaseName ? BaseNameOf(*text) : *text);
+  }
+  if (operand.kind == Kind::kFlags) {
+    for (const check::NamedNumber& named : check::NamesOf(operand.names)) {
+      if (random.Chance(15)) event.flags |= named.number;
+    }
+    return Value::Of(ShownBits(event.flags, check::NamesOf(operand.names)));
+  }
+  int64_t& number = event.numbers[operand.place];
+  if (number == SLUICE_ABSENT_INT && !random.Chance(10)) number = SomeNumber(random);
+  return NumberValue(number, operand.kind == Kind::kDecimal);
+}
+
+bool IsSimple(const check::Operand& operand) {
+  using Kind = check::OperandKind;
+  return operand.kind <= Kind::kDecimal || operand.kind == Kind::kFlags;
+}
+
+// What the hook itself brings.
+void AddOperands(EventCase& event, Random& random) {
+  event.numbers.fill(SLUICE_ABSENT_INT);
   event.path_unknown = random.Chance(4);
-  event.fields["fs.path.name"] = Value::Of(*event.path);
-  if (event.hook != SLUICE_HOOK_PATH_MKNOD) event.fields["evt.arg.name"] = Value::Of(*event.path);
-  if (event.hook != SLUICE_HOOK_FILE_OPEN) event.fields["evt.arg.path"] = Value::Of(*event.path);
+  for (const check::Operand& operand : check::Operands()) {
+    if ((operand.hooks >> event.hook & 1) == 0 || !IsSimple(operand)) continue;
+    const check::FieldUse use{.field = operand.field, .index = -1, .argument = std::string(operand.argument)};
+    event.fields[use.Name()] = OperandValue(event, operand, random);
+  }
   if (event.hook != SLUICE_HOOK_FILE_OPEN) return;
-  event.fields["fd.name"] = Value::Of(*event.path);
-  event.fields["fd.directory"] = Value::Of(DirectoryOf(*event.path));
-  event.fields["fd.filename"] = Value::Of(BaseNameOf(*event.path));
   event.flags |= SomeOpenFlags(random);
   event.fields["evt.arg.flags"] = Value::Of(ShownFlags(event.flags));
 }
 
 // Takes away what the case says cannot be had, and now and then the command line.
 void Hide(EventCase& event, Random& random) {
-  const auto hide = [&](const char* field) {
+  const auto hide = [&](const std::string& field) {
     const auto found = event.fields.find(field);
     if (found != event.fields.end()) found->second = Value::Unknown();
   };
   if (event.exepath_unknown) hide("proc.exepath");
   if (event.path_unknown) {
-    for (const char* field :
-         {"fs.path.name", "evt.arg.name", "evt.arg.path", "fd.name", "fd.directory", "fd.filename"}) {
-      hide(field);
+    for (const check::Operand& operand : check::Operands()) {
+      const bool text = operand.kind <= check::OperandKind::kBaseName && operand.place == SLUICE_STR_PATH;
+      if (!text || (operand.hooks >> event.hook & 1) == 0) continue;
+      hide(check::FieldUse{.field = operand.field, .index = -1, .argument = std::string(operand.argument)}
+               .Name());
     }
   }
   if (random.Chance(5)) hide("proc.cmdline");
@@ -105,7 +148,7 @@ EventCase GenerateEvent(Random& random) {
   event.hook = random.Pick(check::Hooks()).id;
   std::vector<check::EventType> types;
   for (const check::EventRow& row : check::Events()) {
-    if (row.hook == event.hook) types.push_back(row.type);
+    if (row.IsAt(event.hook)) types.push_back(row.type);
   }
   if (!random.Chance(10)) event.type = random.Pick(types);
   if (event.type != check::kNoType) {
@@ -115,7 +158,7 @@ EventCase GenerateEvent(Random& random) {
   event.fields["evt.hook"] = Value::Of(std::string(check::FindHook(event.hook)->name));
   AddProcess(event, random);
   AddLineage(event, random);
-  if (event.hook != SLUICE_HOOK_BPRM_CHECK) AddPath(event, random);
+  AddOperands(event, random);
   event.fields["evt.is_open_read"] = Value::OfBool((event.flags & SLUICE_FLAG_READ) != 0);
   event.fields["evt.is_open_write"] = Value::OfBool((event.flags & SLUICE_FLAG_WRITE) != 0);
   event.fields["evt.is_open_exec"] = Value::OfBool((event.flags & SLUICE_FLAG_EXEC) != 0);

@@ -7,7 +7,20 @@
 namespace sluice::differential {
 namespace {
 
-enum class Words { kName, kPath, kDirectory, kBaseName, kCommand, kType, kHook, kFlags, kNumber, kBool };
+enum class Words {
+  kName,
+  kPath,
+  kDirectory,
+  kBaseName,
+  kCommand,
+  kType,
+  kHook,
+  kFlags,
+  kMode,
+  kDigits,
+  kNumber,
+  kBool
+};
 
 struct FieldSpec {
   std::string name;
@@ -32,6 +45,13 @@ const std::vector<FieldSpec> kFields = {
     {"evt.arg.name", Words::kPath},
     {"evt.arg.path", Words::kPath},
     {"evt.arg.flags", Words::kFlags},
+    {"evt.arg.mode", Words::kMode},
+    {"evt.arg.uid", Words::kDigits},
+    {"evt.arg.gid", Words::kDigits},
+    {"fs.path.source", Words::kPath},
+    {"fs.path.target", Words::kPath},
+    {"fs.path.target", Words::kPath},
+    {"evt.arg.newpath", Words::kPath},
     {"proc.pname", Words::kName},
     {"proc.pexepath", Words::kPath},
     {"proc.aname", Words::kName, true},
@@ -187,6 +207,10 @@ class RuleWriter {
         return SomeType();
       case Words::kHook:
         return std::string(random_.Pick(check::Hooks()).name);
+      case Words::kMode:
+        return "S_ISUID";
+      case Words::kDigits:
+        return fmt::format("{}", SomeNumber(random_));
       case Words::kFlags:
         return ShownFlags(random_.Below(4) | (random_.Chance(30) ? 01000 : 0));
       default:
@@ -206,13 +230,17 @@ class RuleWriter {
 
   // With operators that the kernel has tables for, mostly.
   std::string KernelTest(const FieldSpec& spec) {
+    if (spec.words == Words::kMode) {
+      static const std::vector<std::string> kModes = {"S_ISUID", "S_IXOTH", "S_IX", "S_IFCHR", "S_IF", "USR"};
+      return spec.name + " contains " + random_.Pick(kModes);
+    }
     if (spec.words == Words::kFlags) {
       static const std::vector<std::string> kFlags = {"O_CREAT",  "O_TRUNC",  "O_EXCL",
                                                       "O_DIRECT", "O_APPEND", "CREAT"};
       return spec.name + " contains " + random_.Pick(kFlags);
     }
-    const bool whole =
-        spec.words == Words::kDirectory || spec.words == Words::kBaseName || spec.words == Words::kType;
+    const bool whole = spec.words == Words::kDirectory || spec.words == Words::kBaseName ||
+                       spec.words == Words::kType || spec.words == Words::kDigits;
     switch (random_.Below(whole ? 4 : 8)) {
       case 0:
         return fmt::format("{} = {}", spec.name, Quoted(Word(spec)));

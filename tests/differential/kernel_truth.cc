@@ -18,6 +18,10 @@ std::optional<std::string> TextOf(uint32_t string, const EventCase& event) {
       return event.image.exepath;
     case SLUICE_STR_PATH:
       return event.path;
+    case SLUICE_STR_TARGET:
+      return event.target;
+    case SLUICE_STR_TEXT:
+      return event.text;
     default:
       return event.path ? std::optional<std::string>(DirectoryOf(*event.path)) : std::nullopt;
   }
@@ -25,7 +29,7 @@ std::optional<std::string> TextOf(uint32_t string, const EventCase& event) {
 
 bool IsUnknown(uint32_t string, const EventCase& event) {
   if (string == SLUICE_STR_EXEPATH) return event.exepath_unknown;
-  return string >= SLUICE_STR_PATH && event.path_unknown;
+  return (string == SLUICE_STR_PATH || string == SLUICE_STR_DIRECTORY) && event.path_unknown;
 }
 
 // A prefix that ends with NUL stands for the whole text.
@@ -67,14 +71,16 @@ Truth TestTruth(uint32_t lookup, const split::Test& test, const split::Partition
   if (lookup == SLUICE_LOOKUP_BITS) return Known(Result(test, true, (event.flags & test.flags) != 0));
   if (lookup < SLUICE_LOOKUP_LINEAGE) {
     const int64_t numbers[] = {event.uid, event.gid, event.loginuid};
-    const int64_t number = numbers[lookup - SLUICE_LOOKUP_INT];
+    const uint32_t subject = lookup - SLUICE_LOOKUP_INT;
+    const int64_t number =
+        subject < SLUICE_INT_ARG ? numbers[subject] : event.numbers[subject - SLUICE_INT_ARG];
+    const bool present = number != SLUICE_ABSENT_INT;
     const bool member = std::any_of(test.ranges.begin(), test.ranges.end(), [&](const auto& range) {
       return range.first <= number && number <= range.second;
     });
-    return Known(Result(test, true, member));
+    return Known(Result(test, present, member));
   }
-  if (lookup < SLUICE_LOOKUP_STRING)
-    return LineageTruth(test, lookup - SLUICE_LOOKUP_LINEAGE, partition, event);
+  if (lookup < SLUICE_LOOKUP_NET) return LineageTruth(test, lookup - SLUICE_LOOKUP_LINEAGE, partition, event);
   const uint32_t string = (lookup - SLUICE_LOOKUP_STRING) / SLUICE_MODES;
   if (IsUnknown(string, event)) return Truth::kUnknown;
   return Known(TextTruth(test, (lookup - SLUICE_LOOKUP_STRING) % SLUICE_MODES, TextOf(string, event)));

@@ -10,6 +10,7 @@
  *   op renamed NAME PATH              openat after prctl(PR_SET_NAME)
  *   op loop PATH STOP                 opens until the file STOP exists; prints how many opens succeeded
  *   op handle PATH                    name_to_handle_at and open_by_handle_at
+ * and the single calls in calls.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,6 +26,8 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "calls.h"
 
 extern char **environ;
 
@@ -155,12 +158,14 @@ static int by_handle(const char *path) {
 int main(int argc, char **argv) {
   const char *verb = argc > 2 ? argv[1] : "";
   char *path = argc > 2 ? argv[2] : NULL;
+  long result = 0;
 
   if (strncmp(verb, "open", 4) == 0 && argc == 4) return open_any(verb, path, flags_of(argv[3]));
   if (strcmp(verb, "creat") == 0) return say(syscall(SYS_creat, path, 0644));
   if (strcmp(verb, "unlink") == 0) return say(unlink(path));
   if (strcmp(verb, "rmdir") == 0) return say(rmdir(path));
   if (strcmp(verb, "mknod") == 0 && argc == 4) return make_node(path, argv[3]);
+  if (run_call(argc, argv, &result)) return say(result);
   if (strcmp(verb, "exec") == 0) return say(execve(path, argv + 2, environ));
   if (strcmp(verb, "execat") == 0 || strcmp(verb, "memfd") == 0 || strcmp(verb, "deleted") == 0)
     return exec_descriptor(verb, path, argv + 2);

@@ -1,0 +1,142 @@
+/* lib/event.bpf.h - the one way from what a hook was given to what it returns.
+ *
+ * A program fills a hook_event and calls decide_event(): one row of compiler/check/operands.def for each
+ * place that it fills. Pointers are numbers here, for the function is verified by itself; what they point at
+ * is read with checks. file_open and exec, which have more to tell, are on their own (file.bpf.c,
+ * exec.bpf.c).
+ *
+ * Fail direction: lib/decide.bpf.h.
+ */
+#pragma once
+
+#include "decide.bpf.h"
+
+struct hook_event {
+  __u32 hook;
+  __u32 ends;                      /* bit per enum sluice_end that is known */
+  __u64 flags;                     /* SLUICE_WORD_EVENT, numbers[0] of the record */
+  __s64 numbers[SLUICE_ARGS];      /* SLUICE_INT_ARG and on, numbers[1..] */
+  __u64 mnt, dentry;               /* SLUICE_STR_PATH: struct vfsmount *, struct dentry *; 0: there is none */
+  __u64 target_mnt, target_dentry; /* SLUICE_STR_TARGET, as a path */
+  __u64 target_text;               /* or as a text in kernel memory */
+  __u64 text;                      /* SLUICE_STR_TEXT, likewise */
+  __u8 addresses[SLUICE_ENDS][16]; /* as enum sluice_end says */
+};
+
+#define NO_NUMBERS \
+  { SLUICE_ABSENT_INT, SLUICE_ABSENT_INT, SLUICE_ABSENT_INT, SLUICE_ABSENT_INT, SLUICE_ABSENT_INT }
+
+#define TARGET_LOOKUPS SLUICE_STRING_BITS(SLUICE_STR_TARGET)
+#define TEXT_LOOKUPS SLUICE_STRING_BITS(SLUICE_STR_TEXT)
+#define EVENT_LOOKUPS (PATH_LOOKUPS | TARGET_LOOKUPS | TEXT_LOOKUPS)
+
+/* Paths of the event, walked into scratch. Returns the state. */
+SLUICE_ONCE __u32 walk_event_path(__u32 index, __u32 string, __u64 mnt, __u64 dentry) {
+  struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
+  __u32 bytes = 0, state;
+
+  if (!s) return SLUICE_TEXT_UNKNOWN;
+  state = path_walk(string == SLUICE_STR_TARGET ? s->target.value : s->record.path.value,
+                    (struct vfsmount *)mnt, (struct dentry *)dentry, 0, &bytes);
+  BOUND(bytes, SLUICE_PATH_BYTES - 1);
+  if (string == SLUICE_STR_TARGET) {
+    s->match.state[SLUICE_STR_TARGET] = state;
+    s->match.bytes[SLUICE_STR_TARGET] = bytes;
+  } else {
+    s->match.state[SLUICE_STR_PATH] = state;
+    s->match.bytes[SLUICE_STR_PATH] = bytes;
+  }
+  return state;
+}
+
+SLUICE_ONCE __u64 match_target_text(__u32 index, __u64 standing) {
+  struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
+  const struct sluice_hook_config *config = s ? config_of(s->match.slot, s->match.hook) : 0;
+
+  if (!s || !config) return standing;
+  return sluice_match_path(&s->match, config, SLUICE_STR_TARGET, &s->target, &s->directory, &s->suffix,
+                           standing);
+}
+
+SLUICE_ONCE __u64 match_short_text(__u32 index, __u64 standing) {
+  struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
+  const struct sluice_hook_config *config = s ? config_of(s->match.slot, s->match.hook) : 0;
+
+  if (!s || !config) return standing;
+  return sluice_match_text(&s->match, config, SLUICE_STR_TEXT, &s->text, &s->suffix, 0, standing);
+}
+
+/* A text of the kernel's. One that fills its buffer is longer than what may be matched. */
+SLUICE_INLINE void read_text(struct scratch *s, __u32 string, char *value, __u32 most, __u64 from) {
+  long length;
+
+  s->match.state[string] = SLUICE_TEXT_ABSENT;
+  if (!from) return;
+  length = bpf_probe_read_kernel_str(value, most, (const void *)from);
+  s->match.state[string] = length > 0 && length < most ? SLUICE_TEXT_PRESENT : SLUICE_TEXT_UNKNOWN;
+  s->match.bytes[string] = length > 0 ? length - 1 : 0;
+}
+
+SLUICE_INLINE void build_texts(struct scratch *s, const struct hook_event *e) {
+  s->path_built = 1;
+  s->match.state[SLUICE_STR_PATH] = SLUICE_TEXT_ABSENT;
+  if (e->dentry && !e->mnt) s->match.state[SLUICE_STR_PATH] = SLUICE_TEXT_UNKNOWN;
+  if (e->dentry && e->mnt) walk_event_path(s->index, SLUICE_STR_PATH, e->mnt, e->dentry);
+  if (e->target_dentry)
+    walk_event_path(s->index, SLUICE_STR_TARGET, e->target_mnt, e->target_dentry);
+  else
+    read_text(s, SLUICE_STR_TARGET, s->target.value, SLUICE_PATH_BYTES, e->target_text);
+  read_text(s, SLUICE_STR_TEXT, s->text.value, SLUICE_IMAGE_HEAD, e->text);
+}
+
+/* 0: dropped. */
+SLUICE_INLINE int judge_event(struct scratch *s, const struct sluice_hook_config *config,
+                              struct task_struct *task, const struct hook_event *e) {
+  __u64 standing;
+  __u32 i;
+
+  for (i = 0; i < SLUICE_ARGS; i++) s->match.ints[SLUICE_INT_ARG + i] = e->numbers[i];
+  s->match.ends_known = e->ends;
+  __builtin_memcpy(s->match.ends, e->addresses, sizeof(s->match.ends));
+  standing = match_cheap(s, config, task, e->flags);
+  standing = match_early(s, config, standing, EVENT_LOOKUPS);
+  if (!standing) return 0;
+  build_texts(s, e);
+  if (!(config->used & EVENT_LOOKUPS)) return 1;
+  if (config->used & PATH_LOOKUPS) standing = match_path_text(s->index, standing);
+  if (standing && (config->used & TARGET_LOOKUPS)) standing = match_target_text(s->index, standing);
+  if (standing && (config->used & TEXT_LOOKUPS)) standing = match_short_text(s->index, standing);
+  return standing && sluice_match_finish(&s->match, config);
+}
+
+/* Judges the event, mitigates, sends and counts. Returns the errno of a denial, positive, or 0. */
+SLUICE_ONCE int decide_event(struct hook_event *e) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  __u32 slot = control.active & 1;
+  const struct sluice_hook_config *config;
+  __u32 type, flags, hook, i;
+  struct scratch *s;
+  int result = 0;
+
+  if (!e) return 0;
+  hook = e->hook;
+  config = active_config(slot, hook);
+  if (!config) return 0;
+  COUNT(hook, seen, 1);
+  type = call_type(task, hook, &flags);
+  s = scratch_claim();
+  if (!s) return decide_blind(slot, hook, type, flags, task);
+  begin(s, slot, hook, type, flags);
+  if (judge_event(s, config, task, e)) {
+    s->numbers[0] = e->flags;
+    for (i = 0; i < SLUICE_ARGS; i++) s->numbers[1 + i] = e->numbers[i];
+    result = conclude(s, config, task, 1);
+  } else {
+    COUNT(hook, dropped, 1);
+  }
+  scratch_release(s);
+  return result;
+}
+
+/* What a program returns. */
+SLUICE_INLINE int decided(struct hook_event *e) { return hook_result(decide_event(e)); }

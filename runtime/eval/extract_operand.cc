@@ -1,0 +1,121 @@
+// Fields that a hook itself brings, where check/operands.def says that they are.
+#include <cstring>
+
+#include "runtime/eval/extractors.h"
+#include "runtime/eval/render.h"
+
+namespace sluice::eval {
+namespace {
+
+using check::Operand;
+using check::OperandKind;
+
+const ring::Text& TextAt(const RecordView& view, uint32_t place) {
+  switch (place) {
+    case SLUICE_STR_TARGET:
+      return view.record->target;
+    case SLUICE_STR_TEXT:
+      return view.record->text;
+    default:
+      return view.record->path;
+  }
+}
+
+Value Directory(Value path) {
+  if (path.kind != Value::Kind::kString) return path;
+  if (path.truncated) return Value::Unknown();
+  const size_t slash = path.text.rfind('/');
+  if (slash == std::string_view::npos) return Value::Absent();
+  path.text = path.text.substr(0, slash == 0 ? 1 : slash);
+  return path;
+}
+
+Value BaseName(Value path) {
+  if (path.kind != Value::Kind::kString) return path;
+  if (path.truncated) return Value::Unknown();
+  const size_t slash = path.text.rfind('/');
+  if (slash != std::string_view::npos) path.text = path.text.substr(slash + 1);
+  return path;
+}
+
+int64_t NumberAt(const RecordView& view, uint32_t place) {
+  return static_cast<int64_t>(view.header().numbers[1 + place]);
+}
+
+Value End(const RecordView& view, uint32_t end) {
+  static constexpr uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  const ring::Text& text = view.record->ends[end];
+  if (text.state == ring::Text::State::kAbsent) return Value::Absent();
+  if (text.state == ring::Text::State::kUnknown) return Value::Unknown();
+  check::Net net;
+  std::memcpy(net.address.bytes.data(), text.bytes.data(), net.address.bytes.size());
+  net.address.v4 = std::memcmp(text.bytes.data(), kMapped, sizeof kMapped) == 0;
+  net.prefix = net.address.v4 ? 32 : 128;
+  return Value::Net(net);
+}
+
+// Those that there are. Neither: absent.
+Value Either(RecordView& view, const Value& first, const Value& second) {
+  view.ends.clear();
+  for (const Value& value : {first, second}) {
+    if (value.kind != Value::Kind::kAbsent) view.ends.push_back(value);
+  }
+  return view.ends.empty() ? Value::Absent() : Value::List(&view.ends);
+}
+
+Value Number(int64_t number) { return number == SLUICE_ABSENT_INT ? Value::Absent() : Value::Number(number); }
+
+Value Named(RecordView& view, int64_t number, const Operand& operand) {
+  if (number == SLUICE_ABSENT_INT) return Value::Absent();
+  for (const check::NamedNumber& named : check::NamesOf(operand.names)) {
+    if (named.number == static_cast<uint64_t>(number)) return Value::String(named.name);
+  }
+  if (operand.kind == OperandKind::kNameOnly) return Value::Absent();
+  return Value::String(RenderNumber(number, view.arena));
+}
+
+}  // namespace
+
+Value FromText(const ring::Text& text) {
+  if (text.state == ring::Text::State::kAbsent) return Value::Absent();
+  if (text.state == ring::Text::State::kUnknown) return Value::Unknown();
+  Value value = Value::String(text.bytes);
+  value.truncated = text.truncated;
+  return value;
+}
+
+Value ExtractOperand(RecordView& view, const Operand& operand) {
+  const uint32_t place = operand.place;
+  switch (operand.kind) {
+    case OperandKind::kText:
+      return FromText(TextAt(view, place));
+    case OperandKind::kDirectory:
+      return Directory(FromText(TextAt(view, place)));
+    case OperandKind::kBaseName:
+      return BaseName(FromText(TextAt(view, place)));
+    case OperandKind::kNumber:
+      return Number(NumberAt(view, place));
+    case OperandKind::kDecimal:
+    case OperandKind::kHex: {
+      const int64_t number = NumberAt(view, place);
+      if (number == SLUICE_ABSENT_INT) return Value::Absent();
+      return Value::String(operand.kind == OperandKind::kDecimal
+                               ? RenderNumber(number, view.arena)
+                               : RenderHex(static_cast<uint64_t>(number), view.arena));
+    }
+    case OperandKind::kFlags:
+      return Value::String(RenderFlags(view.header().numbers[0], check::NamesOf(operand.names), view.arena));
+    case OperandKind::kName:
+    case OperandKind::kNameOnly:
+      return Named(view, NumberAt(view, place), operand);
+    case OperandKind::kEnd:
+      return End(view, place);
+    case OperandKind::kEitherEnd:
+      return Either(view, End(view, SLUICE_END_LOCAL), End(view, SLUICE_END_REMOTE));
+    case OperandKind::kEitherNumber:
+      return Either(view, Number(NumberAt(view, place)), Number(NumberAt(view, place + 1)));
+  }
+  return Value::Absent();
+}
+
+}  // namespace sluice::eval

@@ -47,11 +47,15 @@ SLUICE_INLINE void abandon(struct task_struct *task) {
   COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, 1);
 }
 
-/* proc.name of the new image: the base name of the file asked for, cut to 15 bytes. */
+#define FD_FOLDER_BYTES 8 /* "/dev/fd/" */
+
+/* proc.name of the new image: the base name of the file asked for, cut to 15 bytes. An exec of a descriptor
+ * ("/dev/fd/N", which no path relative to one looks like) has the name of the file behind it. */
 static __noinline void name_of_exec(struct scratch *s, struct linux_binprm *bprm) {
   char *value = s->record.more;
   long length = bpf_probe_read_kernel_str(value, SLUICE_PATH_BYTES, bprm->filename);
   __u32 start, step;
+  int failed;
 
   s->match.state[SLUICE_STR_NAME] = SLUICE_TEXT_UNKNOWN;
   if (length <= 0) return;
@@ -67,7 +71,13 @@ static __noinline void name_of_exec(struct scratch *s, struct linux_binprm *bprm
   }
   SLUICE_STORE64(s->name.value, 0);
   SLUICE_STORE64(s->name.value + 8, 0);
-  bpf_probe_read_kernel_str(s->name.value, SLUICE_NAME_BYTES, value + (start & (SLUICE_PATH_BYTES - 1)));
+  if (bprm->fdpath && start == FD_FOLDER_BYTES)
+    failed = bpf_probe_read_kernel_str(s->name.value, SLUICE_NAME_BYTES,
+                                       bprm->file->f_path.dentry->d_name.name) <= 0;
+  else
+    failed = bpf_probe_read_kernel_str(s->name.value, SLUICE_NAME_BYTES,
+                                       value + (start & (SLUICE_PATH_BYTES - 1))) <= 0;
+  if (failed) return;
   s->match.state[SLUICE_STR_NAME] = SLUICE_TEXT_PRESENT;
   s->match.bytes[SLUICE_STR_NAME] = name_bytes(s->name.value);
 }
@@ -131,6 +141,7 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
   bytes = s->match.bytes[SLUICE_STR_NAME];
   BOUND(bytes, SLUICE_NAME_BYTES - 1);
   at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_NAME, 0, s->name.value, bytes, 0);
+  at = put_undecided(s, at, verdict);
   if (parked && parked->open) {
     at = put_parked_rounds(buffer, at, RECORD_LIMIT, parked);
     parked->open = 0;
@@ -159,7 +170,9 @@ static __noinline int park(struct scratch *s, struct task_struct *task, int firs
     parked->unknown = 0;
     parked->rounds = 0;
     parked->used = 0;
+    read_creds(&parked->creds, task->cred);
     __builtin_memset(parked->set, 0, sizeof(parked->set));
+    __builtin_memset(parked->undecided, 0, sizeof(parked->undecided));
     TOTAL(parked, 1);
     if (!first) COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, -1);
   }
@@ -167,7 +180,10 @@ static __noinline int park(struct scratch *s, struct task_struct *task, int firs
   if (verdict & SLUICE_VERDICT_UNDECIDED) parked->flags |= SLUICE_EVENT_UNDECIDED;
   if (s->match.unknown & SLUICE_LINEAGE_BITS) parked->flags |= SLUICE_EVENT_NO_LINEAGE;
   parked->unknown |= s->match.unknown;
-  for (i = 0; i < SLUICE_WORDS; i++) parked->set[i] |= s->match.set[i];
+  for (i = 0; i < SLUICE_WORDS; i++) {
+    parked->set[i] |= s->match.set[i];
+    parked->undecided[i] |= s->match.undecided[i];
+  }
   round = parked->rounds;
   if (round >= SLUICE_ROUNDS) return 1;
   for (i = 0; i < SLUICE_WORDS; i++) parked->round_set[round][i] = s->match.set[i];
@@ -204,7 +220,7 @@ SLUICE_INLINE int judge_round(struct scratch *s, const struct sluice_hook_config
     if (first) COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, 1);
     return 0;
   }
-  verdict = sluice_judge(&s->match, config);
+  verdict = spare_agent(sluice_judge(&s->match, config));
   if (verdict & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL)) return refuse(s, task, bprm, verdict);
   if (verdict & SLUICE_VERDICT_AUDIT) COUNT(SLUICE_HOOK_BPRM_CHECK, audited, 1);
   if (verdict & SLUICE_VERDICT_UNDECIDED) COUNT(SLUICE_HOOK_BPRM_CHECK, undecided, 1);
@@ -257,11 +273,15 @@ SLUICE_INLINE void commit_image(struct linux_binprm *bprm) {
   s = scratch_claim();
   if (!s) return;
   flags = image_flags_of(bprm->file);
-  SLUICE_STORE64(s->name.value, 0); /* 6.1 leaves what is beyond the name's end */
-  SLUICE_STORE64(s->name.value + 8, 0);
-  bpf_get_current_comm(s->name.value, SLUICE_NAME_BYTES); /* the base name of bprm->filename by now */
-  s->match.state[SLUICE_STR_NAME] = SLUICE_TEXT_PRESENT;
-  s->match.bytes[SLUICE_STR_NAME] = name_bytes(s->name.value);
+  if (bprm->fdpath) { /* kernels differ in what comm is then */
+    name_of_exec(s, bprm);
+  } else {
+    SLUICE_STORE64(s->name.value, 0); /* 6.1 leaves what is beyond the name's end */
+    SLUICE_STORE64(s->name.value + 8, 0);
+    bpf_get_current_comm(s->name.value, SLUICE_NAME_BYTES); /* the base name of bprm->filename by now */
+    s->match.state[SLUICE_STR_NAME] = SLUICE_TEXT_PRESENT;
+    s->match.bytes[SLUICE_STR_NAME] = name_bytes(s->name.value);
+  }
   path_of_file(s, task, bprm->file, SLUICE_STR_EXEPATH);
   store_image(s, &state->task.image, flags);
   state->image_set = 1;
@@ -275,7 +295,7 @@ SLUICE_INLINE __u32 put_user(char *buffer, __u32 at, __u32 tag, __u64 start, __u
   __u32 flags = end - start > most ? SLUICE_ITEM_TRUNCATED : 0;
   __u32 bytes = flags ? most : end - start;
 
-  if (end <= start) return at;
+  if (end < start) return at;
   SLUICE_OPAQUE(bytes);
   if (bytes > most) bytes = most;
   return put_item(buffer, at, EXEC_LIMIT, tag, flags, (void *)start, bytes, 1);
@@ -310,7 +330,7 @@ SLUICE_INLINE __u32 put_cwd(char *buffer, __u32 at, struct task_struct *task) {
   return at;
 }
 
-/* What the parked rounds add. */
+/* What the parked rounds add. The user is the one that called: whom the rules were asked about. */
 static __noinline __u32 put_decision(struct exec_record *record, __u32 at, struct parked_exec *parked) {
   struct sluice_record *r = &record->header;
   char *buffer = (char *)record;
@@ -319,7 +339,11 @@ static __noinline __u32 put_decision(struct exec_record *record, __u32 at, struc
   r->type = parked->type;
   r->flags = parked->flags;
   r->unknown = parked->unknown;
+  fill_creds(r, &parked->creds);
   __builtin_memcpy(r->set, parked->set, sizeof(r->set));
+  if (parked->flags & SLUICE_EVENT_UNDECIDED)
+    at = put_item(buffer, at, EXEC_LIMIT, SLUICE_ITEM_UNDECIDED, 0, parked->undecided,
+                  sizeof(parked->undecided), 0);
   return put_parked_rounds(buffer, at, EXEC_LIMIT, parked);
 }
 
@@ -341,10 +365,12 @@ SLUICE_INLINE void send_exec(struct task_struct *task, struct linux_binprm *bprm
   struct parked_exec *parked = totals.parked ? bpf_task_storage_get(&parked_by_task, task, 0, 0) : 0;
   const struct task_state *state = state_of(task);
   char *buffer = (char *)record;
-  __u32 at = sizeof(struct sluice_record);
+  __u32 at = sizeof(struct sluice_record), slot;
   long error;
 
   if (parked && !parked->open) parked = 0;
+  slot = parked && control.generation[parked->slot & 1] == parked->generation ? parked->slot & 1
+                                                                              : control.active & 1;
   if (!record) { /* the map is smaller than the machine: the loader's fault; a parked set stays counted as
                     parked */
     TOTAL(tree_lost, 1);
@@ -356,7 +382,7 @@ SLUICE_INLINE void send_exec(struct task_struct *task, struct linux_binprm *bprm
   at = put_string(buffer, at, EXEC_LIMIT, SLUICE_ITEM_FILENAME, bprm->filename);
   at = put_user(buffer, at, SLUICE_ITEM_ARGS, task->mm->arg_start, task->mm->arg_end, SLUICE_ARGS_BYTES);
   if (parked) at = put_decision(record, at, parked);
-  at = put_needs(record, at, task, parked ? parked->slot : control.active & 1);
+  at = put_needs(record, at, task, slot);
   if (at > sizeof(*record)) at = sizeof(*record); /* cannot be: every item was checked */
   record->header.size = at;
   error = send_event(record, at);

@@ -31,7 +31,7 @@ SLUICE_INLINE __u64 open_flags(const struct file *file) {
   __u64 flags = word;
 
   if (mode & FMODE_READ) flags |= SLUICE_FLAG_READ;
-  if (mode & FMODE_WRITE) flags |= SLUICE_FLAG_WRITE;
+  if ((mode & FMODE_WRITE) || (word & O_TRUNC)) flags |= SLUICE_FLAG_WRITE;
   if (word & FMODE_EXEC) flags |= SLUICE_FLAG_EXEC;
   if (mode & FMODE_CREATED) {
     flags |= SLUICE_FLAG_CREATED;
@@ -105,10 +105,11 @@ SLUICE_INLINE __u64 creating_flags(struct task_struct *task, __u32 compat, __u32
     word = O_CREAT | O_WRONLY | O_TRUNC;
   else
     return 0;
+  word &= ~O_CLOEXEC; /* the descriptor's, not the file's: file_open does not see it either */
   if (!compat) word |= O_LARGEFILE;
   flags = (__u64)word | SLUICE_FLAG_CREATED;
   if ((word & O_ACCMODE) == 0 || (word & O_ACCMODE) == 2) flags |= SLUICE_FLAG_READ;
-  if ((word & O_ACCMODE) == 1 || (word & O_ACCMODE) == 2) flags |= SLUICE_FLAG_WRITE;
+  if ((word & O_ACCMODE) == 1 || (word & O_ACCMODE) == 2 || (word & O_TRUNC)) flags |= SLUICE_FLAG_WRITE;
   if (mode & S_IXUGO) flags |= SLUICE_FLAG_EXEC;
   return flags;
 }

@@ -18,6 +18,10 @@ struct Arguments {
 };
 
 int Explain(const Arguments& arguments) {
+  if (!arguments.stage.empty() && arguments.format == "json") {
+    TellError("`--emit` prints a stage as text; `--format json` is for the explanation without it");
+    return kUsage;
+  }
   int status = kFine;
   const std::unique_ptr<Compilation> compilation = ReadRules(arguments.rules, TestFiles::kSkip, status);
   if (compilation == nullptr) return status;

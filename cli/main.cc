@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 #include <vector>
 
 #include "cli/rules.h"
 #include "cli/verbs.h"
+#include "compiler/diag/diag.h"
 
 namespace {
 
@@ -45,6 +47,15 @@ int RunVerb(int argc, char** argv) {
     CLI::App* verb = app.add_subcommand(row.name, row.help);
     verbs.emplace_back(verb, row.add(*verb));
   }
+  std::vector<std::string_view> names;
+  for (const VerbRow& row : kVerbs) names.emplace_back(row.name);
+  if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
+    const std::string nearest = sluice::diag::Nearest(argv[1], names);
+    sluice::cli::TellError(fmt::format(
+        "there is no verb `{}`; {}", argv[1],
+        nearest.empty() ? "`sluice --help` lists them" : fmt::format("did you mean `{}`?", nearest)));
+    return sluice::cli::kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -53,7 +64,13 @@ int RunVerb(int argc, char** argv) {
       fmt::print(stderr, "{}", app.help());
       return sluice::cli::kUsage;
     }
-    app.exit(error, std::cout, std::cerr);
+    if (asked) {
+      app.exit(error, std::cout, std::cerr);
+    } else {
+      sluice::cli::TellError(
+          fmt::format("{}; `sluice {}--help` says more", error.what(),
+                      app.get_subcommands().empty() ? "" : app.get_subcommands().front()->get_name() + " "));
+    }
     return asked ? sluice::cli::kFine : sluice::cli::kUsage;
   }
   for (const auto& [verb, run] : verbs) {

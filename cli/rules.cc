@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <cstdlib>
 
 #include "cli/verbs.h"
 #include "compiler/diag/render.h"
+#include "runtime/alert/text.h"
 
 namespace sluice::cli {
 
@@ -31,7 +33,9 @@ void AddWarningsOption(CLI::App& app, RuleArguments& arguments) {
       ->check(CLI::IsMember({"error"}));
 }
 
-void TellError(std::string_view text) { fmt::print(stderr, "sluice: error: {}\n", text); }
+void Tell(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
+void TellError(std::string_view text) { Tell(fmt::format("sluice: error: {}\n", alert::Printable(text))); }
 
 void TellError(const source::Status& status) { TellError(MessageOf(status)); }
 
@@ -70,8 +74,7 @@ bool Acceptable(const Compilation& compilation, const RuleArguments& arguments) 
 }
 
 bool TellDiagnostics(const Compilation& compilation, const RuleArguments& arguments) {
-  fmt::print(stderr, "{}",
-             diag::RenderText(compilation.diagnostics, compilation.files, ColourOn(STDERR_FILENO)));
+  Tell(diag::RenderText(compilation.diagnostics, compilation.files, ColourOn(STDERR_FILENO)));
   if (Acceptable(compilation, arguments)) return true;
   if (compilation.ok()) TellError("a warning is an error under `-W error`");
   return false;

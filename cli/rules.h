@@ -36,6 +36,8 @@ bool Acceptable(const Compilation& compilation, const RuleArguments& arguments);
 // ReadRules and TellDiagnostics: null unless the rules can be used.
 std::unique_ptr<Compilation> CompileRules(const RuleArguments& arguments, int& status);
 
+// On stderr; a reader that went away is no reason to stop. REQUIRES: SIGPIPE is ignored where that matters.
+void Tell(std::string_view text);
 // One line on stderr.
 void TellError(std::string_view text);
 void TellError(const source::Status& status);

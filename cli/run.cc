@@ -23,19 +23,25 @@ struct Arguments {
 };
 
 std::atomic<Engine*> running = nullptr;
+std::atomic<bool> stopped_early = false;  // before there was an engine
 
 void OnSignal(int signal) {
   Engine* engine = running;
-  if (engine == nullptr) return;
+  if (engine == nullptr) {
+    if (signal != SIGHUP) stopped_early = true;
+    return;
+  }
   signal == SIGHUP ? engine->Reload() : engine->Stop();
 }
 
-void HandleSignals(Engine* engine) {
-  running = engine;
+// SIGINT too where the shell started us with it ignored. Who reads stdout or stderr may go away.
+void HandleSignals() {
   struct sigaction action {};
   action.sa_handler = OnSignal;
   action.sa_flags = SA_RESTART;
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, nullptr);
 }
 
 sink::Format FormatFor(const std::string& asked) {
@@ -46,30 +52,30 @@ sink::Format FormatFor(const std::string& asked) {
 
 void TellReload(const source::Status& status, const Compilation* compilation) {
   if (compilation != nullptr) {
-    fmt::print(stderr, "{}",
-               diag::RenderText(compilation->diagnostics, compilation->files, ColourOn(STDERR_FILENO)));
+    Tell(diag::RenderText(compilation->diagnostics, compilation->files, ColourOn(STDERR_FILENO)));
   }
   if (status.ok()) {
-    fmt::print(stderr, "sluice: reloaded: {}\n", Count(compilation->ast.rules.size(), "rule"));
+    Tell(fmt::format("sluice: reloaded: {}\n", Count(compilation->ast.rules.size(), "rule")));
     return;
   }
-  fmt::print(stderr, "sluice: reload failed: {}; the rules from before stay active\n", MessageOf(status));
+  Tell(fmt::format("sluice: reload failed: {}; the rules from before stay active\n", MessageOf(status)));
 }
 
 void TellCounters(const Engine& engine, const sink::LineStats& alerts) {
   for (const load::HookCounters& row : engine.counters()) {
     const sluice_hook_stats& stats = row.stats;
-    fmt::print(stderr, "counters hook={} seen={} dropped={} sent={} lost={} denied={}\n", row.hook,
-               stats.seen, stats.dropped, stats.sent, stats.lost, stats.denied);
+    Tell(fmt::format("counters hook={} seen={} dropped={} sent={} lost={} denied={}\n", row.hook, stats.seen,
+                     stats.dropped, stats.sent, stats.lost, stats.denied));
   }
-  fmt::print(stderr, "alerts raised={} delivered={} lost={}\n", alerts.raised, alerts.delivered, alerts.lost);
+  Tell(fmt::format("alerts raised={} delivered={} lost={}\n", alerts.raised, alerts.delivered, alerts.lost));
   const EngineStats& missed = engine.stats();
   if (missed.undecodable + missed.orphaned + missed.tree_records_lost == 0) return;
-  fmt::print(stderr, "missed undecodable={} orphaned={} lineage={}\n", missed.undecodable, missed.orphaned,
-             missed.tree_records_lost);
+  Tell(fmt::format("missed undecodable={} orphaned={} lineage={}\n", missed.undecodable, missed.orphaned,
+                   missed.tree_records_lost));
 }
 
 int Run(const Arguments& arguments) {
+  HandleSignals();
   int status = kFine;
   std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
   if (compilation == nullptr) return status;
@@ -81,16 +87,17 @@ int Run(const Arguments& arguments) {
     TellError(host);
     return kHost;
   }
-  fmt::print(stderr, "{}", Summary(*compilation));
+  Tell(Summary(*compilation));
   const size_t rules = compilation->user.checked.rules.size();
   sink::LineSink sink(STDOUT_FILENO, FormatFor(arguments.format));
   Engine engine(
       {.rule_files = arguments.rules.paths, .compile = arguments.rules.CompileOptions(), .load = {}},
       [&sink](const alert::Alert& alert) { sink.Push(alert); });
-  HandleSignals(&engine);
+  running = &engine;
+  if (stopped_early) engine.Stop();
   const source::Status ran = engine.Run(
       std::move(compilation),
-      [rules] { fmt::print(stderr, "sluice: ready: {} active\n", Count(rules, "rule")); }, TellReload);
+      [rules] { Tell(fmt::format("sluice: ready: {} active\n", Count(rules, "rule"))); }, TellReload);
   running = nullptr;
   const sink::LineStats alerts = sink.Close();
   if (!ran.ok()) {

@@ -101,10 +101,24 @@ void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_pt
   const sluice_record& header = record.header;
   event_->Reset(&record, self, round);
   set.evaluator->Begin(*event_);
+  std::array<uint64_t, SLUICE_WORDS> sure{}, unsure{};
+  const bool undecided = (header.flags & SLUICE_EVENT_UNDECIDED) != 0;
+  for (size_t i = 0; i < SLUICE_WORDS; ++i) {
+    const uint64_t doubt = !undecided ? 0 : record.undecided ? (*record.undecided)[i] : ~uint64_t{0};
+    sure[i] = clauses[i] & ~doubt;
+    unsure[i] = clauses[i] & doubt;
+  }
+  Match(set, record, self, sure.data(), false, fired);
+  if (undecided) Match(set, record, self, unsure.data(), true, fired);
+}
+
+void Judge::Match(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
+                  const uint64_t* clauses, bool whole, std::vector<check::RuleId>& fired) {
+  const sluice_record& header = record.header;
   matches_.clear();
   const bool refused_exec =
       header.hook == SLUICE_HOOK_BPRM_CHECK && (header.flags & SLUICE_EVENT_DENIED) != 0;
-  set.evaluator->MatchSet(clauses, (header.flags & SLUICE_EVENT_UNDECIDED) != 0, matches_);
+  set.evaluator->MatchSet(clauses, whole, matches_);
   for (const eval::Match& match : matches_) {
     if (Contains(fired, match.rule)) continue;
     const check::CheckedRule& rule = set.evaluator->plan().checked.rules[match.rule];

@@ -59,6 +59,9 @@ class Judge {
   RuleSet* Find(uint32_t generation);
   void Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
              int round, const uint64_t* clauses, std::vector<check::RuleId>& fired);
+  // What matches among `clauses`, by their residues or, where the kernel could not decide them, as a `whole`.
+  void Match(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
+             const uint64_t* clauses, bool whole, std::vector<check::RuleId>& fired);
   std::vector<check::RuleId> FiredBefore(const ring::Record& record);
   void Remember(const ring::Record& record, std::vector<check::RuleId> fired);
 

@@ -22,10 +22,11 @@ enum sluice_record_kind {
 
 #define SLUICE_EVENT_DENIED 1u /* an error was returned */
 #define SLUICE_EVENT_KILLED 2u
-#define SLUICE_EVENT_AUDITED 4u   /* would have been denied or killed */
-#define SLUICE_EVENT_UNDECIDED 8u /* some lookup was unknown: user space must judge the whole condition */
-#define SLUICE_EVENT_NO_TYPE 16u  /* reached by a call that is not of the hook's types */
-#define SLUICE_EVENT_COMPAT 32u   /* a 32-bit call */
+#define SLUICE_EVENT_AUDITED 4u /* would have been denied or killed */
+#define SLUICE_EVENT_UNDECIDED \
+  8u /* user space judges the whole condition: of ITEM_UNDECIDED's clauses, or of all */
+#define SLUICE_EVENT_NO_TYPE 16u /* reached by a call that is not of the hook's types */
+#define SLUICE_EVENT_COMPAT 32u  /* a 32-bit call */
 #define SLUICE_EVENT_IO_URING 64u
 #define SLUICE_EVENT_NO_LINEAGE 128u
 
@@ -72,6 +73,7 @@ enum sluice_item_tag {
   SLUICE_ITEM_TEXT = 13,   /* SLUICE_STR_TEXT */
   SLUICE_ITEM_LOCAL = 14,  /* 16 bytes, as enum sluice_end says */
   SLUICE_ITEM_REMOTE = 15,
+  SLUICE_ITEM_UNDECIDED = 16, /* SLUICE_WORDS words: the clauses of the set that were undecided */
 };
 #define SLUICE_ITEM_TRUNCATED 1u /* bytes beyond the stated limit are missing: unknown, not absent */
 #define SLUICE_ITEM_UNKNOWN 2u   /* could not be had; length 0 */

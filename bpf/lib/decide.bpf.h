@@ -13,8 +13,12 @@
 #define PATH_LOOKUPS (SLUICE_STRING_BITS(SLUICE_STR_PATH) | SLUICE_STRING_BITS(SLUICE_STR_DIRECTORY))
 
 /* The agent is not above its rules, but it never kills itself: a denial reaches it, the signal does not. */
+SLUICE_INLINE __u32 spare_agent(__u32 verdict) {
+  if (bpf_get_current_pid_tgid() >> 32 == control.agent_pid) return verdict & ~SLUICE_VERDICT_KILL;
+  return verdict;
+}
+
 SLUICE_INLINE void kill_task(__u32 hook) {
-  if (bpf_get_current_pid_tgid() >> 32 == control.agent_pid) return;
   bpf_send_signal(SIGKILL);
   COUNT(hook, killed, 1);
 }
@@ -100,6 +104,13 @@ SLUICE_INLINE void count_verdict(__u32 hook, __u32 verdict) {
   if (verdict & SLUICE_VERDICT_UNDECIDED) COUNT(hook, undecided, 1);
 }
 
+/* Which clauses user space must judge whole. */
+SLUICE_INLINE __u32 put_undecided(struct scratch *s, __u32 at, __u32 verdict) {
+  if (!(verdict & SLUICE_VERDICT_UNDECIDED)) return at;
+  return put_item((char *)&s->record, at, RECORD_LIMIT, SLUICE_ITEM_UNDECIDED, 0, s->match.undecided,
+                  sizeof(s->match.undecided), 0);
+}
+
 /* Sends the finished record of scratch and counts it. */
 SLUICE_INLINE void send_record(struct scratch *s, __u32 hook, __u32 bytes, int urgent) {
   long error;
@@ -161,7 +172,7 @@ static __noinline __attribute__((unused)) int conclude(struct scratch *s,
                                                        struct task_struct *task, int operands) {
   struct sluice_record *r = &s->record.header;
   __u32 hook = s->match.hook;
-  __u32 verdict = sluice_judge(&s->match, config);
+  __u32 verdict = spare_agent(sluice_judge(&s->match, config));
   __u32 at;
 
   fill_header(r, SLUICE_RECORD_EVENT, hook, task, task->real_parent);
@@ -170,6 +181,7 @@ static __noinline __attribute__((unused)) int conclude(struct scratch *s,
   at = put_path(s, SLUICE_STR_PATH, SLUICE_ITEM_PATH);
   if (operands) at = put_operands(s, at);
   at = put_image((char *)&s->record, at, RECORD_LIMIT, state_of(task), 1);
+  at = put_undecided(s, at, verdict);
   count_verdict(hook, verdict);
   if (s->match.unknown & PATH_LOOKUPS) COUNT(hook, no_path, 1);
   if (verdict & SLUICE_VERDICT_KILL) kill_task(hook);

@@ -54,12 +54,20 @@ SLUICE_INLINE __u32 inner_number(struct pid *pid, __u32 *ns_inode) {
   return upid.nr;
 }
 
-SLUICE_INLINE void fill_creds(struct sluice_record *r, const struct cred *cred) {
-  r->uid = cred->euid.val;
-  r->gid = cred->egid.val;
-  bpf_core_read(&r->cap_permitted, 8, &cred->cap_permitted);
-  bpf_core_read(&r->cap_effective, 8, &cred->cap_effective);
-  bpf_core_read(&r->cap_inheritable, 8, &cred->cap_inheritable);
+SLUICE_INLINE void read_creds(struct task_creds *creds, const struct cred *cred) {
+  creds->uid = cred->euid.val;
+  creds->gid = cred->egid.val;
+  bpf_core_read(&creds->cap_permitted, 8, &cred->cap_permitted);
+  bpf_core_read(&creds->cap_effective, 8, &cred->cap_effective);
+  bpf_core_read(&creds->cap_inheritable, 8, &cred->cap_inheritable);
+}
+
+SLUICE_INLINE void fill_creds(struct sluice_record *r, const struct task_creds *creds) {
+  r->uid = creds->uid;
+  r->gid = creds->gid;
+  r->cap_permitted = creds->cap_permitted;
+  r->cap_effective = creds->cap_effective;
+  r->cap_inheritable = creds->cap_inheritable;
 }
 
 /* Everything but size, set and numbers. `parent`: the one that forked it, where that is known. */
@@ -67,6 +75,7 @@ static __noinline void fill_header(struct sluice_record *r, __u32 kind, __u32 ho
                                    struct task_struct *parent) {
   struct task_struct *leader = task->group_leader;
   struct signal_struct *signal = task->signal;
+  struct task_creds creds;
   __u32 pid_ns = 0;
 
   r->kind = kind;
@@ -93,7 +102,8 @@ static __noinline void fill_header(struct sluice_record *r, __u32 kind, __u32 ho
   r->unknown = 0;
   r->cgroup_id = bpf_get_current_cgroup_id();
   r->mnt_ns = task->nsproxy->mnt_ns->ns.inum;
-  fill_creds(r, task->cred);
+  read_creds(&creds, task->cred);
+  fill_creds(r, &creds);
   __builtin_memset(r->numbers, 0, sizeof(r->numbers));
   __builtin_memset(r->set, 0, sizeof(r->set));
 }

@@ -31,6 +31,7 @@
 #define O_TRUNC 00001000u
 #define O_ACCMODE 00000003u
 #define O_LARGEFILE 00100000u
+#define O_CLOEXEC 02000000
 
 #define MNT_INTERNAL 0x4000
 #define DCACHE_MAY_BE_UNLINKED(dentry) (!(dentry)->d_hash.pprev)

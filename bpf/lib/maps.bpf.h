@@ -90,6 +90,11 @@ struct {
   __type(value, struct task_state);
 } SLUICE_MAP(task_by_storage);
 
+struct task_creds {
+  __u32 uid, gid;
+  __u64 cap_permitted, cap_effective, cap_inheritable;
+};
+
 /* An exec whose surviving set waits for the new image. One per task, made only when a set survives. */
 #define PARKED_BYTES 8192
 struct parked_exec {
@@ -101,7 +106,9 @@ struct parked_exec {
   __u32 used; /* bytes of `paths` */
   __u32 reserved;
   __u64 unknown;
-  __u64 set[SLUICE_WORDS]; /* union over the rounds */
+  __u64 set[SLUICE_WORDS];       /* union over the rounds */
+  __u64 undecided[SLUICE_WORDS]; /* likewise */
+  struct task_creds creds;       /* of the caller, before a set-user-ID program changes them */
   __u64 round_set[SLUICE_ROUNDS][SLUICE_WORDS];
   __u32 path_at[SLUICE_ROUNDS];
   __u32 path_bytes[SLUICE_ROUNDS];

@@ -246,6 +246,10 @@ Lowered LowerFlagNames(const Predicate& predicate, const check::NameTable& names
   Test test;
   for (const check::Value& value : predicate.values) {
     const std::optional<uint64_t> bits = FlagsThatShow(names, value.text);
+    if (!bits && value.text == "O_CLOEXEC") {
+      return InUserSpace(Code::N301, "`O_CLOEXEC` is a property of the descriptor, which no hook sees",
+                         "leave it out: in a running engine it is never there");
+    }
     if (!bits) {
       return InUserSpace(
           Code::N301, fmt::format("`{}` is not the name of a single flag", value.text),

@@ -21,7 +21,6 @@ const check::NameTable& OpenFlags() {
       {"O_DIRECT", 040000},
       {"O_LARGEFILE", 0100000},
       {"O_DIRECTORY", 0200000},
-      {"O_CLOEXEC", O_CLOEXEC},
       {"O_SYNC", 04000000},
       {"O_TMPFILE", 020000000},
       {"O_F_CREATED", SLUICE_FLAG_CREATED},

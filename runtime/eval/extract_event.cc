@@ -43,7 +43,7 @@ Value IsOpen(RecordView& view, const FieldUse&) {
     case SLUICE_FLAG_READ:
       return Value::Bool(access == O_RDONLY || access == O_RDWR);
     case SLUICE_FLAG_WRITE:
-      return Value::Bool(access == O_WRONLY || access == O_RDWR);
+      return Value::Bool(access == O_WRONLY || access == O_RDWR || (word & O_TRUNC) != 0);
     case SLUICE_FLAG_EXEC:
       if (word & kExecOpen) return Value::Bool(true);
       break;

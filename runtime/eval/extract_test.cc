@@ -103,7 +103,7 @@ class Extract : public testing::Test {
     header.mnt_ns = 11;
     header.pid_ns = 12;
     header.cap_effective = 1u << 21 | 1;
-    header.numbers[0] = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | SLUICE_FLAG_WRITE | SLUICE_FLAG_CREATED;
+    header.numbers[0] = O_WRONLY | O_CREAT | O_TRUNC | SLUICE_FLAG_WRITE | SLUICE_FLAG_CREATED;
     header.numbers[1] = S_IFREG | 0644;
     header.numbers[2] = 99;
     header.numbers[3] = 8 << 8 | 2;
@@ -164,7 +164,7 @@ TEST_F(Extract, AnOpen) {
           {"evt.is_open_read", "false"},
           {"evt.is_open_exec", "false"},
           {"evt.is_open_create", "true"},
-          {"evt.arg.flags", "\"O_TRUNC|O_CREAT|O_WRONLY|O_CLOEXEC|O_F_CREATED\""},
+          {"evt.arg.flags", "\"O_TRUNC|O_CREAT|O_WRONLY|O_F_CREATED\""},
           {"evt.arg.mode", "\"0644\""},
           {"evt.arg.name", "\"/etc/cron.d/job\""},
           {"evt.arg[2]", "\"/etc/cron.d/job\""},

@@ -27,8 +27,7 @@ constexpr NamedBit kOpenFlags[] = {
     {"O_SYNC", kSync},           {"O_NONBLOCK", O_NONBLOCK},   {"O_EXCL", O_EXCL},    {"O_DSYNC", kDsync},
     {"O_APPEND", O_APPEND},      {"O_CREAT", O_CREAT},
 };
-constexpr NamedBit kLateOpenFlags[] = {
-    {"O_CLOEXEC", O_CLOEXEC}, {"O_TMPFILE", kTmpFile}, {"O_F_CREATED", SLUICE_FLAG_CREATED}};
+constexpr NamedBit kLateOpenFlags[] = {{"O_TMPFILE", kTmpFile}, {"O_F_CREATED", SLUICE_FLAG_CREATED}};
 
 constexpr NamedBit kImageFlags[] = {{"EXE_UPPER_LAYER", SLUICE_IMAGE_UPPER},
                                     {"EXE_FROM_MEMFD", SLUICE_IMAGE_MEMFD}};

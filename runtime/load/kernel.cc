@@ -138,9 +138,9 @@ source::Result<std::unique_ptr<Kernel>> Kernel::Open(const Options& options) {
 source::Status Kernel::AttachLineage() { return state_->attachments.AttachLineage(); }
 
 source::Status Kernel::State::Prepare(uint32_t slot, const kplan::KernelPlan& plan) {
-  // A program that began before the last swap may still read this slot.
-  if (source::Status waited = grace_period.Wait(); !waited.ok()) return waited;
+  // A program that began before the last swap may still read this slot; from here on none begins to.
   __atomic_store_n(&control().generation[slot], 0u, __ATOMIC_RELEASE);
+  if (source::Status waited = grace_period.Wait(); !waited.ok()) return waited;
   return FillSlot(skeleton->obj, plan, slot, options.max_entries);
 }
 

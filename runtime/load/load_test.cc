@@ -33,13 +33,15 @@ HostFacts GoodHost() {
 
 TEST(JudgeHost, StockDebianIsFine) { EXPECT_TRUE(JudgeHost(GoodHost()).ok()); }
 
-TEST(JudgeHost, CapabilitiesMayTakeThePlaceOfRoot) {
+TEST(JudgeHost, NeedsTheHostsOwnRoot) {
   HostFacts facts = GoodHost();
-  facts.capabilities = 1ull << CAP_BPF | 1ull << CAP_PERFMON;
-  EXPECT_TRUE(JudgeHost(facts).ok());
-  facts.capabilities = 1ull << CAP_BPF;
+  facts.capabilities = 1ull << CAP_BPF | 1ull << CAP_PERFMON;  // the canary and the iterator need more
   EXPECT_EQ(JudgeHost(facts).code(), absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(JudgeHost(facts).ToString(), HasSubstr("run it as root"));
+  facts = GoodHost();
+  facts.in_first_user_namespace = false;
+  EXPECT_EQ(JudgeHost(facts).code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(JudgeHost(facts).ToString(), HasSubstr("user namespace"));
 }
 
 TEST(JudgeHost, NamesTheLsmListAndTheWordToAdd) {

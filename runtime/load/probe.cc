@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kOldestMajor = 6, kOldestMinor = 1;
 constexpr const char* kBtf = "/sys/kernel/btf/vmlinux";
+constexpr const char* kUserNamespace = "/proc/self/uid_map";
 constexpr const char* kLsmList = "/sys/kernel/security/lsm";
 
 uint64_t EffectiveCapabilities() {
@@ -28,6 +29,13 @@ uint64_t EffectiveCapabilities() {
     if (line.rfind("CapEff:", 0) == 0) return std::strtoull(line.c_str() + 7, nullptr, 16);
   }
   return geteuid() == 0 ? ~uint64_t{0} : 0;
+}
+
+// The first user namespace maps every number to itself.
+bool InFirstUserNamespace() {
+  std::ifstream map(kUserNamespace);
+  uint64_t inside = 0, outside = 0, count = 0;
+  return !(map >> inside >> outside >> count) || (inside == 0 && outside == 0 && count == UINT32_MAX);
 }
 
 std::optional<std::string> ReadAll(int file) {
@@ -88,6 +96,7 @@ HostFacts ReadHost() {
   utsname names{};
   if (uname(&names) == 0) facts.release = names.release;
   facts.capabilities = EffectiveCapabilities();
+  facts.in_first_user_namespace = InFirstUserNamespace();
   facts.has_btf = access(kBtf, R_OK) == 0;
   facts.lsm_list = ReadAll(open(kLsmList, O_RDONLY | O_CLOEXEC));
   if (!facts.lsm_list) {
@@ -98,13 +107,16 @@ HostFacts ReadHost() {
 }
 
 source::Status JudgeHost(const HostFacts& facts) {
-  const bool may_load = Has(facts.capabilities, CAP_SYS_ADMIN) ||
-                        (Has(facts.capabilities, CAP_BPF) && Has(facts.capabilities, CAP_PERFMON));
-  if (!may_load) {
+  if (!Has(facts.capabilities, CAP_SYS_ADMIN)) {
     return absl::PermissionDeniedError(
-        "loading programs into the kernel needs root (CAP_SYS_ADMIN, or CAP_BPF and CAP_PERFMON): run it as "
-        "root, "
-        "outside of an unprivileged container");
+        "loading programs into the kernel needs root (the capability SYS_ADMIN): run it as root, outside of "
+        "an "
+        "unprivileged container");
+  }
+  if (!facts.in_first_user_namespace) {
+    return absl::PermissionDeniedError(
+        "this is root in a user namespace, which the kernel does not let load programs: run it as the host's "
+        "root, outside of rootless containers and `unshare --user`");
   }
   int major = 0, minor = 0;
   const bool numbered = std::sscanf(facts.release.c_str(), "%d.%d", &major, &minor) == 2;

@@ -65,6 +65,7 @@ void Clear(Record& record) {
   for (uint16_t tag = SLUICE_ITEM_NAME; tag <= SLUICE_ITEM_REMOTE; ++tag) {
     if (Text* slot = SlotOf(record, tag)) *slot = Text{};
   }
+  record.undecided.reset();
   record.rounds.clear();
 }
 
@@ -115,6 +116,9 @@ source::Status Decode(std::string_view bytes, Record& record) {
     const std::string_view value = bytes.substr(body, item.length);
     if (item.tag == SLUICE_ITEM_ROUND_SET || item.tag == SLUICE_ITEM_ROUND_PATH) {
       if (const char* fault = AddRound(record, item, value, awaits_path)) return Fault(at, fault);
+    } else if (item.tag == SLUICE_ITEM_UNDECIDED) {
+      if (value.size() != kSetBytes) return Fault(at, "the undecided set has the wrong length");
+      std::memcpy(record.undecided.emplace().data(), value.data(), kSetBytes);
     } else if (Text* slot = SlotOf(record, item.tag)) {
       const bool is_end = item.tag == SLUICE_ITEM_LOCAL || item.tag == SLUICE_ITEM_REMOTE;
       if (is_end && value.size() != kAddressBytes) return Fault(at, "an address has the wrong length");

@@ -39,7 +39,9 @@ struct Record {
 
   sluice_record header{};
   Text name, exepath, path, filename, args, env, cwd, comm, target, text;
-  std::array<Text, SLUICE_ENDS> ends;  // of a connection: 16 bytes each
+  std::array<Text, SLUICE_ENDS> ends;                           // of a connection: 16 bytes each
+  std::optional<std::array<uint64_t, SLUICE_WORDS>> undecided;  // clauses to judge whole; of an UNDECIDED
+                                                                // event without it, all
   std::vector<Round> rounds;
   std::array<std::array<uint64_t, SLUICE_WORDS>, SLUICE_ROUNDS> round_sets{};
 };

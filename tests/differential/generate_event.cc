@@ -19,12 +19,11 @@ Value TextOrAbsent(const std::optional<std::string>& text) { return text ? Value
 
 uint64_t SomeOpenFlags(Random& random) {
   uint64_t word = random.Below(3);  // the access mode
-  for (const uint64_t bit :
-       {O_CREAT, O_TRUNC, O_APPEND, O_EXCL, O_CLOEXEC, O_NONBLOCK, O_DIRECTORY, 040000, 010000}) {
+  for (const uint64_t bit : {O_CREAT, O_TRUNC, O_APPEND, O_EXCL, O_NONBLOCK, O_DIRECTORY, 040000, 010000}) {
     if (random.Chance(25)) word |= bit;
   }
   if ((word & 3) != O_WRONLY) word |= SLUICE_FLAG_READ;
-  if ((word & 3) != O_RDONLY) word |= SLUICE_FLAG_WRITE;
+  if ((word & 3) != O_RDONLY || (word & O_TRUNC) != 0) word |= SLUICE_FLAG_WRITE;
   if (random.Chance(10)) word |= SLUICE_FLAG_EXEC;
   if ((word & O_CREAT) != 0 && random.Chance(50)) word |= SLUICE_FLAG_CREATED;
   return word;

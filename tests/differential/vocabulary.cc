@@ -61,19 +61,11 @@ std::string BaseNameOf(const std::string& path) {
 }
 
 std::string ShownFlags(uint64_t word) {
-  static const std::vector<std::pair<uint64_t, const char*>> kBits = {{0100000, "O_LARGEFILE"},
-                                                                      {0200000, "O_DIRECTORY"},
-                                                                      {040000, "O_DIRECT"},
-                                                                      {O_TRUNC, "O_TRUNC"},
-                                                                      {04000000, "O_SYNC"},
-                                                                      {O_NONBLOCK, "O_NONBLOCK"},
-                                                                      {O_EXCL, "O_EXCL"},
-                                                                      {010000, "O_DSYNC"},
-                                                                      {O_APPEND, "O_APPEND"},
-                                                                      {O_CREAT, "O_CREAT"},
-                                                                      {O_CLOEXEC, "O_CLOEXEC"},
-                                                                      {020000000, "O_TMPFILE"},
-                                                                      {SLUICE_FLAG_CREATED, "O_F_CREATED"}};
+  static const std::vector<std::pair<uint64_t, const char*>> kBits = {
+      {0100000, "O_LARGEFILE"}, {0200000, "O_DIRECTORY"}, {040000, "O_DIRECT"},
+      {O_TRUNC, "O_TRUNC"},     {04000000, "O_SYNC"},     {O_NONBLOCK, "O_NONBLOCK"},
+      {O_EXCL, "O_EXCL"},       {010000, "O_DSYNC"},      {O_APPEND, "O_APPEND"},
+      {O_CREAT, "O_CREAT"},     {020000000, "O_TMPFILE"}, {SLUICE_FLAG_CREATED, "O_F_CREATED"}};
   static const std::vector<const char*> kAccess = {"O_RDONLY", "O_WRONLY", "O_RDWR"};
   std::string shown;
   const auto add = [&](const char* name) { shown += (shown.empty() ? "" : "|") + std::string(name); };

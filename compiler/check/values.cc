@@ -97,8 +97,13 @@ ValueFault ParseBytes(ast::Op op, const ast::Word& word, Value& value) {
   return {};
 }
 
+// Falco's grammar knows 0x1f, and its compiler refuses it for every type.
+bool IsHex(std::string_view text) { return text.find_first_of("xX") != std::string_view::npos; }
+
 ValueFault ParseInt(const ast::Word& word, Value& value) {
   const std::optional<int64_t> number = ParseInteger(word.text);
+  if (number && IsHex(word.text))
+    return {fmt::format("`{}` is not a decimal number", word.text), fmt::format("write `{}`", *number)};
   if (!number) {
     const bool real = ParseReal(word.text).has_value();
     return {fmt::format("`{}` is not an integer", word.text),
@@ -128,7 +133,8 @@ ValueFault ParseDouble(const ast::Word& word, Value& value) {
 
 ValueFault ParsePortValue(const ast::Word& word, Value& value) {
   const std::optional<uint16_t> port = ParsePort(word.text);
-  if (!port) {
+  const bool hex = word.text.substr(0, 1) == "0" && IsHex(word.text);
+  if (!port || hex) {
     return {fmt::format("`{}` is not a port", word.text),
             "write a number from 0 to 65535 or a common service's name"};
   }

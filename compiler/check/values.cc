@@ -14,6 +14,7 @@
 namespace sluice::check {
 namespace {
 
+constexpr size_t kMaxPatternBytes = 4096;
 constexpr uint8_t kMappedBits = 96;  // of ::ffff:0:0/96, where IPv4 addresses live
 
 int HexDigit(char c) {
@@ -69,15 +70,24 @@ const std::unordered_map<std::string_view, uint16_t>& Services() {
 
 ValueFault ParseText(ast::Op op, const ast::Word& word, Value& value) {
   if (word.text.find('\0') != std::string::npos) return {"A text must not hold a NUL byte", ""};
+  const bool pattern = op == ast::Op::kRegex || op == ast::Op::kGlob || op == ast::Op::kIGlob;
+  if (pattern && word.text.size() > kMaxPatternBytes) {
+    return {fmt::format("A pattern of {} bytes is too long", word.text.size()),
+            fmt::format("at most {} bytes are allowed: write several tests", kMaxPatternBytes)};
+  }
   if (op == ast::Op::kRegex) {
     static const RE2::Options options = [] {
       RE2::Options posix(RE2::POSIX);
       posix.set_log_errors(false);
       return posix;
     }();
-    const RE2 pattern(word.text, options);
-    if (!pattern.ok()) {
-      return {fmt::format("`{}` is not a POSIX regular expression: {}", word.text, pattern.error()),
+    const RE2 regex(word.text, options);
+    if (regex.error_code() == RE2::ErrorPatternTooLarge || regex.error_code() == RE2::ErrorRepeatSize) {
+      return {"The regular expression needs too much memory",
+              "write fewer or smaller repetitions: `+` instead of `{1,1000}`"};
+    }
+    if (!regex.ok()) {
+      return {fmt::format("`{}` is not a POSIX regular expression: {}", word.text, regex.error()),
               "Perl's classes such as \\d and flags such as (?i) are not known: write [0-9], [[:alpha:]]"};
     }
   }

@@ -97,6 +97,12 @@ TEST_F(FalcoTest, AnAliasOfWhatHoldsItIsRefused) {
   EXPECT_THAT(Errors(), HasSubstr("More than 64 levels of YAML"));
 }
 
+TEST_F(FalcoTest, ATextThatYamlCannotGoOnAtIsRefused) {
+  Load({"a: b\n]\n, x\n"});
+  Load({", rsl e u: redt\n\tcondition: evt.type = open[1"});
+  EXPECT_THAT(Errors(), HasSubstr("E111"));
+}
+
 TEST_F(FalcoTest, BytesThatAreNotUtf8AreRefused) {
   Load({"- list: l\n  items: [\xff]\n"});
   EXPECT_THAT(Errors(), HasSubstr("E105"));

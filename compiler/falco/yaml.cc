@@ -1,9 +1,11 @@
 #include "compiler/falco/yaml.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "compiler/source/utf8.h"
 
@@ -187,6 +189,38 @@ class Converter {
   bool reported_ = false;
 };
 
+// Reads the documents without keeping them. At some faults yaml-cpp starts a document after the other at one
+// place, without end: here that is a fault like any other.
+class Progress final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos == last_) throw YAML::ParserException(mark, "a value cannot begin here");
+    last_ = mark.pos;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+  }
+  void OnMapEnd() override {}
+
+ private:
+  int last_ = -1;
+};
+
+// Throws YAML::Exception at the first fault.
+void CheckProgress(const std::string& text) {
+  std::istringstream input(text);
+  YAML::Parser parser(input);
+  Progress progress;
+  while (parser.HandleNextDocument(progress)) {
+  }
+}
+
 }  // namespace
 
 const Node* Node::Find(std::string_view key) const {
@@ -210,6 +244,7 @@ std::vector<Node> ReadYaml(const source::Files& files, source::FileId file, diag
     return documents;
   }
   try {
+    CheckProgress(std::string(text));
     Converter converter(files, file, diagnostics);
     for (const YAML::Node& document : YAML::LoadAll(std::string(text))) {
       documents.push_back(converter.Convert(document));

@@ -99,7 +99,8 @@ int EvalOne(const Arguments& arguments) {
 class Batch {
  public:
   std::string Line(const std::string& line) {
-    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
+    nlohmann::json json;
+    if (const std::string fault = Parse(line, json); !fault.empty()) return "error: " + fault;
     if (!json.is_object() || !json.contains("condition") || !json["condition"].is_string() ||
         !json.contains("event") || !json["event"].is_object()) {
       return "error: a line is an object with the keys condition (a string) and event (an object)";
@@ -112,6 +113,22 @@ class Batch {
   }
 
  private:
+  static std::string Parse(const std::string& line, nlohmann::json& json) {
+    constexpr int kMaxDepth = 16;  // what is deeper is no event, and would be too deep to print
+    bool deep = false;
+    const auto within = [&deep](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
+      deep = deep || depth > kMaxDepth;
+      return !deep;
+    };
+    try {
+      json = nlohmann::json::parse(line, within);
+    } catch (const nlohmann::json::exception& fault) {
+      const std::string_view what = fault.what();  // [json.exception.parse_error.101] parse error at ...
+      return fmt::format("not JSON: {}", what.substr(std::min(what.find("] ") + 2, what.size())));
+    }
+    return deep ? "the line is nested too deeply" : "";
+  }
+
   Condition& Compiled(const std::string& text) {
     if (compiled_.size() >= 10'000) compiled_.clear();
     std::unique_ptr<Condition>& condition = compiled_[text];
@@ -133,7 +150,7 @@ int EvalBatch(const std::string& path) {
   std::ifstream file;
   if (path != "-") file.open(path, std::ios::binary);
   std::istream& lines = path == "-" ? std::cin : file;
-  if (!lines) {
+  if (!lines || (lines.peek() == EOF && lines.bad())) {  // a folder opens, and fails when it is read
     TellError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
     return kUsage;
   }

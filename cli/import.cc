@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <unordered_set>
 
 #include "cli/rules.h"
 #include "cli/verbs.h"
@@ -13,23 +11,12 @@
 namespace sluice::cli {
 namespace {
 
-// Rules that skip-if-unknown-filter leaves out: the text has no key for it, and would not compile with them.
-void RemoveSkipped(const Compilation& compilation, ast::RuleSet& rules) {
-  std::unordered_set<std::string_view> compiled;
-  for (const check::CheckedRule& rule : compilation.partition.normal.checked.rules)
-    compiled.insert(rule.rule.name.text);
-  std::erase_if(rules.rules, [&](const ast::Rule& rule) {
-    return rule.skip_if_unknown_field && rule.enabled && compiled.count(rule.name.text) == 0;
-  });
-}
-
 int Import(const RuleArguments& arguments) {
   int status = kFine;
   const std::unique_ptr<Compilation> compilation = ReadRules(arguments, TestFiles::kSkip, status);
   if (compilation == nullptr) return status;
   if (!TellDiagnostics(*compilation, arguments)) return kRulesFailed;
-  ast::RuleSet rules = compilation->ast;
-  RemoveSkipped(*compilation, rules);
+  const ast::RuleSet rules = WithoutLeftOut(*compilation);
   source::Files files;
   diag::Diagnostics diagnostics;
   const source::FileId file = files.Add("imported", fmt_stage::Write(rules, compilation->files));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <unordered_set>
 #include <utility>
 
 #include "compiler/falco/falco.h"
@@ -63,6 +64,19 @@ std::unique_ptr<Compilation> CompileTexts(const std::vector<std::pair<std::strin
   for (const auto& [name, text] : texts) ids.push_back(compilation->files.Add(name, text));
   Compile(ids, options, *compilation);
   return compilation;
+}
+
+ast::RuleSet WithoutLeftOut(const Compilation& compilation) {
+  const check::CheckedRules& checked = compilation.partition.normal.checked;
+  const std::unordered_set<std::string_view> gone_rules(checked.left_out_rules.begin(),
+                                                        checked.left_out_rules.end());
+  const std::unordered_set<std::string_view> gone_macros(checked.left_out_macros.begin(),
+                                                         checked.left_out_macros.end());
+  ast::RuleSet rules = compilation.ast;
+  std::erase_if(rules.rules, [&](const ast::Rule& rule) { return gone_rules.count(rule.name.text) != 0; });
+  std::erase_if(rules.macros,
+                [&](const ast::Macro& macro) { return gone_macros.count(macro.name.text) != 0; });
+  return rules;
 }
 
 std::optional<std::string> PrintStage(const Compilation& compilation, std::string_view stage) {

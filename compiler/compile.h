@@ -45,6 +45,10 @@ source::Result<std::unique_ptr<Compilation>> CompileFiles(const std::vector<std:
 std::unique_ptr<Compilation> CompileTexts(const std::vector<std::pair<std::string, std::string>>& texts,
                                           const Options& options);
 
+// What was written, without the rules of other sources and those that skip-if-unknown-filter drops, and
+// without the macros with faults that only such rules use: what is left compiles as .rule text.
+ast::RuleSet WithoutLeftOut(const Compilation& compilation);
+
 // Stages by name: parse check norm split kplan uplan. Empty optional: no such stage.
 std::optional<std::string> PrintStage(const Compilation& compilation, std::string_view stage);
 

@@ -269,6 +269,27 @@ TEST(Compile, FaultsOfSeveralStagesAreToldInOneRun) {
   EXPECT_THAT(text, HasSubstr("E201"));
 }
 
+TEST(Compile, PatternsThatAreTooLargeAreRefusedAtThePattern) {
+  const auto faults = [](const std::string& test) {
+    return Complaints(*Compiled(Rule("R", "evt.type = open and fd.name " + test)));
+  };
+  std::string globs, alternatives;
+  for (int i = 0; i < 3000; ++i) globs += "*a";
+  for (int i = 0; i < 200; ++i) alternatives += fmt::format("[^a-z{}]{{1,1000}}|", i);
+  EXPECT_THAT(faults("glob \"" + globs + "\""), HasSubstr("A pattern of 6000 bytes is too long"));
+  EXPECT_THAT(faults("regex \"((a{100}){100}){100}\""), HasSubstr("needs too much memory"));
+  EXPECT_THAT(faults("regex \"" + alternatives + "x\""), HasSubstr("needs too much memory"));
+}
+
+TEST(Compile, ListsThatHoldListsAreBoundedTogether) {
+  std::string text = "list l0 = [a, b, c, d]\n";
+  for (int i = 1; i <= 100; ++i) text += fmt::format("list l{} = [l{}, x{}]\n", i, i - 1, i);
+  Options options;
+  options.check.max_total_list_items = 1000;
+  EXPECT_THAT(Complaints(*Compiled(text, options)),
+              HasSubstr("All lists together have more than 1000 items"));
+}
+
 TEST(Explain, SaysWhereEachPredicateRunsAndWhy) {
   const auto compilation =
       Compiled(Rule("R", "evt.type = open and fd.name startswith /etc/ and proc.cmdline contains x"));

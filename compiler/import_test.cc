@@ -1,4 +1,5 @@
 // Falco's YAML through the whole pipeline, and as imported .rule text: both make the same plans.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -22,7 +23,7 @@ std::string Errors(const Compilation& compilation) {
 std::string Import(const Compilation& compilation) {
   source::Files files;
   diag::Diagnostics diagnostics;
-  const std::string text = fmt_stage::Write(compilation.ast, compilation.files);
+  const std::string text = fmt_stage::Write(WithoutLeftOut(compilation), compilation.files);
   const fmt_stage::Formatted formatted =
       fmt_stage::Format(files, files.Add("imported", text), {}, diagnostics);
   EXPECT_EQ(formatted.outcome, fmt_stage::Formatted::Outcome::kDone)
@@ -84,6 +85,58 @@ TEST(Import, HandWrittenRulesMakeTheSamePlans) {
     SCOPED_TRACE(text);
     ExpectSamePlans(*CompileTexts({{"a.yaml", text}}, {}));
   }
+}
+
+class FalcoShapes : public testing::TestWithParam<std::pair<const char*, size_t>> {};
+
+TEST_P(FalcoShapes, LoadAndMakeTheSamePlans) {
+  const auto& [name, rules] = GetParam();
+  const auto compiled = CompileFiles({fmt::format("{}/tests/falco/{}.yaml", SLUICE_SOURCE_DIR, name)}, {});
+  ASSERT_TRUE(compiled.ok());
+  EXPECT_EQ(diag::RenderText((*compiled)->diagnostics, (*compiled)->files, false).find("W201"),
+            std::string::npos);
+  EXPECT_EQ((*compiled)->partition.normal.checked.rules.size(), rules);
+  ExpectSamePlans(**compiled);
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, FalcoShapes,
+                         testing::Values(std::pair("incubating_shapes", 6u),
+                                         std::pair("k8s_audit_shapes", 1u), std::pair("sandbox_shapes", 3u)),
+                         [](const auto& shape) { return std::string(shape.param.first); });
+
+TEST(Compile, AMacrosFaultIsToldOnceARuleUsesIt) {
+  const std::string macros =
+      "- macro: a\n  condition: no.field = 1\n- macro: b\n  condition: a or proc.name = b\n";
+  EXPECT_EQ(Errors(*CompileTexts({{"a.yaml", macros + Rule("R", "evt.type = open")}}, {})), "");
+  const auto used = CompileTexts(
+      {{"a.yaml", macros + Rule("R", "evt.type = open and b") + Rule("S", "evt.type = open and (a or b)")}},
+      {});
+  EXPECT_EQ(Errors(*used), "There is no field `no.field`\n");
+  const auto skipped = CompileTexts(
+      {{"a.yaml", macros + Rule("R", "evt.type = open and b", "  skip-if-unknown-filter: true\n")}}, {});
+  EXPECT_EQ(Errors(*skipped), "");
+  EXPECT_EQ(skipped->diagnostics.warnings(), 1u);
+  EXPECT_EQ(skipped->partition.normal.checked.left_out_rules, std::vector<std::string>{"R"});
+}
+
+TEST(Compile, ACommentAboveAnItemOfYamlSwitchesAWarningOff) {
+  const auto compiled =
+      CompileTexts({{"a.yaml",
+                     "# allow: unused\n- list: l\n  items: [a]\n\n  # allow: unused, no-rules\n"
+                     "- macro: m\n  condition: proc.name = a\n"
+                     "# One that is loud.\n# allow: no-event-type\n" +
+                         Rule("R", "proc.name = a")}},
+                   {});
+  EXPECT_EQ(diag::RenderText(compiled->diagnostics, compiled->files, false), "");
+}
+
+TEST(Compile, EvtDirIsTheExitSide) {
+  const auto compiled =
+      CompileTexts({{"a.yaml", Rule("R", "evt.type = open and evt.dir=< and fd.name = /a")}}, {});
+  EXPECT_EQ(diag::RenderText(compiled->diagnostics, compiled->files, false), "");
+  EXPECT_EQ(PrintStage(*compiled, "norm").value().find("evt.dir"), std::string::npos);
+  const auto never = CompileTexts({{"a.yaml", Rule("R", "evt.type = open and evt.dir = >")}}, {});
+  EXPECT_NE(diag::RenderText(never->diagnostics, never->files, false).find("W202"), std::string::npos);
 }
 
 TEST(Import, SaysWhereABlockCameFrom) {

@@ -18,7 +18,7 @@ run_target() {
   mkdir -p "$found" build-fuzz/crashes
   [[ ! -d fuzz/corpus/$name ]] || seeds=("fuzz/corpus/$name")
   [[ ! -e fuzz/$name.dict ]] || options=("-dict=fuzz/$name.dict")
-  "build-fuzz/fuzz/$name" "-max_total_time=$seconds" -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 \
+  "build-fuzz/fuzz/${name}_fuzz" "-max_total_time=$seconds" -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 \
     "-artifact_prefix=build-fuzz/crashes/$name-" "${options[@]}" "$found" "${seeds[@]}" >"$log" 2>&1 || status=$?
   if ((status)); then
     grep -vE '^(#|NEW_FUNC|REDUCE)' "$log" | tail -n 60
@@ -31,7 +31,7 @@ run_target() {
 bash tools/setup.sh --no-kernels
 bash tools/kernel.sh 6.1
 bash tools/build.sh --kind fuzz
-mapfile -t targets < <(find build-fuzz/fuzz -maxdepth 1 -type f -executable -printf '%f\n' 2>/dev/null | sort)
+mapfile -t targets < <(find build-fuzz/fuzz -maxdepth 1 -type f -executable -printf '%f\n' 2>/dev/null | sed -n 's/_fuzz$//p' | sort)
 [[ -z $wanted ]] || {
   [[ " ${targets[*]} " == *" $wanted "* ]] || die "no fuzz target '$wanted'; there are: ${targets[*]:-none}"
   targets=("$wanted")

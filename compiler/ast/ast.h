@@ -121,6 +121,7 @@ struct Macro {
   Expr condition;
   std::vector<Word> allowed_warnings;
   Span span;
+  bool lenient = false;  // Falco's: a fault of its names and types counts once a rule uses it
 };
 
 enum class Priority : uint8_t {

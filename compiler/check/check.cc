@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "compiler/check/conditions.h"
 #include "compiler/check/exceptions.h"
 #include "compiler/check/output.h"
@@ -68,9 +70,10 @@ class RuleChecker {
 
   CheckedRules Check() {
     for (const ast::Rule& rule : rules_.rules) Check(rule);
+    WarnOfOtherSources();
     names_.WarnUnusedLists(diagnostics_);
     conditions_.WarnUnusedMacros();
-    if (rules_.rules.empty() && !names_.AnyBroken()) {
+    if (rules_.rules.empty() && diagnostics_.ok()) {
       diagnostics_.Add(Code::W206, {}, "There is no rule").help = "declare one: `rule \"NAME\" { ... }`";
     }
     return Take();
@@ -86,7 +89,10 @@ class RuleChecker {
 
  private:
   void Check(const ast::Rule& rule) {
-    if (rule.skip_if_unknown_field && SkipsUnknown(rule)) return;
+    if (SkipsSource(rule) || (rule.skip_if_unknown_field && SkipsUnknown(rule))) {
+      LeaveOut(rule);
+      return;
+    }
     CheckedRule checked;
     bool ok = BuildCondition(rule, checked.condition);
     ok = ParseOutput(rule.output, diagnostics_, checked.output) && ok;
@@ -96,7 +102,7 @@ class RuleChecker {
         ok = ResolveUse(field, diagnostics_, checked.throttle_by.emplace_back()) && ok;
       }
     }
-    if (!ok || !rule.enabled || names_.IsDuplicate(rule) || SkipsSource(rule)) return;
+    if (!ok || !rule.enabled || names_.IsDuplicate(rule)) return;
     const auto id = static_cast<RuleId>(result_.rules.size());
     if (!results_.Fold(rule, id, checked.condition, result_.assumptions)) return;
     warnings_.Look(rule, checked);
@@ -112,7 +118,8 @@ class RuleChecker {
   }
 
   bool SkipsUnknown(const ast::Rule& rule) {
-    const std::optional<ast::Word> field = FindUnknownField(rule);
+    std::optional<ast::Word> field = FindUnknownField(rule);
+    if (!field) field = conditions_.FindUnknownInMacros(rule.condition);
     if (!field) return false;
     auto& warning =
         diagnostics_.Add(Code::W204, field->span,
@@ -124,16 +131,37 @@ class RuleChecker {
 
   bool SkipsSource(const ast::Rule& rule) {
     if (rule.source.text.empty() || rule.source.text == "syscall") return false;
-    if (!IsAllowed(rule.allowed_warnings, Code::W211)) {
-      auto& fault = diagnostics_.Add(Code::W211, rule.source.span,
-                                     fmt::format("Rule `{}` is for the event source `{}`, and is left out",
-                                                 rule.name.text, rule.source.text));
-      fault.note = "the only source here is `syscall`";
-    }
+    if (!IsAllowed(rule.allowed_warnings, Code::W211)) other_sources_[rule.source.text].push_back(&rule);
     return true;
   }
 
+  // Once a source: a file for another source holds dozens of such rules.
+  void WarnOfOtherSources() {
+    for (const auto& [source, rules] : other_sources_) {
+      const std::string subject = rules.size() == 1 ? fmt::format("Rule `{}` is", rules[0]->name.text)
+                                                    : fmt::format("{} rules are", rules.size());
+      auto& fault =
+          diagnostics_.Add(Code::W211, rules[0]->source.span,
+                           fmt::format("{} for the event source `{}`, and left out", subject, source));
+      fault.note = "the only source here is `syscall`";
+    }
+  }
+
+  // What only such a rule uses is not unused.
+  void LeaveOut(const ast::Rule& rule) {
+    result_.left_out_rules.push_back(rule.name.text);
+    conditions_.MarkUses(rule.condition);
+    for (const ast::Exception& exception : rule.exceptions) {
+      for (const auto& row : exception.values) {
+        for (const auto& column : row) {
+          for (const ast::Word& word : column) names_.UseList(word.text);
+        }
+      }
+    }
+  }
+
   CheckedRules Take() {
+    result_.left_out_macros = conditions_.LeftOut();
     predicates_.MoveInto(result_);
     result_.tests = rules_.tests;
     return std::move(result_);
@@ -147,6 +175,7 @@ class RuleChecker {
   ConditionTable conditions_;
   ResultFolder results_;
   RuleWarnings warnings_;
+  std::map<std::string, std::vector<const ast::Rule*>> other_sources_;
   CheckedRules result_;
 };
 

@@ -12,10 +12,11 @@
 namespace sluice::check {
 
 struct Limits {
-  uint32_t max_nodes = 100'000;          // of one rule's condition after expansion
-  uint32_t max_list_items = 10'000'000;  // of one list after expansion
-  uint32_t max_depth = 1'000;            // of one condition after expansion
-  uint64_t max_total_nodes = 4'000'000;  // of all macros and conditions together
+  uint32_t max_nodes = 100'000;                // of one rule's condition after expansion
+  uint32_t max_list_items = 10'000'000;        // of one list after expansion
+  uint64_t max_total_list_items = 40'000'000;  // of all lists together, each expanded
+  uint32_t max_depth = 1'000;                  // of one condition after expansion
+  uint64_t max_total_nodes = 4'000'000;        // of all macros and conditions together
   // Events carry results (`replay` of JSON events): predicates on a result are kept. Otherwise an event is an
   // attempt that was permitted so far, and they are folded (results.h). CheckCondition() folds nothing in any
   // case.

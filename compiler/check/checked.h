@@ -107,6 +107,9 @@ struct CheckedRules {
   std::vector<CheckedRule> rules;          // by RuleId, load order; disabled rules are left out
   std::vector<ast::Test> tests;
   std::vector<Assumption> assumptions;  // by rule
+  // Rules of another source or that skip-if-unknown-filter drops, and macros with faults that no other rule
+  // uses.
+  std::vector<std::string> left_out_rules, left_out_macros;
 };
 
 std::string Print(const Predicate& predicate);  // canonical Falco text

@@ -4,13 +4,19 @@
 
 #include <algorithm>
 
+#include "compiler/check/unknown_field.h"
+
 namespace sluice::check {
 
 using diag::Code;
 
 ConditionTable::ConditionTable(const ast::RuleSet& rules, Names& names, PredicateTable& predicates,
                                const Limits& limits, diag::Diagnostics& diagnostics)
-    : names_(names), predicates_(predicates), limits_(limits), diagnostics_(diagnostics) {
+    : names_(names),
+      predicates_(predicates),
+      limits_(limits),
+      all_diagnostics_(diagnostics),
+      diagnostics_(&diagnostics) {
   Declare(rules);
   BuildMacros(rules);
 }
@@ -57,14 +63,95 @@ void ConditionTable::BuildMacros(const ast::RuleSet& rules) {
 }
 
 void ConditionTable::Close(Entry& entry) {
+  if (!entry.macro->lenient) {
+    BuildMacro(entry);
+  } else {
+    entry.held_back = std::make_unique<diag::Diagnostics>();
+    ReportTo(*entry.held_back);
+    BuildMacro(entry);
+    ReportTo(all_diagnostics_);
+  }
+  if (entry.state == Entry::State::kBroken) {
+    NoteUnknown(entry);
+  } else {
+    entry.held_back = nullptr;
+  }
+}
+
+void ConditionTable::ReportTo(diag::Diagnostics& diagnostics) {
+  diagnostics_ = &diagnostics;
+  predicates_.ReportTo(diagnostics);
+}
+
+void ConditionTable::NoteUnknown(Entry& entry) {
+  entry.unknown = FindUnknownField(entry.macro->condition);
+  for (const auto& [use, span] : entry.uses) {
+    if (!entry.unknown) entry.unknown = use->unknown;
+  }
+}
+
+// The faults of a broken macro and of the broken ones that it uses, unless they have been told.
+void ConditionTable::Report(Entry& entry) {
+  std::vector<Entry*> open = {&entry};
+  while (!open.empty()) {
+    Entry& next = *open.back();
+    open.pop_back();
+    if (next.held_back == nullptr) continue;
+    diagnostics_->Append(*next.held_back);
+    next.held_back = nullptr;
+    for (const auto& [use, span] : next.uses) open.push_back(use);
+  }
+}
+
+void ConditionTable::MarkUses(const ast::Expr& expr) {
+  std::vector<const ast::Expr*> open = {&expr};
+  while (!open.empty()) {
+    const ast::Expr& next = *open.back();
+    open.pop_back();
+    for (const ast::Expr& child : next.children) open.push_back(&child);
+    if (next.check != nullptr) {
+      for (const ast::Word& word : next.check->values) names_.UseList(word.text);
+    }
+    if (next.kind != ast::Expr::Kind::kMacro) continue;
+    names_.UseList(next.macro.text);
+    const auto found = macros_.find(next.macro.text);
+    if (found == macros_.end()) continue;
+    Entry& entry = found->second;
+    entry.used = true;
+    if (entry.state == Entry::State::kBroken && !std::exchange(entry.marked, true)) {
+      open.push_back(&entry.macro->condition);
+    }
+  }
+}
+
+std::optional<ast::Word> ConditionTable::FindUnknownInMacros(const ast::Expr& expr) const {
+  if (expr.kind == ast::Expr::Kind::kMacro) {
+    const auto found = macros_.find(expr.macro.text);
+    return found == macros_.end() ? std::nullopt : found->second.unknown;
+  }
+  for (const ast::Expr& child : expr.children) {
+    if (std::optional<ast::Word> unknown = FindUnknownInMacros(child)) return unknown;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> ConditionTable::LeftOut() const {
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : macros_) {
+    if (entry.held_back != nullptr) names.emplace_back(name);
+  }
+  return names;
+}
+
+void ConditionTable::BuildMacro(Entry& entry) {
   const bool ok = BuildNode(entry.macro->condition, entry.condition, entry.size);
   const bool fits = entry.size.nodes <= limits_.max_nodes && entry.size.depth <= limits_.max_depth;
   entry.state = ok && fits ? Entry::State::kReady : Entry::State::kBroken;
   if (!ok || fits) return;
   entry.condition = {};
-  auto& fault = diagnostics_.Add(Code::E211, entry.macro->name.span,
-                                 fmt::format("Macro `{}` grows to {} tests, {} deep", entry.macro->name.text,
-                                             entry.size.nodes, entry.size.depth));
+  auto& fault = diagnostics_->Add(Code::E211, entry.macro->name.span,
+                                  fmt::format("Macro `{}` grows to {} tests, {} deep", entry.macro->name.text,
+                                              entry.size.nodes, entry.size.depth));
   fault.note =
       fmt::format("at most {} tests and a depth of {} are allowed", limits_.max_nodes, limits_.max_depth);
   fault.help = "macros that use a macro twice double it; use a list where values differ only";
@@ -84,8 +171,8 @@ void ConditionTable::ReportCycle(const Path& path, const Entry& again) {
     }
   }
   const auto& [last, next] = path.back();
-  auto& fault = diagnostics_.Add(Code::E204, last->uses[next - 1].second,
-                                 fmt::format("Macro `{}` refers to itself", again.macro->name.text));
+  auto& fault = diagnostics_->Add(Code::E204, last->uses[next - 1].second,
+                                  fmt::format("Macro `{}` refers to itself", again.macro->name.text));
   fault.others = std::move(labels);
   fault.note = fmt::format("{}`{}`", chain, again.macro->name.text);
 }
@@ -94,7 +181,7 @@ bool ConditionTable::Build(const ast::Expr& expr, Condition& condition) {
   Size size;
   if (!BuildNode(expr, condition, size)) return false;
   if (size.nodes <= limits_.max_nodes && size.depth <= limits_.max_depth) return true;
-  auto& fault = diagnostics_.Add(
+  auto& fault = diagnostics_->Add(
       Code::E211, expr.span, fmt::format("The condition grows to {} tests, {} deep", size.nodes, size.depth));
   fault.note =
       fmt::format("at most {} tests and a depth of {} are allowed", limits_.max_nodes, limits_.max_depth);
@@ -149,7 +236,10 @@ bool ConditionTable::BuildMacroUse(const ast::Word& name, Condition& condition, 
   }
   Entry& entry = found->second;
   entry.used = true;
-  if (entry.state != Entry::State::kReady) return false;  // reported at the macro
+  if (entry.state != Entry::State::kReady) {  // reported at the macro
+    if (diagnostics_ == &all_diagnostics_) Report(entry);
+    return false;
+  }
   size = entry.size;
   if (!Charge(size.nodes, name.span)) return false;
   condition = entry.condition;
@@ -162,7 +252,7 @@ bool ConditionTable::Charge(uint64_t nodes, source::Span where) {
   if (total_nodes_ <= limits_.max_total_nodes) return true;
   if (total_reported_) return false;
   total_reported_ = true;
-  auto& fault = diagnostics_.Add(
+  auto& fault = all_diagnostics_.Add(
       Code::E211, where,
       fmt::format("All conditions together grow to more than {} tests", limits_.max_total_nodes));
   fault.help = "large macros are used by many rules: test the rare fields in fewer rules";
@@ -172,13 +262,13 @@ bool ConditionTable::Charge(uint64_t nodes, source::Span where) {
 void ConditionTable::ReportUnknown(const ast::Word& name) {
   if (const ast::List* list = names_.FindList(name.text)) {
     names_.UseList(name.text);
-    auto& fault = diagnostics_.Add(
+    auto& fault = diagnostics_->Add(
         Code::E205, name.span, fmt::format("`{}` is a list, and a condition is expected here", name.text));
     fault.others.push_back({list->name.span, "declared here"});
     fault.help = fmt::format("compare a field with it: `proc.name in ({})`", name.text);
     return;
   }
-  auto& fault = diagnostics_.Add(Code::E202, name.span, fmt::format("There is no macro `{}`", name.text));
+  auto& fault = diagnostics_->Add(Code::E202, name.span, fmt::format("There is no macro `{}`", name.text));
   const std::string near = names_.NearestMacro(name.text);
   if (near.empty()) {
     fault.help = "declare it: `macro NAME = CONDITION`";
@@ -197,7 +287,7 @@ void ConditionTable::WarnUnusedMacros() const {
   }
   std::sort(unused.begin(), unused.end(), [](const ast::Macro* a, const ast::Macro* b) { return a < b; });
   for (const ast::Macro* macro : unused) {
-    diagnostics_.Add(Code::W201, macro->name.span, fmt::format("Macro `{}` is never used", macro->name.text))
+    diagnostics_->Add(Code::W201, macro->name.span, fmt::format("Macro `{}` is never used", macro->name.text))
         .help = "remove it, or write `# allow: unused` above it";
   }
 }

@@ -2,12 +2,14 @@
 // check/.
 //
 // Every macro is built once, in the order of its uses, and copied into what names it; so a fault in a macro
-// is reported once, however many rules use it.
+// is reported once, however many rules use it. The faults of a lenient macro are kept back until a rule does.
 //
 // Threads: none shared. Memory: borrows the ast::RuleSet. Errors: E202, E204, E205, E211 and those of
 // predicates.h. Cost:    linear in the conditions after expansion, which Limits bounds in nodes and in depth.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -27,6 +29,15 @@ class ConditionTable {
   // False after an error, which is reported here or was reported at a macro.
   bool Build(const ast::Expr& expr, Condition& condition);
 
+  // Takes the names in `expr` as used, whatever they are: it belongs to a rule that is left out.
+  void MarkUses(const ast::Expr& expr);
+
+  // The first field that nobody knows in a macro that `expr` uses, at any depth.
+  std::optional<ast::Word> FindUnknownInMacros(const ast::Expr& expr) const;
+
+  // Lenient macros with faults that no rule brought to light.
+  std::vector<std::string> LeftOut() const;
+
   // W201 for macros that nothing names.
   void WarnUnusedMacros() const;
 
@@ -41,7 +52,10 @@ class ConditionTable {
     Size size;
     enum class State : uint8_t { kNew, kOpen, kReady, kBroken } state = State::kNew;
     bool used = false;
+    bool marked = false;                                // kBroken: what it names counts as used
     std::vector<std::pair<Entry*, source::Span>> uses;  // macros that it names, and where
+    std::unique_ptr<diag::Diagnostics> held_back;       // kBroken and lenient: not reported yet
+    std::optional<ast::Word> unknown;                   // kBroken: a field that nobody knows
   };
   using Path = std::vector<std::pair<Entry*, size_t>>;
 
@@ -49,6 +63,10 @@ class ConditionTable {
   void CollectUses(const ast::Expr& expr, Entry& entry);
   void BuildMacros(const ast::RuleSet& rules);
   void Close(Entry& entry);
+  void BuildMacro(Entry& entry);
+  void NoteUnknown(Entry& entry);
+  void Report(Entry& entry);
+  void ReportTo(diag::Diagnostics& diagnostics);
   void ReportCycle(const Path& path, const Entry& again);
   bool BuildNode(const ast::Expr& expr, Condition& condition, Size& size);
   bool BuildMacroUse(const ast::Word& name, Condition& condition, Size& size);
@@ -58,7 +76,8 @@ class ConditionTable {
   Names& names_;
   PredicateTable& predicates_;
   const Limits& limits_;
-  diag::Diagnostics& diagnostics_;
+  diag::Diagnostics& all_diagnostics_;
+  diag::Diagnostics* diagnostics_;  // of what is being built
   std::unordered_map<std::string_view, Entry> macros_;
   uint64_t total_nodes_ = 0;
   bool total_reported_ = false;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::check {
 namespace {
@@ -105,6 +106,15 @@ void Names::Close(Entry& entry, const Limits& limits) {
              fmt::format("List `{}` has {} items, more than {}", entry.list->name.text, total,
                          limits.max_list_items))
         .help = "split it into several lists";
+    return;
+  }
+  total_items_ += total;
+  if (total_items_ > limits.max_total_list_items) {
+    if (std::exchange(total_reported_, true)) return;
+    diagnostics_
+        .Add(diag::Code::E211, entry.list->name.span,
+             fmt::format("All lists together have more than {} items", limits.max_total_list_items))
+        .help = "a list that holds another has all its items again";
     return;
   }
   if (!broken_.empty() &&

@@ -63,6 +63,8 @@ class Names {
   std::unordered_map<std::string_view, const ast::Rule*> sets_;
   std::unordered_set<std::string_view> broken_;
   diag::Diagnostics& diagnostics_;
+  uint64_t total_items_ = 0;
+  bool total_reported_ = false;
 };
 
 // True when a `# allow: slug` comment above the block names the code's slug.

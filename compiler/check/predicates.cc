@@ -129,13 +129,13 @@ bool PredicateTable::Resolve(const ast::Check& check, Predicate& predicate) {
 
 bool PredicateTable::ResolveLeft(const ast::Check& check, Predicate& predicate) {
   Term& left = predicate.left;
-  if (!ResolveTerm(check.left, diagnostics_, left)) return false;
+  if (!ResolveTerm(check.left, *diagnostics_, left)) return false;
   if (Fits(check.op, left.type, left.shape)) return true;
   const bool list = left.shape == Shape::kList;
-  auto& fault =
-      diagnostics_.Add(Code::E207, check.op_span,
-                       fmt::format("`{}` does not fit `{}`, which is {} {}", ast::OpName(check.op),
-                                   TermText(left), list ? "a list of type" : "of type", TypeName(left.type)));
+  auto& fault = diagnostics_->Add(
+      Code::E207, check.op_span,
+      fmt::format("`{}` does not fit `{}`, which is {} {}", ast::OpName(check.op), TermText(left),
+                  list ? "a list of type" : "of type", TypeName(left.type)));
   fault.others.push_back({check.left.span, fmt::format("of type {}", TypeName(left.type))});
   fault.help = fmt::format("operators that fit: {}", FittingOperators(left.type, left.shape));
   const bool rendered = left.kind == Term::Kind::kField && left.field.field == FieldId::kEvtRawarg;
@@ -147,10 +147,10 @@ bool PredicateTable::ResolveLeft(const ast::Check& check, Predicate& predicate) 
 
 bool PredicateTable::ResolveRight(const ast::Check& check, Predicate& predicate) {
   Term right;
-  if (!ResolveTerm(*check.right, diagnostics_, right)) return false;
+  if (!ResolveTerm(*check.right, *diagnostics_, right)) return false;
   const Term& left = predicate.left;
   const auto refuse = [&](source::Span at, std::string message) {
-    diagnostics_.Add(Code::E207, at, std::move(message));
+    diagnostics_->Add(Code::E207, at, std::move(message));
     return false;
   };
   if (NamesType(left) || NamesType(right)) {
@@ -172,9 +172,9 @@ bool PredicateTable::ResolveRight(const ast::Check& check, Predicate& predicate)
       return fmt::format("{}{}", term.shape == Shape::kList ? "a list of type " : "of type ",
                          TypeName(term.type));
     };
-    auto& fault = diagnostics_.Add(Code::E208, check.right->span,
-                                   fmt::format("`{}` is {}, but `{}` is {}", TermText(right), describe(right),
-                                               TermText(left), describe(left)));
+    auto& fault = diagnostics_->Add(Code::E208, check.right->span,
+                                    fmt::format("`{}` is {}, but `{}` is {}", TermText(right),
+                                                describe(right), TermText(left), describe(left)));
     fault.others.push_back({check.left.span, describe(left)});
     return false;
   }
@@ -210,7 +210,7 @@ bool PredicateTable::ResolveValues(const ast::Check& check, Predicate& predicate
 
 bool PredicateTable::ReportValue(const ast::Check& check, const Predicate& predicate, const ast::Word& word,
                                  std::string message, std::string help) {
-  auto& fault = diagnostics_.Add(Code::E208, word.span, std::move(message));
+  auto& fault = diagnostics_->Add(Code::E208, word.span, std::move(message));
   fault.others.push_back({check.left.span, fmt::format("`{}` is of type {}", TermText(predicate.left),
                                                        TypeName(predicate.left.type))});
   const bool inside = check.values_span.file == word.span.file &&
@@ -233,15 +233,15 @@ bool PredicateTable::ExpandWords(const ast::Check& check, bool list, ListItems& 
     words.push_back(&word);
     if (!list || check.parenthesised || word.quoted || names_.IsSet(word.text)) continue;
     if (const ast::Macro* macro = names_.FindMacro(word.text)) {
-      auto& fault = diagnostics_.Add(Code::E205, word.span,
-                                     fmt::format("`{}` is a macro, and a list is expected here", word.text));
+      auto& fault = diagnostics_->Add(Code::E205, word.span,
+                                      fmt::format("`{}` is a macro, and a list is expected here", word.text));
       fault.others.push_back({macro->name.span, "declared here"});
       fault.help = fmt::format("write `({})` if the text is meant", word.text);
       return false;
     }
     const std::string near = names_.NearestList(word.text);
     if (near.empty()) continue;
-    auto& fault = diagnostics_.Add(Code::E203, word.span, fmt::format("There is no list `{}`", word.text));
+    auto& fault = diagnostics_->Add(Code::E203, word.span, fmt::format("There is no list `{}`", word.text));
     fault.others.push_back({names_.FindList(near)->name.span, "a list of a similar name"});
     fault.help = fmt::format("did you mean `{}`? Write `({})` if the text is meant", near, word.text);
     fault.patches.push_back({word.span, near});
@@ -255,7 +255,7 @@ bool PredicateTable::CheckEventType(const ast::Word& word, const ast::Check& che
   std::vector<std::string_view> known;
   for (const EventRow& row : Events()) known.push_back(row.name);
   auto& fault =
-      diagnostics_.Add(Code::E210, word.span, fmt::format("There is no event type `{}`", word.text));
+      diagnostics_->Add(Code::E210, word.span, fmt::format("There is no event type `{}`", word.text));
   fault.others.push_back(
       {check.left.span, fmt::format("`{}` is the name of a system call", RowOf(use.field).name)});
   const std::string near = diag::Nearest(word.text, known);

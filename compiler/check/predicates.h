@@ -19,7 +19,9 @@ namespace sluice::check {
 
 class PredicateTable {
  public:
-  PredicateTable(Names& names, diag::Diagnostics& diagnostics) : names_(names), diagnostics_(diagnostics) {}
+  PredicateTable(Names& names, diag::Diagnostics& diagnostics) : names_(names), diagnostics_(&diagnostics) {}
+
+  void ReportTo(diag::Diagnostics& diagnostics) { diagnostics_ = &diagnostics; }  // from now on
 
   // What a check asks; kFalse for a test against nothing (`in ()`). Nothing after an error.
   std::optional<Condition> Build(const ast::Check& check, source::Span span);
@@ -42,7 +44,7 @@ class PredicateTable {
   PredicateId Intern(Predicate predicate, source::Span span);
 
   Names& names_;
-  diag::Diagnostics& diagnostics_;
+  diag::Diagnostics* diagnostics_;
   std::vector<Predicate> predicates_;
   std::vector<source::Span> first_at_;
   std::unordered_map<std::string, PredicateId> by_words_;

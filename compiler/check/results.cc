@@ -62,7 +62,7 @@ Answer AskFailed(const Predicate& predicate) {  // evt.failed is false
   return AnswerOf(has_false == (predicate.op == Op::kEq));
 }
 
-// evt.num counts from 1: Falco's rules say "never" and "always" with it.
+// evt.num counts from 1.
 Answer AskNumberOfEvent(const Predicate& predicate) {
   if (predicate.quantifier != ast::Quantifier::kNone || predicate.values.size() != 1) return Answer::kOpen;
   const int64_t value = predicate.values[0].number;
@@ -107,9 +107,15 @@ bool AsksResult(const Predicate& predicate) {
   return result;
 }
 
-bool AsksNumberOfEvent(const Predicate& predicate) {
-  return predicate.left.kind == Term::Kind::kField && predicate.left.field.field == FieldId::kEvtNum &&
-         predicate.right.empty();
+// Falco's rules say "never" and "always" with evt.num, and evt.dir is `<` for every event that it still has.
+bool AsksFixed(const Predicate& predicate) {
+  return predicate.left.kind == Term::Kind::kField && predicate.right.empty() &&
+         (predicate.left.field.field == FieldId::kEvtNum || predicate.left.field.field == FieldId::kEvtDir);
+}
+
+Answer AskFixed(const Predicate& predicate) {
+  return predicate.left.field.field == FieldId::kEvtDir ? AnswerOf(TestText(predicate, "<"))
+                                                        : AskNumberOfEvent(predicate);
 }
 
 }  // namespace
@@ -140,10 +146,10 @@ void ResultFolder::Warn(const ast::Rule& rule, const Condition& leaf, std::strin
 bool ResultFolder::FoldLeaf(const ast::Rule& rule, RuleId id, Condition& leaf,
                             std::vector<Assumption>& assumptions) {
   const Predicate& predicate = predicates_.at(leaf.predicate);
-  const bool counts = AsksNumberOfEvent(predicate);
-  if (!counts && (results_known_ || !AsksResult(predicate))) return true;
-  const Answer answer = counts ? AskNumberOfEvent(predicate) : Ask(predicate);
-  if (counts && answer == Answer::kOpen) return true;
+  const bool fixed = AsksFixed(predicate);
+  if (!fixed && (results_known_ || !AsksResult(predicate))) return true;
+  const Answer answer = fixed ? AskFixed(predicate) : Ask(predicate);
+  if (fixed && answer == Answer::kOpen) return true;
   if (answer == Answer::kOpen && rule.action != ast::Action::kAlert) {
     auto& fault = diagnostics_.Add(
         diag::Code::E301, leaf.span,
@@ -153,7 +159,7 @@ bool ResultFolder::FoldLeaf(const ast::Rule& rule, RuleId id, Condition& leaf,
     fault.help = "remove the test, or let the rule only alert";
     return false;
   }
-  if (!counts) {
+  if (!fixed) {
     Warn(rule, leaf,
          answer == Answer::kOpen   ? "it is taken as false, like a test of an absent field"
          : answer == Answer::kTrue ? "it is taken as true, as for a call that succeeds"

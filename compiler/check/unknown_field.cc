@@ -52,6 +52,8 @@ Found InExpr(const ast::Expr& expr) {
 
 }  // namespace
 
+std::optional<ast::Word> FindUnknownField(const ast::Expr& condition) { return InExpr(condition); }
+
 std::optional<ast::Word> FindUnknownField(const ast::Rule& rule) {
   if (Found found = InExpr(rule.condition)) return found;
   for (const ast::Exception& exception : rule.exceptions) {

@@ -1,7 +1,7 @@
 // check/unknown_field.h - does a rule name a field that nobody knows? For Falco's skip-if-unknown-filter.
 // Private to check/.
 //
-// Looks at the rule's own words: a macro with such a field is an error at the macro, whoever uses it.
+// Looks at the words given, not into the macros that they name (conditions.h does).
 //
 // Threads: a pure function. Errors: none reported. Cost: linear in the rule.
 #pragma once
@@ -14,5 +14,6 @@ namespace sluice::check {
 
 // The first unknown field in condition, exceptions or output.
 std::optional<ast::Word> FindUnknownField(const ast::Rule& rule);
+std::optional<ast::Word> FindUnknownField(const ast::Expr& condition);
 
 }  // namespace sluice::check

@@ -14,6 +14,7 @@
 namespace sluice::check {
 namespace {
 
+constexpr size_t kMaxPatternBytes = 4096;
 constexpr uint8_t kMappedBits = 96;  // of ::ffff:0:0/96, where IPv4 addresses live
 
 int HexDigit(char c) {
@@ -69,15 +70,24 @@ const std::unordered_map<std::string_view, uint16_t>& Services() {
 
 ValueFault ParseText(ast::Op op, const ast::Word& word, Value& value) {
   if (word.text.find('\0') != std::string::npos) return {"A text must not hold a NUL byte", ""};
+  const bool pattern = op == ast::Op::kRegex || op == ast::Op::kGlob || op == ast::Op::kIGlob;
+  if (pattern && word.text.size() > kMaxPatternBytes) {
+    return {fmt::format("A pattern of {} bytes is too long", word.text.size()),
+            fmt::format("at most {} bytes are allowed: write several tests", kMaxPatternBytes)};
+  }
   if (op == ast::Op::kRegex) {
     static const RE2::Options options = [] {
       RE2::Options posix(RE2::POSIX);
       posix.set_log_errors(false);
       return posix;
     }();
-    const RE2 pattern(word.text, options);
-    if (!pattern.ok()) {
-      return {fmt::format("`{}` is not a POSIX regular expression: {}", word.text, pattern.error()),
+    const RE2 regex(word.text, options);
+    if (regex.error_code() == RE2::ErrorPatternTooLarge || regex.error_code() == RE2::ErrorRepeatSize) {
+      return {"The regular expression needs too much memory",
+              "write fewer or smaller repetitions: `+` instead of `{1,1000}`"};
+    }
+    if (!regex.ok()) {
+      return {fmt::format("`{}` is not a POSIX regular expression: {}", word.text, regex.error()),
               "Perl's classes such as \\d and flags such as (?i) are not known: write [0-9], [[:alpha:]]"};
     }
   }
@@ -97,8 +107,13 @@ ValueFault ParseBytes(ast::Op op, const ast::Word& word, Value& value) {
   return {};
 }
 
+// Falco's grammar knows 0x1f, and its compiler refuses it for every type.
+bool IsHex(std::string_view text) { return text.find_first_of("xX") != std::string_view::npos; }
+
 ValueFault ParseInt(const ast::Word& word, Value& value) {
   const std::optional<int64_t> number = ParseInteger(word.text);
+  if (number && IsHex(word.text))
+    return {fmt::format("`{}` is not a decimal number", word.text), fmt::format("write `{}`", *number)};
   if (!number) {
     const bool real = ParseReal(word.text).has_value();
     return {fmt::format("`{}` is not an integer", word.text),
@@ -128,7 +143,8 @@ ValueFault ParseDouble(const ast::Word& word, Value& value) {
 
 ValueFault ParsePortValue(const ast::Word& word, Value& value) {
   const std::optional<uint16_t> port = ParsePort(word.text);
-  if (!port) {
+  const bool hex = word.text.substr(0, 1) == "0" && IsHex(word.text);
+  if (!port || hex) {
     return {fmt::format("`{}` is not a port", word.text),
             "write a number from 0 to 65535 or a common service's name"};
   }

@@ -6,13 +6,12 @@
 
 #include "compiler/check/results.h"
 #include "compiler/check/terms.h"
+#include "compiler/check/type_truth.h"
 
 namespace sluice::check {
 namespace {
 
 using diag::Code;
-
-constexpr size_t kNameBytes = SLUICE_NAME_BYTES - 1;
 
 enum class Truth : uint8_t { kFalse, kTrue, kOpen };
 
@@ -63,12 +62,13 @@ bool ComparesByText(const Term& term) {
 }
 
 bool Disjoint(const Predicate& a, const Predicate& b) {
-  constexpr size_t kMaxPairs = 100'000;  // longer lists are not worth the time
-  if (a.values.size() * b.values.size() > kMaxPairs) return false;
-  return std::none_of(a.values.begin(), a.values.end(), [&](const Value& value) {
-    return std::any_of(b.values.begin(), b.values.end(),
-                       [&](const Value& other) { return other.text == value.text; });
-  });
+  constexpr size_t kMaxValues = 10'000;  // longer lists are not worth the time
+  if (a.values.size() > b.values.size()) return Disjoint(b, a);
+  if (b.values.size() > kMaxValues) return false;
+  std::unordered_set<std::string_view> few;
+  for (const Value& value : a.values) few.insert(value.text);
+  return std::none_of(b.values.begin(), b.values.end(),
+                      [&](const Value& value) { return few.count(value.text) != 0; });
 }
 
 // What a process says of itself; it can say anything.
@@ -135,16 +135,19 @@ RuleWarnings::RuleWarnings(const ast::RuleSet& rules, const PredicateTable& pred
                            diag::Diagnostics& diagnostics)
     : predicates_(predicates), diagnostics_(diagnostics), types_(predicates) {
   for (const ast::Macro& macro : rules.macros) {
-    if (!macro.allowed_warnings.empty()) allowing_macros_.push_back(&macro);
+    if (macro.allowed_warnings.empty()) continue;
+    const source::Span at = macro.condition.span;
+    allowing_macros_.emplace(std::pair(at.file, at.begin), &macro);
   }
 }
 
 bool RuleWarnings::IsAllowedAt(const ast::Rule& rule, Code code, source::Span span) const {
   if (IsAllowed(rule.allowed_warnings, code)) return true;
-  return std::any_of(allowing_macros_.begin(), allowing_macros_.end(), [&](const ast::Macro* macro) {
-    return macro->span.file == span.file && macro->span.begin <= span.begin && span.end <= macro->span.end &&
-           IsAllowed(macro->allowed_warnings, code);
-  });
+  auto after = allowing_macros_.upper_bound({span.file, span.begin});
+  if (after == allowing_macros_.begin()) return false;
+  const ast::Macro& macro = *std::prev(after)->second;
+  return macro.condition.span.file == span.file && span.end <= macro.condition.span.end &&
+         IsAllowed(macro.allowed_warnings, code);
 }
 
 void RuleWarnings::Look(const ast::Rule& rule, const CheckedRule& checked) {
@@ -152,7 +155,8 @@ void RuleWarnings::Look(const ast::Rule& rule, const CheckedRule& checked) {
   LookAtOutput(rule, checked);
   const TypeSet types = types_.Find(checked.condition);
   if (NeverMatches(rule, checked.condition, types)) return;
-  LookAtTypes(rule, types);
+  LookAtConstants(rule, checked.condition);
+  LookAtTypes(rule, checked, types);
   if (rule.action != ast::Action::kAlert) LookAtMitigation(rule, checked.condition, types);
 }
 
@@ -247,34 +251,45 @@ bool RuleWarnings::NeverMatches(const ast::Rule& rule, const Condition& conditio
   std::vector<const Condition*> conjuncts;
   CollectConjuncts(condition, conjuncts);
   for (const Condition* conjunct : conjuncts) {
-    if (NameTooLong(rule, *conjunct)) return true;
+    if (FalseByType(rule, *conjunct)) return true;
   }
   return Contradicts(rule, conjuncts);
 }
 
-bool RuleWarnings::NameTooLong(const ast::Rule& rule, const Condition& conjunct) {
+const std::optional<ConstantTest>& RuleWarnings::ConstantOfType(PredicateId id) {
+  if (constants_.size() <= id) constants_.resize(predicates_.size());
+  std::optional<std::optional<ConstantTest>>& known = constants_[id];
+  if (!known) known = FindConstant(predicates_.at(id));
+  return *known;
+}
+
+bool RuleWarnings::FalseByType(const ast::Rule& rule, const Condition& conjunct) {
   if (conjunct.kind != Condition::Kind::kPredicate) return false;
-  const Predicate& predicate = predicates_.at(conjunct.predicate);
-  const FieldId field = predicate.left.field.field;
-  const bool name =
-      predicate.left.kind == Term::Kind::kField &&
-      (field == FieldId::kProcName || field == FieldId::kProcPname || field == FieldId::kProcAname);
-  if (!name || !(IsSelection(predicate) || predicate.op == ast::Op::kStartsWith) || predicate.values.empty())
-    return false;
-  const bool all_long = std::all_of(predicate.values.begin(), predicate.values.end(),
-                                    [](const Value& value) { return value.text.size() > kNameBytes; });
-  if (!all_long) return false;
-  const std::string& first = predicate.values[0].text;
-  AddNever(rule, conjunct.span,
-           fmt::format("`{}` holds at most {} bytes", TermText(predicate.left), kNameBytes))
-      .help = fmt::format("write `{}`, or compare `proc.exepath`", first.substr(0, kNameBytes));
+  const std::optional<ConstantTest>& constant = ConstantOfType(conjunct.predicate);
+  if (!constant || constant->truth) return false;
+  AddNever(rule, conjunct.span, constant->why).help = constant->help;
   return true;
+}
+
+// Once a test, whoever asks it.
+void RuleWarnings::LookAtConstants(const ast::Rule& rule, const Condition& condition) {
+  for (const Condition& child : condition.children) LookAtConstants(rule, child);
+  if (condition.kind != Condition::Kind::kPredicate) return;
+  const std::optional<ConstantTest>& constant = ConstantOfType(condition.predicate);
+  if (!constant || IsAllowedAt(rule, Code::W214, condition.span)) return;
+  auto& fault =
+      diagnostics_.Add(Code::W214, condition.span,
+                       constant->truth ? "This test is true whatever the value" : "This test is never true");
+  fault.note = constant->why;
+  fault.help = constant->help;
+  constants_[condition.predicate] = std::optional<ConstantTest>();
 }
 
 bool RuleWarnings::Contradicts(const ast::Rule& rule, const std::vector<const Condition*>& conjuncts) {
   std::vector<std::pair<const Predicate*, source::Span>> selections;
+  constexpr size_t kMaxSelections = 64;  // each is compared with all before
   for (const Condition* conjunct : conjuncts) {
-    if (conjunct->kind != Condition::Kind::kPredicate) continue;
+    if (conjunct->kind != Condition::Kind::kPredicate || selections.size() == kMaxSelections) continue;
     const Predicate& predicate = predicates_.at(conjunct->predicate);
     if (!IsSelection(predicate) || !predicate.right.empty() || !ComparesByText(predicate.left)) continue;
     for (const auto& [earlier, span] : selections) {
@@ -291,10 +306,41 @@ bool RuleWarnings::Contradicts(const ast::Rule& rule, const std::vector<const Co
 // ---- event types and subjects
 // -----------------------------------------------------------------------------------
 
-void RuleWarnings::LookAtTypes(const ast::Rule& rule, const TypeSet& types) {
-  if (IsAllowed(rule.allowed_warnings, Code::W203)) return;
+bool RuleWarnings::OfEveryType(const TypeSet& types) {
   static const TypeSet supplied = AllTypes() & ~TypesAt(kNoHook);
-  if ((types & supplied) != supplied) return;
+  return (types & supplied) == supplied;
+}
+
+// A branch without an event type beside one with: `A and b or c`, which is `(A and b) or c`.
+const Condition* RuleWarnings::FindLooseBranch(const Condition& condition) {
+  if (condition.kind == Condition::Kind::kAnd) {
+    for (const Condition& child : condition.children) {
+      if (const Condition* loose = FindLooseBranch(child)) return loose;
+    }
+  }
+  if (condition.kind != Condition::Kind::kOr) return nullptr;
+  const Condition* loose = nullptr;
+  bool typed = false;
+  for (const Condition& child : condition.children) {
+    const bool every = OfEveryType(types_.Find(child));
+    typed = typed || !every;
+    if (every && loose == nullptr) loose = &child;
+  }
+  return typed ? loose : nullptr;
+}
+
+void RuleWarnings::LookAtTypes(const ast::Rule& rule, const CheckedRule& checked, const TypeSet& types) {
+  if (!OfEveryType(types)) return;
+  if (const Condition* loose = FindLooseBranch(checked.condition)) {
+    if (IsAllowedAt(rule, Code::W215, loose->span)) return;
+    auto& fault =
+        diagnostics_.Add(Code::W215, loose->span,
+                         fmt::format("This part of rule `{}` applies to every event type", rule.name.text));
+    fault.note = "`and` binds tighter than `or`, so the event types named beside it do not hold here";
+    fault.help = "put the alternatives in parentheses: `evt.type = execve and (... or ...)`";
+    return;
+  }
+  if (IsAllowed(rule.allowed_warnings, Code::W203)) return;
   auto& fault = diagnostics_.Add(Code::W203, rule.name.span,
                                  fmt::format("Rule `{}` applies to every event type", rule.name.text));
   fault.note = "it is judged at every hook: one act, such as a program start, may raise it several times";

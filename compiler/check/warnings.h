@@ -1,15 +1,19 @@
-// check/warnings.h - what people get wrong in a rule that compiles: W202 to W205, W208, W213. Private to
-// check/.
+// check/warnings.h - what people get wrong in a rule that compiles: W202 to W205, W208, W213 to W215. Private
+// to check/.
 //
 // Threads: none shared. Memory: borrows the ast::RuleSet. Errors: none; adds warnings, unless `# allow: slug`
 // above the rule, or above the macro that holds the words, names them.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "compiler/check/type_set.h"
+#include "compiler/check/type_truth.h"
 
 namespace sluice::check {
 
@@ -30,18 +34,24 @@ class RuleWarnings {
 
   bool NeverMatches(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
   bool Contradicts(const ast::Rule& rule, const std::vector<const Condition*>& conjuncts);
-  bool NameTooLong(const ast::Rule& rule, const Condition& conjunct);
+  const std::optional<ConstantTest>& ConstantOfType(PredicateId id);
+  bool FalseByType(const ast::Rule& rule, const Condition& conjunct);
+  void LookAtConstants(const ast::Rule& rule, const Condition& condition);
   diag::Diagnostic& AddNever(const ast::Rule& rule, source::Span span, std::string note);
 
-  void LookAtTypes(const ast::Rule& rule, const TypeSet& types);
+  static bool OfEveryType(const TypeSet& types);
+  const Condition* FindLooseBranch(const Condition& condition);
+  void LookAtTypes(const ast::Rule& rule, const CheckedRule& checked, const TypeSet& types);
   void LookAtMitigation(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
 
   const PredicateTable& predicates_;
   diag::Diagnostics& diagnostics_;
   TypeFinder types_;
-  std::vector<const ast::Macro*> allowing_macros_;
-  std::unordered_set<std::string> absent_fields_;  // warned about
-  std::vector<bool> settled_;                      // by PredicateId: nothing is left to warn about
+  std::map<std::pair<source::FileId, uint32_t>, const ast::Macro*>
+      allowing_macros_;                                                // by where its words begin
+  std::vector<std::optional<std::optional<ConstantTest>>> constants_;  // by PredicateId, once asked
+  std::unordered_set<std::string> absent_fields_;                      // warned about
+  std::vector<bool> settled_;  // by PredicateId: nothing is left to warn about
   TypeSet absent_types_;
 };
 

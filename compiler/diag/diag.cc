@@ -66,6 +66,10 @@ Diagnostic& Diagnostics::Add(Code code, source::Span where, std::string message)
   return *slot;
 }
 
+void Diagnostics::Append(const Diagnostics& other) {
+  for (const Diagnostic& each : other.all()) Add(each.code, each.primary.span, each.message) = each;
+}
+
 Diagnostic Resolved(Diagnostic diagnostic, const source::Files& files) {
   diagnostic.primary.span = files.Resolve(diagnostic.primary.span);
   for (Label& label : diagnostic.others) label.span = files.Resolve(label.span);

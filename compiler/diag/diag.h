@@ -63,6 +63,8 @@ class Diagnostics {
   // Keeps the first kMaxDiagnostics; errors are preferred over warnings beyond that.
   Diagnostic& Add(Code code, source::Span where, std::string message);
 
+  void Append(const Diagnostics& other);
+
   const std::vector<Diagnostic>& all() const { return all_; }
   size_t errors() const { return errors_; }
   size_t warnings() const { return warnings_; }

@@ -8,6 +8,7 @@
 #include "compiler/falco/read_rule.h"
 #include "compiler/falco/yaml.h"
 #include "compiler/parse/parse.h"
+#include "compiler/parse/split_blocks.h"
 #include "compiler/parse/values.h"
 
 namespace sluice::falco {
@@ -52,6 +53,38 @@ std::optional<std::pair<uint64_t, uint64_t>> EngineVersion(std::string_view text
   return std::pair{*major, *minor};
 }
 
+void Join(const std::vector<ast::Word>& from, std::vector<ast::Word>& to) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+// The words of `# allow: ...` comments directly above an item, nearest first. YAML itself drops comments.
+std::vector<ast::Word> AllowedAbove(const source::Files& files, const Node& item) {
+  const std::string_view text = files.text(item.span.file);
+  std::vector<ast::Word> allowed;
+  size_t end = text.rfind('\n', item.span.begin);  // of the line above
+  while (end != std::string_view::npos) {
+    const size_t before = end == 0 ? std::string_view::npos : text.rfind('\n', end - 1);
+    const size_t begin = before == std::string_view::npos ? 0 : before + 1;
+    const size_t comment = text.find_first_not_of(" \t", begin);
+    if (comment >= end || text[comment] != '#') break;
+    parse::AddAllowed(text.substr(comment, end - comment), item.span.file, static_cast<uint32_t>(comment),
+                      allowed);
+    end = before;
+  }
+  return allowed;
+}
+
+// Falco's `%container.info` is no field but stands for two.
+std::string WithContainerInfo(std::string output) {
+  constexpr std::string_view kInfo = "%container.info";
+  constexpr std::string_view kFields = "container_id=%container.id container_name=%container.name";
+  for (size_t at = output.find(kInfo); at != std::string::npos;
+       at = output.find(kInfo, at + kFields.size())) {
+    output.replace(at, kInfo.size(), kFields);
+  }
+  return output;
+}
+
 }  // namespace
 
 struct Loader::State {
@@ -64,7 +97,7 @@ struct Loader::State {
   void AddRule(const Node& item);
   void CheckEngine(const Node& version);
   void CheckPlugins(const Node& plugins);
-  bool ParseText(const Text& text, ast::Expr& condition);
+  bool ParseText(const Text& text, ast::Expr& condition, diag::Diagnostics& told);
   std::optional<ast::Exception> BuildException(const ExceptionItem& item);
   void BuildRule(RuleItem& item, ast::RuleSet& rules);
 
@@ -74,6 +107,7 @@ struct Loader::State {
   Ordered<ListItem> lists;
   Ordered<MacroItem> macros;
   Ordered<RuleItem> rules;
+  std::vector<ast::Word> broken;  // names of items that were left out for a fault
 };
 
 void Loader::State::AddItem(const Node& item) {
@@ -82,9 +116,15 @@ void Loader::State::AddItem(const Node& item) {
     diagnostics.Add(Code::E112, item.span, "Expected a `- rule:`, `- macro:` or `- list:` item");
     return;
   }
-  if (item.Find("rule") != nullptr) return AddRule(item);
-  if (item.Find("macro") != nullptr) return AddMacro(item);
-  if (item.Find("list") != nullptr) return AddList(item);
+  for (const auto& [key, add] : {std::pair("rule", &State::AddRule), std::pair("macro", &State::AddMacro),
+                                 std::pair("list", &State::AddList)}) {
+    const Node* name = item.Find(key);
+    if (name == nullptr) continue;
+    const size_t errors = diagnostics.errors();
+    (this->*add)(item);
+    if (diagnostics.errors() != errors) broken.push_back({name->text, name->span, true});
+    return;
+  }
   if (const Node* version = item.Find("required_engine_version")) return CheckEngine(*version);
   if (const Node* plugins = item.Find("required_plugin_versions")) return CheckPlugins(*plugins);
   diag::Diagnostic& warning = diagnostics.Add(Code::W210, item.span, "Unknown item is ignored");
@@ -96,7 +136,7 @@ void Loader::State::AddList(const Node& item) {
   const Node* name = Scalar(item, "list", diagnostics);
   if (name == nullptr) return;
   WarnUnknownKeys(item, {"list", "items", "append", "override"}, diagnostics);
-  ListItem list{{name->text, name->span, name->quoted}, {}, name->span};
+  ListItem list{{name->text, name->span, name->quoted}, {}, AllowedAbove(files, item), name->span};
   const Node* items = item.Find("items");
   if (items == nullptr || items->kind == Node::Kind::kMap || items->kind == Node::Kind::kScalar) {
     diagnostics.Add(Code::E106, name->span, fmt::format("List `{}` has no `items`", name->text));
@@ -115,6 +155,7 @@ void Loader::State::AddList(const Node& item) {
     diagnostics.Add(Code::E113, name->span, fmt::format("No list `{}` has been defined before", name->text));
   } else if (!merge.empty() && merge.at("items") == Merge::kAppend) {
     old->items.insert(old->items.end(), list.items.begin(), list.items.end());
+    Join(list.allowed_warnings, old->allowed_warnings);
   } else {
     lists.Put(name->text, std::move(list));
   }
@@ -135,8 +176,11 @@ void Loader::State::AddMacro(const Node& item) {
     diagnostics.Add(Code::E113, name->span, fmt::format("No macro `{}` has been defined before", name->text));
   } else if (!merge.empty() && merge.at("condition") == Merge::kAppend) {
     old->condition.Append(TextOf(*condition));
+    Join(AllowedAbove(files, item), old->allowed_warnings);
   } else {
-    macros.Put(name->text, {{name->text, name->span, name->quoted}, TextOf(*condition), name->span});
+    macros.Put(
+        name->text,
+        {{name->text, name->span, name->quoted}, TextOf(*condition), AllowedAbove(files, item), name->span});
   }
 }
 
@@ -144,16 +188,20 @@ void Loader::State::AddRule(const Node& item) {
   std::optional<RuleEdit> edit = ReadRule(item, diagnostics);
   if (!edit) return;
   const ast::Word name = edit->item.keys.name;
+  const std::vector<ast::Word> allowed = AllowedAbove(files, item);
   RuleItem* old = rules.Find(name.text);
   if (edit->define && !edit->only_enabled) {
+    Join(allowed, edit->item.keys.allowed_warnings);
     rules.Put(name.text, std::move(edit->item));
   } else if (old == nullptr) {
     diagnostics.Add(Code::E113, name.span, fmt::format("No rule `{}` has been defined before", name.text))
         .help = "files are taken in the order given: load the file that defines it first";
   } else if (edit->only_enabled) {
     old->keys.enabled = edit->item.keys.enabled;
+    Join(allowed, old->keys.allowed_warnings);
   } else {
     Apply(*edit, *old, diagnostics);
+    Join(allowed, old->keys.allowed_warnings);
   }
 }
 
@@ -184,9 +232,9 @@ void Loader::State::CheckPlugins(const Node& plugins) {
   }
 }
 
-bool Loader::State::ParseText(const Text& text, ast::Expr& condition) {
+bool Loader::State::ParseText(const Text& text, ast::Expr& condition, diag::Diagnostics& told) {
   const source::FileId file = files.AddDerived(text.bytes, text.pieces);
-  return parse::ParseCondition(files, file, limits, condition, diagnostics);
+  return parse::ParseCondition(files, file, limits, condition, told);
 }
 
 std::optional<ast::Exception> Loader::State::BuildException(const ExceptionItem& item) {
@@ -200,7 +248,7 @@ std::optional<ast::Exception> Loader::State::BuildException(const ExceptionItem&
     Text check = field;
     check.bytes += " exists";
     ast::Expr expr;
-    if (!ParseText(check, expr)) return std::nullopt;
+    if (!ParseText(check, expr, diagnostics)) return std::nullopt;
     if (expr.kind != ast::Expr::Kind::kCheck) {
       diagnostics.Add(Code::E112, field.span, fmt::format("`{}` is not a field", field.bytes));
       return std::nullopt;
@@ -217,19 +265,25 @@ std::optional<ast::Exception> Loader::State::BuildException(const ExceptionItem&
 
 void Loader::State::BuildRule(RuleItem& item, ast::RuleSet& out) {
   ast::Rule rule = std::move(item.keys);
-  if (rule.source.text != "syscall") {
-    diagnostics.Add(Code::W211, rule.source.span,
-                    fmt::format("Rule `{}` is skipped: its source `{}` is not provided", rule.name.text,
-                                rule.source.text));
-    return;
-  }
   rule.desc = {item.desc.bytes, item.desc.span, true};
   // The output is not cut out of the YAML text byte by byte; labels point at the whole of it.
-  rule.output = {item.output.bytes, item.output.span, true};
-  if (!ParseText(item.condition, rule.condition)) return;
+  rule.output = {WithContainerInfo(item.output.bytes), item.output.span, true};
+  if (rule.source.text != "syscall") {  // check/ leaves it out, and wants to know what it uses
+    diag::Diagnostics unheard;
+    ParseText(item.condition, rule.condition, unheard);
+    out.rules.push_back(std::move(rule));
+    return;
+  }
+  if (!ParseText(item.condition, rule.condition, diagnostics)) {
+    out.broken.push_back(rule.name);
+    return;
+  }
   for (const ExceptionItem& exception : item.exceptions) {
     std::optional<ast::Exception> built = BuildException(exception);
-    if (!built) return;
+    if (!built) {
+      out.broken.push_back(rule.name);
+      return;
+    }
     rule.exceptions.push_back(*std::move(built));
   }
   out.rules.push_back(std::move(rule));
@@ -252,17 +306,21 @@ void Loader::Add(source::FileId file) {
 }
 
 void Loader::Finish(ast::RuleSet& rules) {
+  rules.broken.insert(rules.broken.end(), state_->broken.begin(), state_->broken.end());
   for (ListItem& list : state_->lists.items()) {
     ast::List& out = rules.lists.emplace_back();
     out.name = std::move(list.name);
     out.items = std::move(list.items);
+    out.allowed_warnings = std::move(list.allowed_warnings);
     out.span = list.span;
   }
   for (MacroItem& item : state_->macros.items()) {
     ast::Macro macro;
     macro.name = std::move(item.name);
     macro.span = item.span;
-    if (state_->ParseText(item.condition, macro.condition)) {
+    macro.allowed_warnings = std::move(item.allowed_warnings);
+    macro.lenient = true;
+    if (state_->ParseText(item.condition, macro.condition, state_->diagnostics)) {
       rules.macros.push_back(std::move(macro));
     } else {
       rules.broken.push_back(std::move(macro.name));

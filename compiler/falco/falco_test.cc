@@ -92,6 +92,22 @@ TEST_F(FalcoTest, ALaterDefinitionReplacesAndKeepsItsPlace) {
   EXPECT_EQ(rules.rules[0].condition.check->values[0].text, "creat");
 }
 
+TEST_F(FalcoTest, AnAliasOfWhatHoldsItIsRefused) {
+  Load({"- list: &a l\n  items: &b [x, *b]\n"});
+  EXPECT_THAT(Errors(), HasSubstr("More than 64 levels of YAML"));
+}
+
+TEST_F(FalcoTest, ATextThatYamlCannotGoOnAtIsRefused) {
+  Load({"a: b\n]\n, x\n"});
+  Load({", rsl e u: redt\n\tcondition: evt.type = open[1"});
+  EXPECT_THAT(Errors(), HasSubstr("E111"));
+}
+
+TEST_F(FalcoTest, BytesThatAreNotUtf8AreRefused) {
+  Load({"- list: l\n  items: [\xff]\n"});
+  EXPECT_THAT(Errors(), HasSubstr("E105"));
+}
+
 TEST_F(FalcoTest, EnabledAloneSwitchesARule) {
   const ast::RuleSet rules = Load({Rule("A", "evt.type = open"), "- rule: A\n  enabled: false\n"});
   EXPECT_EQ(Errors(), "");

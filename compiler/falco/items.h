@@ -27,12 +27,14 @@ Text TextOf(const Node& scalar);
 struct ListItem {
   ast::Word name;
   std::vector<ast::Word> items;
+  std::vector<ast::Word> allowed_warnings;
   source::Span span;
 };
 
 struct MacroItem {
   ast::Word name;
   Text condition;
+  std::vector<ast::Word> allowed_warnings;
   source::Span span;
 };
 

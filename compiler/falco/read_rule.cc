@@ -325,7 +325,11 @@ void Apply(const RuleEdit& edit, RuleItem& rule, diag::Diagnostics& diagnostics)
     if (key == "enabled") rule.keys.enabled = from.keys.enabled;
     if (key == "source") rule.keys.source = from.keys.source;
     if (key == "skip-if-unknown-filter") rule.keys.skip_if_unknown_field = from.keys.skip_if_unknown_field;
-    if (key == "warn_evttypes") rule.keys.allowed_warnings = from.keys.allowed_warnings;
+    if (key == "warn_evttypes") {
+      std::erase_if(rule.keys.allowed_warnings,
+                    [](const ast::Word& word) { return word.text == "no-event-type"; });
+      for (const ast::Word& word : from.keys.allowed_warnings) rule.keys.allowed_warnings.push_back(word);
+    }
   }
 }
 

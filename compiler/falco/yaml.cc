@@ -1,9 +1,13 @@
 #include "compiler/falco/yaml.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <sstream>
+
+#include "compiler/source/utf8.h"
 
 namespace sluice::falco {
 namespace {
@@ -108,6 +112,15 @@ class Converter {
         static_cast<uint32_t>(std::clamp<int64_t>(mark.pos, 0, static_cast<int64_t>(text_.size())));
     node.span = {file_, at, std::min<uint32_t>(at + 1, static_cast<uint32_t>(text_.size()))};
     if (++nodes_ > kMaxNodes) return TooMany(std::move(node));
+    if (depth_ == kMaxDepth) return TooDeep(std::move(node));
+    ++depth_;
+    ConvertContent(from, at, node);
+    --depth_;
+    return node;
+  }
+
+ private:
+  void ConvertContent(const YAML::Node& from, uint32_t at, Node& node) {
     switch (from.Type()) {
       case YAML::NodeType::Undefined:
       case YAML::NodeType::Null:
@@ -124,10 +137,17 @@ class Converter {
         for (const auto& entry : from) node.entries.push_back({Convert(entry.first), Convert(entry.second)});
         break;
     }
+  }
+
+  Node TooDeep(Node node) {
+    if (!reported_) {
+      diagnostics_.Add(diag::Code::E111, node.span, fmt::format("More than {} levels of YAML", kMaxDepth))
+          .note = "an alias that names what it stands in has no end";
+      reported_ = true;
+    }
     return node;
   }
 
- private:
   Node TooMany(Node node) {
     if (!reported_) {
       diagnostics_.Add(diag::Code::E110, node.span, "This YAML has more nodes than can be held").note =
@@ -165,9 +185,41 @@ class Converter {
   std::string_view text_;
   source::FileId file_;
   diag::Diagnostics& diagnostics_;
-  size_t nodes_ = 0;
+  size_t nodes_ = 0, depth_ = 0;
   bool reported_ = false;
 };
+
+// Reads the documents without keeping them. At some faults yaml-cpp starts a document after the other at one
+// place, without end: here that is a fault like any other.
+class Progress final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos == last_) throw YAML::ParserException(mark, "a value cannot begin here");
+    last_ = mark.pos;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+  }
+  void OnMapEnd() override {}
+
+ private:
+  int last_ = -1;
+};
+
+// Throws YAML::Exception at the first fault.
+void CheckProgress(const std::string& text) {
+  std::istringstream input(text);
+  YAML::Parser parser(input);
+  Progress progress;
+  while (parser.HandleNextDocument(progress)) {
+  }
+}
 
 }  // namespace
 
@@ -180,9 +232,21 @@ const Node* Node::Find(std::string_view key) const {
 
 std::vector<Node> ReadYaml(const source::Files& files, source::FileId file, diag::Diagnostics& diagnostics) {
   std::vector<Node> documents;
+  const std::string_view text = files.text(file);
+  if (const size_t bad = source::FindBadByte(text); bad != std::string_view::npos) {
+    const auto at = static_cast<uint32_t>(bad);
+    diagnostics
+        .Add(diag::Code::E105, {file, at, at + 1},
+             text[bad] == '\0'
+                 ? std::string("A NUL byte does not belong into a text")
+                 : fmt::format("The byte 0x{:02x} is not UTF-8", static_cast<uint8_t>(text[bad])))
+        .help = "save the file as UTF-8";
+    return documents;
+  }
   try {
+    CheckProgress(std::string(text));
     Converter converter(files, file, diagnostics);
-    for (const YAML::Node& document : YAML::LoadAll(std::string(files.text(file)))) {
+    for (const YAML::Node& document : YAML::LoadAll(std::string(text))) {
       documents.push_back(converter.Convert(document));
     }
   } catch (const YAML::Exception& error) {

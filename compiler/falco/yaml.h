@@ -19,6 +19,7 @@
 namespace sluice::falco {
 
 inline constexpr size_t kMaxNodes = 1'000'000;
+inline constexpr size_t kMaxDepth = 64;
 
 struct Entry;
 

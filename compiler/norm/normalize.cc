@@ -5,6 +5,7 @@
 
 #include "compiler/norm/canonical.h"
 #include "compiler/norm/normal.h"
+#include "compiler/norm/shadow.h"
 
 namespace sluice::norm {
 namespace {
@@ -28,6 +29,9 @@ Condition Constant(bool truth, source::Span span) {
 class Normalizer {
  public:
   explicit Normalizer(std::vector<check::Predicate>& predicates) : predicates_(predicates) {}
+
+  void BeginRule(check::RuleId rule) { rule_ = rule; }
+  const std::vector<Repeat>& repeats() const { return repeats_; }
 
   // `contradiction` is set when some part was false or true only because it holds both a test and its
   // negation.
@@ -73,6 +77,7 @@ class Normalizer {
     Merge(children, conjunction);
     std::sort(children.begin(), children.end(),
               [&](const auto& a, const auto& b) { return Compare(a, b) < 0; });
+    NoteRepeats(children);
     children.erase(std::unique(children.begin(), children.end(), SameShape), children.end());
     if (HasComplement(children)) {
       contradiction = true;
@@ -121,6 +126,16 @@ class Normalizer {
   }
 
   // REQUIRES: sorted.
+  void NoteRepeats(const std::vector<Condition>& children) {
+    for (size_t i = 1; i < children.size(); ++i) {
+      const Condition &a = children[i - 1], &b = children[i];
+      if (a.span.file != b.span.file || !SameShape(a, b)) continue;
+      const bool in_order = a.span.begin < b.span.begin;
+      repeats_.push_back({rule_, in_order ? a.span : b.span, in_order ? b.span : a.span});
+    }
+  }
+
+  // REQUIRES: sorted.
   static bool HasComplement(const std::vector<Condition>& children) {
     for (size_t i = 1; i < children.size(); ++i) {
       const Condition &a = children[i - 1], &b = children[i];
@@ -146,6 +161,8 @@ class Normalizer {
   }
 
   CanonicalPredicates predicates_;
+  check::RuleId rule_ = 0;
+  std::vector<Repeat> repeats_;
 };
 
 // check/ has warned already where it could see it.
@@ -169,10 +186,12 @@ NormalRules Normalize(check::CheckedRules checked, diag::Diagnostics& diagnostic
   Normalizer normalizer(result.checked.predicates);
   result.conditions.reserve(result.checked.rules.size());
   for (const check::CheckedRule& rule : result.checked.rules) {
+    normalizer.BeginRule(static_cast<check::RuleId>(result.conditions.size()));
     bool contradiction = false;
     result.conditions.push_back(normalizer.Normalize(rule.condition, false, contradiction));
     if (contradiction && result.conditions.back().kind == Kind::kFalse) WarnNever(rule.rule, diagnostics);
   }
+  WarnShadowed(result, normalizer.repeats(), diagnostics);
   result.checked.predicate_at.resize(result.checked.predicates.size());
   return result;
 }

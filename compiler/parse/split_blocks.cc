@@ -21,7 +21,8 @@ std::optional<BlockKind> StartOf(std::string_view line) {
   return std::nullopt;
 }
 
-// The slugs of `# allow: one, two`; none for any other line.
+}  // namespace
+
 void AddAllowed(std::string_view line, source::FileId file, uint32_t line_begin,
                 std::vector<ast::Word>& allowed) {
   constexpr std::string_view kWord = "allow:";
@@ -36,8 +37,6 @@ void AddAllowed(std::string_view line, source::FileId file, uint32_t line_begin,
     i = line.find_first_not_of(separators, end);
   }
 }
-
-}  // namespace
 
 std::string_view BlockKindName(BlockKind kind) {
   switch (kind) {

@@ -35,4 +35,9 @@ struct SplitFile {
 // REQUIRES: `begin` is 0, or behind the byte order mark.
 SplitFile SplitBlocks(std::string_view text, source::FileId file, uint32_t begin, uint32_t max_blocks);
 
+// Appends the slugs of a line `# allow: one, two`; nothing for any other line. REQUIRES: `line` starts with
+// `#`.
+void AddAllowed(std::string_view line, source::FileId file, uint32_t line_begin,
+                std::vector<ast::Word>& allowed);
+
 }  // namespace sluice::parse

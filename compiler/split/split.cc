@@ -96,14 +96,13 @@ class Splitter {
     });
   }
 
-  // The conjunct that is false at the hooks of the rule's event types; "" when it is not so simple.
+  // A conjunct that is false at a hook of the rule's event types: the first such hook stands for all.
   std::string ReasonOfNever(const Condition& condition) {
     std::vector<const Condition*> conjuncts = {&condition};
     if (condition.kind == Condition::Kind::kAnd) {
       conjuncts.clear();
       for (const Condition& child : condition.children) conjuncts.push_back(&child);
     }
-    std::vector<std::string> reasons;
     for (const check::HookRow& row : check::Hooks()) {
       std::string reason;
       for (const Condition* conjunct : conjuncts) {
@@ -118,11 +117,9 @@ class Splitter {
         if (is_type) break;
         if (reason.empty()) reason = fmt::format("`{}` is false: {}", Brief(predicate), lowered.reason);
       }
-      if (!reason.empty() && std::find(reasons.begin(), reasons.end(), reason) == reasons.end()) {
-        reasons.push_back(std::move(reason));
-      }
+      if (!reason.empty()) return reason;
     }
-    return fmt::format("{}", fmt::join(reasons, "; "));
+    return "no event of this engine has what it asks for";
   }
 
   HookPartition Assemble(check::HookId hook) {

@@ -91,6 +91,7 @@ const std::vector<ExtractorRow>& EventExtractors() {
       {FieldId::kEvtRawtimeNs,
        [](RecordView& v, const FieldUse&) { return Value::Number(UnixTime(v) % kNsPerSecond); }},
       {FieldId::kEvtSource, [](RecordView&, const FieldUse&) { return Value::String("syscall"); }},
+      {FieldId::kEvtDir, [](RecordView&, const FieldUse&) { return Value::String("<"); }},
       {FieldId::kEvtHostname, [](RecordView& v, const FieldUse&) { return Value::String(v.hostname); }},
       {FieldId::kEvtType, Type},
       {FieldId::kSyscallType, Type},

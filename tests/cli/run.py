@@ -10,7 +10,8 @@ A case is a file below cases/: sections of `-- name --`, in txtar's manner.
   -- stderr contains --, -- stderr lacks --
   -- stdin --
   -- FILE MODE? --   a file to make, with its content; MODE 000 is a file that cannot be read
-The examples of README.md and docs/ that are marked as rules are compiled, too.
+The examples of README.md and docs/ that are marked as rule or yaml are compiled, too, and each example of
+docs/diagnostics.md must give the diagnostic that it stands under.
 Every case runs as an ordinary user (nobody, when the runner is root), so that permissions count.
 """
 import os
@@ -23,7 +24,9 @@ import sys
 import tempfile
 
 HEADER = re.compile(r"^-- (.+) --$")
-EXAMPLE = re.compile(r"^```rule\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(r"^```(rule|yaml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FAULT = re.compile(r"^### ([EWN]\d+) [^#]*?^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+KEY = re.compile(r"^(\w+): *(.*?)(?: +# .*)?$")
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKS = {"exit", "stdout", "stdout contains", "stderr contains", "stderr lacks", "stdin", "run"}
 
@@ -98,12 +101,45 @@ def check_examples(sluice, page):
     """Every example of a page that is marked as a rule compiles without a warning."""
     found = []
     with tempfile.TemporaryDirectory(prefix="sluice-cli.") as folder:
-        for number, text in enumerate(EXAMPLE.findall(page.read_text()), 1):
-            rules = pathlib.Path(folder) / f"{page.stem}-{number}.rule"
+        for number, (kind, text) in enumerate(EXAMPLE.findall(page.read_text()), 1):
+            rules = pathlib.Path(folder) / f"{page.stem}-{number}.{kind}"
             rules.write_text(text)
             done = subprocess.run([sluice, "check", "-W", "error", rules], text=True, capture_output=True, timeout=60)
             if done.returncode != 0:
                 found.append(done.stderr)
+    return found
+
+
+def whole_example(text):
+    """The example as a file's name and text: keys alone stand for a rule with them."""
+    if text.startswith("- "):
+        return "example.yaml", text
+    keys = {"desc": '"d"', "condition": "evt.type = openat", "output": '"o"', "priority": "notice"}
+    blocks, given = [], []
+    for line in text.splitlines():
+        found = KEY.match(line)
+        if found and found.group(1) not in given:
+            given.append(found.group(1))
+            keys[found.group(1)] = found.group(2)
+        elif found:
+            keys[found.group(1)] += f"\n  {found.group(1)}: {found.group(2)}"  # a key given twice
+        else:
+            blocks.append(line)
+    rule = "".join(f"  {key}: {value}\n" for key, value in keys.items())
+    return "example.rule", "".join(line + "\n" for line in blocks) + (f'rule "R" {{\n{rule}}}\n' if given else "")
+
+
+def check_faults(sluice, page):
+    """Every example of a diagnostic gives that diagnostic."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="sluice-cli.") as folder:
+        for code, text in FAULT.findall(page.read_text()):
+            name, whole = whole_example(text)
+            rules = pathlib.Path(folder) / name
+            rules.write_text(whole)
+            done = subprocess.run([sluice, "check", "--format", "json", rules], text=True, capture_output=True, timeout=60)
+            if f'"{code}"' not in done.stdout:
+                found.append(f"the example of {code} does not give it:\n{whole}{done.stdout}{done.stderr}")
     return found
 
 
@@ -113,6 +149,7 @@ def run_all(sluice, words):
     for page in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
         if EXAMPLE.search(page.read_text()):
             tests[f"examples-of-{page.name}"] = (check_examples, page)
+    tests["examples-of-diagnostics"] = (check_faults, root / "docs/diagnostics.md")
     tests = {name: test for name, test in tests.items() if not words or any(word in name for word in words)}
     failed = 0
     for name, (run, subject) in tests.items():

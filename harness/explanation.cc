@@ -51,12 +51,12 @@ Truth Explanation::Of(const Condition& condition) {
   return joined;
 }
 
-double Explanation::Nearness() {
+size_t Explanation::Lacking() {
   const Condition& condition = rule_.condition;
-  if (condition.kind != Kind::kAnd) return Of(condition) == Truth::kTrue ? 1 : 0;
-  size_t held = 0;
-  for (const Condition& child : condition.children) held += Of(child) == Truth::kTrue;
-  return static_cast<double>(held) / static_cast<double>(condition.children.size());
+  if (condition.kind != Kind::kAnd) return Of(condition) == Truth::kTrue ? 0 : 1;
+  size_t lacking = 0;
+  for (const Condition& child : condition.children) lacking += Of(child) != Truth::kTrue;
+  return lacking;
 }
 
 std::string Explanation::ValueOf(check::PredicateId id) {

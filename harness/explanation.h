@@ -15,8 +15,8 @@ class Explanation {
       : evaluator_(evaluator), rule_(rule) {}
 
   eval::Truth Whole() { return Of(rule_.condition); }
-  // How near to true: the share of the parts of the outermost `and` that are.
-  double Nearness();
+  // Parts of the outermost `and` that are not true; of another condition 0 or 1.
+  size_t Lacking();
 
   // Every predicate with its truth and its field's value, a line each, laid out as the condition is nested.
   std::string Table();

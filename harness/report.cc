@@ -60,6 +60,10 @@ std::string RenderText(const Suite& suite, const std::vector<Result>& results, c
                        end, FileOf(suite, result), NameOf(suite, result));
     for (const Diagnostic& failure : result.failures) out += FailureText(suite, failure, options.colour);
   }
+  for (const ast::Test* test : suite.live_only) {
+    out += fmt::format("SKIP {}: {}: it has a trigger alone, for live runs\n",
+                       PlaceOf(suite.files(), test->name.span).file, alert::Printable(test->name.text));
+  }
   return out;
 }
 

@@ -98,6 +98,8 @@ struct Runner::State {
   KernelVerdict AskKernel(const PlanEvent& at_hook, std::vector<Truth>& found);
   std::vector<RuleId> RulesToJudge(const std::vector<Truth>& found);
   std::string CannotCompare(RuleId rule, const WrittenEvent& event);
+  void CompareKernel(RuleId rule, const KernelVerdict& kernel, Truth naive_truth, Truth truth,
+                     bool& all_known);
   void CompareDenial(const KernelVerdict& kernel, const std::vector<Truth>& naive_truths, bool all_known);
   void Note(RuleId rule, bool undecided, const KernelVerdict& kernel, const PlanEvent& event);
 
@@ -209,7 +211,7 @@ std::vector<RuleId> Runner::State::RulesToJudge(const std::vector<Truth>& found)
   return rules;
 }
 
-// Why the rule as run need not say the same of the event as the rule as written; "" when it must.
+// Why the rule as run may say something else of the event than the rule as written; "" when it must not.
 // REQUIRES: `written` has begun the event.
 std::string Runner::State::CannotCompare(RuleId rule, const WrittenEvent& event) {
   const RuleFacts& facts = suite.rules[rule];
@@ -247,16 +249,7 @@ void Runner::State::Judge(size_t number) {
   for (const RuleId rule : RulesToJudge(plan)) {
     const Truth truth = naive_truths[rule] = TruthOf(naive.Holds(*suite.rules[rule].source, naive_event));
     if (!Agree(truth, plan[rule])) Differ(rule, "the user plan", truth, plan[rule]);
-    const std::string why_not =
-        !kernel.asked ? fmt::format("no hook supplies `{}`", event.title) : CannotCompare(rule, event);
-    if (!why_not.empty()) {
-      ++count.left_out;
-      ++count.reasons[why_not];
-      all_known = all_known && suite.rule(rule).rule.action == ast::Action::kAlert;
-      continue;
-    }
-    ++count.judged;
-    if (!Agree(truth, found[rule])) Differ(rule, "the kernel plan", truth, found[rule]);
+    CompareKernel(rule, kernel, truth, found[rule], all_known);
   }
   CompareDenial(kernel, naive_truths, all_known);
   if (!kernel.asked) sent[number] = fmt::format("no hook supplies `{}`", event.title);
@@ -264,6 +257,27 @@ void Runner::State::Judge(size_t number) {
   for (RuleId rule = 0; rule < plan.size(); ++rule) {
     if (plan[rule] != Truth::kFalse) Note(rule, plan[rule] == Truth::kUnknown, kernel, as_written);
   }
+}
+
+// A verdict that differs for a reason that lies in the event is left out.
+void Runner::State::CompareKernel(RuleId rule, const KernelVerdict& kernel, Truth naive_truth, Truth truth,
+                                  bool& all_known) {
+  const WrittenEvent& event = test->events[at];
+  const bool mitigates = suite.rule(rule).rule.action != ast::Action::kAlert;
+  if (kernel.asked && !mitigates && Agree(naive_truth, truth)) {
+    ++count.judged;
+    return;
+  }
+  const std::string reason =
+      kernel.asked ? CannotCompare(rule, event) : fmt::format("no hook supplies `{}`", event.title);
+  if (reason.empty()) {
+    ++count.judged;
+    if (!Agree(naive_truth, truth)) Differ(rule, "the kernel plan", naive_truth, truth);
+    return;
+  }
+  all_known = all_known && !mitigates;
+  ++count.left_out;
+  ++count.reasons[reason];
 }
 
 // A denial when a mitigation in force is true, and only then.
@@ -391,15 +405,14 @@ void Runner::State::Missing(const ast::Expectation& expectation, RuleId rule) {
   }
   // The event at which it came nearest; of equals the last.
   size_t nearest = 0;
-  double best = -1;
+  size_t least = SIZE_MAX;
   for (size_t number = 0; number < test->events.size(); ++number) {
     const PlanEvent event(test->events[number], false);
     written.Begin(event);
-    const double near = Explanation(written, suite.rule(rule)).Nearness();
-    if (near >= best) {
-      best = near;
-      nearest = number;
-    }
+    const size_t lacking = Explanation(written, suite.rule(rule)).Lacking();
+    if (lacking > least) continue;
+    least = lacking;
+    nearest = number;
   }
   const bool twice =
       std::any_of(fired.begin(), fired.end(), [&](const Fired& alert) { return alert.rule == rule; });

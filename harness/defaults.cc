@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kInit = "systemd";
 constexpr uint64_t kAllCapabilities = (uint64_t{1} << 41) - 1;
+constexpr size_t kMostLevels = 64;  // of `proc.aname[n]`
 constexpr int64_t kSecond = 1'000'000'000;
 
 bool Has(const Fields& fields, std::string_view name) { return fields.find(name) != fields.end(); }
@@ -148,12 +149,20 @@ std::string ValueOf(const AncestorField& field, const std::string& name, size_t 
   return name;
 }
 
+// There is a `proc.aname[2]` or the like.
+bool SaysLevels(const Fields& fields) {
+  const auto from = fields.lower_bound("proc.a");
+  return std::any_of(from, fields.lower_bound("proc.b"), [](const auto& field) {
+    return field.first.back() == ']' && field.first.starts_with("proc.a");
+  });
+}
+
 // `proc.aname[2]` sets the second; `proc.pname` the first.
 void Patch(const Fields& fields, const AncestorField& field, std::vector<std::string>& list) {
   const auto parent = fields.find(field.parent);
   if (parent != fields.end() && !parent->second.words.empty() && !list.empty())
     list[0] = parent->second.words[0];
-  for (size_t level = 1; level <= list.size(); ++level) {
+  for (size_t level = 1; SaysLevels(fields) && level <= list.size(); ++level) {
     const std::string text = Text(fields, fmt::format("{}[{}]", field.all, level));
     if (!text.empty()) list[level - 1] = text;
   }
@@ -167,7 +176,7 @@ size_t LevelsSaid(const Fields& fields) {
     if (all != fields.end()) levels = std::max(levels, all->second.words.size());
     const auto parent = fields.find(field.parent);
     if (parent != fields.end() && !parent->second.words.empty()) levels = std::max<size_t>(levels, 1);
-    for (size_t level = 1; level <= 64; ++level) {
+    for (size_t level = 1; SaysLevels(fields) && level <= kMostLevels; ++level) {
       if (!Text(fields, fmt::format("{}[{}]", field.all, level)).empty()) levels = std::max(levels, level);
     }
   }

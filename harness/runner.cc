@@ -238,7 +238,7 @@ std::string Runner::State::CannotCompare(RuleId rule, const WrittenEvent& event)
 
 void Runner::State::Judge(size_t number) {
   const WrittenEvent& event = test->events[number];
-  const PlanEvent as_written(event, false), at_hook(event, true);
+  const PlanEvent as_written(event, false), at_hook(as_written, true);
   written.Begin(as_written);
   const std::vector<Truth> plan = Matches(written, nullptr);
   std::vector<Truth> found;

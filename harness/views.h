@@ -20,6 +20,8 @@ class PlanEvent : public eval::Event {
   // `at_hook`: conditions read as they do at the event's hook, where a field that it does not supply is
   // absent.
   PlanEvent(const WrittenEvent& event, bool at_hook);
+  // The same event read the other way.
+  PlanEvent(const PlanEvent& event, bool at_hook) : PlanEvent(event) { at_hook_ = at_hook; }
 
   check::HookId hook() const override { return hook_; }
   check::EventType type() const override { return type_; }

@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <map>
-#include <numeric>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -26,6 +27,11 @@ struct Arguments {
   size_t jobs = 0;
   uint64_t seed = 0;
   bool shuffle = false, watch = false, verbose = false;
+  bool coverage = false;
+  std::string lcov, html;
+  double fail_under = 0;
+
+  bool WantsCoverage() const { return coverage || !lcov.empty() || !html.empty() || fail_under > 0; }
 };
 
 // `word` holds `pattern`; with `*` or `?` in it, it is a shell pattern over the whole.
@@ -73,6 +79,26 @@ bool TellFaults(const diag::Diagnostics& diagnostics, const source::Files& files
   return false;
 }
 
+bool Write(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (!file.fail()) return true;
+  TellError(fmt::format("{}: cannot be written", path));
+  return false;
+}
+
+// The text goes where the results go, unless machines read those.
+int TellCoverage(const harness::Coverage& coverage, const Arguments& arguments) {
+  const bool text = arguments.report.format == harness::Format::kText;
+  if (arguments.coverage) fmt::print(text ? stdout : stderr, "{}", harness::CoverageText(coverage));
+  if (!arguments.lcov.empty() && !Write(arguments.lcov, harness::CoverageLcov(coverage))) return kUsage;
+  if (!arguments.html.empty() && !Write(arguments.html, harness::CoverageHtml(coverage))) return kUsage;
+  if (coverage.Percent() >= arguments.fail_under) return kFine;
+  TellError(fmt::format("coverage is {:.2f} %, less than {} %", coverage.Percent(), arguments.fail_under));
+  return kRulesFailed;
+}
+
 int RunTests(const Arguments& arguments) {
   const auto begin = std::chrono::steady_clock::now();
   const auto unreadable = [](const source::Status& status) {
@@ -96,15 +122,19 @@ int RunTests(const Arguments& arguments) {
   }
   if (arguments.shuffle) std::shuffle(order.begin(), order.end(), std::mt19937_64(arguments.seed));
   harness::KernelCount kernel;
+  std::optional<harness::Coverage> coverage;
+  if (arguments.WantsCoverage()) coverage.emplace(suite);
   const std::vector<harness::Result> results =
-      harness::RunAll(suite, order, arguments.jobs, arguments.seed, kernel);
+      harness::RunAll(suite, order, arguments.jobs, arguments.seed, kernel, coverage ? &*coverage : nullptr);
   fmt::print("{}", harness::Render(suite, results, arguments.report));
+  const int covered = coverage ? TellCoverage(*coverage, arguments) : static_cast<int>(kFine);
   std::fflush(stdout);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   fmt::print(stderr, "{}took {:.2f} s{}\n", harness::Summary(results, kernel, arguments.verbose),
              took.count(), arguments.shuffle ? fmt::format("; --seed {}", arguments.seed) : "");
   const bool passed = std::all_of(results.begin(), results.end(), [](const auto& r) { return r.passed(); });
-  return passed ? kFine : kRulesFailed;
+  if (covered == kUsage) return covered;
+  return passed ? covered : kRulesFailed;
 }
 
 // What the paths hold, to see that something was written.
@@ -160,6 +190,13 @@ Verb AddTest(CLI::App& app) {
   app.add_flag("--watch", arguments->watch, "Run again whenever a file changes, until interrupted");
   app.add_flag("-q,--quiet", arguments->report.quiet, "text: only what fails");
   app.add_flag("-v,--verbose", arguments->verbose, "Say why verdicts of the kernel plan were left out");
+  app.add_flag("--coverage", arguments->coverage,
+               "Say which rules never fired and which predicates were not seen true and false");
+  app.add_option("--lcov", arguments->lcov, "Coverage as LCOV's tracefile")->type_name("FILE");
+  app.add_option("--html", arguments->html, "Coverage as a page: the rules, coloured")->type_name("FILE");
+  app.add_option("--fail-under", arguments->fail_under, "Fail when fewer percent of the outcomes were seen")
+      ->type_name("PERCENT")
+      ->check(CLI::Range(0.0, 100.0));
   return [arguments, seed] {
     if (arguments->jobs == 0) arguments->jobs = std::max(1u, std::thread::hardware_concurrency());
     if (seed->count() > 0) {

@@ -81,13 +81,14 @@ void KernelCount::Add(const KernelCount& other) {
 }
 
 struct Runner::State {
-  State(const Suite& s, uint64_t run_seed)
+  State(const Suite& s, uint64_t run_seed, Coverage* c)
       : suite(s),
         written(s.written_plan),
         live(s.live_plan),
         model(s.live->kernel),
         naive(s.written->ast),
-        seed(run_seed) {
+        seed(run_seed),
+        coverage(c) {
     active.resize(SLUICE_HOOKS);
     for (const split::HookPartition& hook : s.live->partition.hooks) active[hook.hook] = true;
   }
@@ -127,6 +128,7 @@ struct Runner::State {
   const uint64_t seed;
   std::mt19937_64 random;
   std::vector<bool> active;  // by hook: some rule asks there
+  Coverage* const coverage;
   KernelCount count;
 
   // The test at hand.
@@ -137,7 +139,8 @@ struct Runner::State {
   Result* result = nullptr;
 };
 
-Runner::Runner(const Suite& suite, uint64_t seed) : state_(std::make_unique<State>(suite, seed)) {}
+Runner::Runner(const Suite& suite, uint64_t seed, Coverage* coverage)
+    : state_(std::make_unique<State>(suite, seed, coverage)) {}
 Runner::~Runner() = default;
 const KernelCount& Runner::kernel() const { return state_->count; }
 Result Runner::Run(size_t index) { return state_->Run(index); }
@@ -241,6 +244,7 @@ void Runner::State::Judge(size_t number) {
   const PlanEvent as_written(event, false), at_hook(as_written, true);
   written.Begin(as_written);
   const std::vector<Truth> plan = Matches(written, nullptr);
+  if (coverage != nullptr) coverage->See(written);
   std::vector<Truth> found;
   const KernelVerdict kernel = AskKernel(at_hook, found);
   const naive::Event naive_event = NaiveEvent(event.fields);
@@ -466,20 +470,28 @@ void Runner::State::Differ(RuleId rule, std::string_view way, Truth naive_truth,
 }
 
 std::vector<Result> RunAll(const Suite& suite, const std::vector<size_t>& order, size_t jobs, uint64_t seed,
-                           KernelCount& kernel) {
+                           KernelCount& kernel, Coverage* coverage) {
+  struct Share {
+    KernelCount count;
+    std::unique_ptr<Coverage> coverage;
+  };
   std::vector<Result> results(order.size());
-  std::vector<KernelCount> counts(std::max<size_t>(1, std::min(jobs, order.size())));
+  std::vector<Share> shares(std::max<size_t>(1, std::min(jobs, order.size())));
   std::atomic<size_t> next{0};
-  const auto work = [&](KernelCount& count) {
-    Runner runner(suite, seed);
+  const auto work = [&](Share& share) {
+    if (coverage != nullptr) share.coverage = std::make_unique<Coverage>(suite);
+    Runner runner(suite, seed, share.coverage.get());
     for (size_t i = next++; i < order.size(); i = next++) results[i] = runner.Run(order[i]);
-    count = runner.kernel();
+    share.count = runner.kernel();
   };
   std::vector<std::thread> threads;
-  for (size_t i = 1; i < counts.size(); ++i) threads.emplace_back(work, std::ref(counts[i]));
-  work(counts[0]);
+  for (size_t i = 1; i < shares.size(); ++i) threads.emplace_back(work, std::ref(shares[i]));
+  work(shares[0]);
   for (std::thread& thread : threads) thread.join();
-  for (const KernelCount& count : counts) kernel.Add(count);
+  for (const Share& share : shares) {
+    kernel.Add(share.count);
+    if (coverage != nullptr) coverage->Merge(*share.coverage);
+  }
   return results;
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/coverage.h"
 #include "harness/suite.h"
 
 namespace sluice::harness {
@@ -39,7 +40,8 @@ class Runner {
   // others as this, chosen by `seed`.
   static constexpr size_t kNaiveRules = 1000;
 
-  Runner(const Suite& suite, uint64_t seed);
+  // `coverage` may be null, and must outlive the Runner.
+  Runner(const Suite& suite, uint64_t seed, Coverage* coverage = nullptr);
   ~Runner();
 
   Result Run(size_t index);
@@ -50,8 +52,8 @@ class Runner {
   std::unique_ptr<State> state_;
 };
 
-// All of `order`, by `jobs` threads. Results stand in the order of `order`.
+// All of `order`, by `jobs` threads. Results stand in the order of `order`. `coverage` may be null.
 std::vector<Result> RunAll(const Suite& suite, const std::vector<size_t>& order, size_t jobs, uint64_t seed,
-                           KernelCount& kernel);
+                           KernelCount& kernel, Coverage* coverage);
 
 }  // namespace sluice::harness

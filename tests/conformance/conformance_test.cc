@@ -9,11 +9,13 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "compiler/check/check.h"
 #include "compiler/norm/normal.h"
 #include "compiler/parse/parse.h"
 #include "compiler/uplan/user_plan.h"
+#include "harness/views.h"
 #include "runtime/eval/evaluator.h"
 #include "runtime/eval/json_event.h"
 
@@ -23,7 +25,42 @@ namespace {
 namespace fs = std::filesystem;
 fs::path folder;
 
-// "true", "false", "unknown", or "error: WHY".
+// JSON holds a byte as a code point; only those below 256 occur here.
+std::string Bytes(const nlohmann::json& json) {
+  std::string bytes;
+  for (const auto text = json.get<std::string>(); const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      bytes += c;
+    } else if (byte >= 0xc0) {
+      bytes += static_cast<char>(byte << 6);
+    } else {
+      bytes.back() = static_cast<char>(static_cast<unsigned char>(bytes.back()) | (byte & 0x3f));
+    }
+  }
+  return bytes;
+}
+
+harness::Written WrittenOf(const nlohmann::json& value) {
+  const auto text = [](const nlohmann::json& json) { return json.is_string() ? Bytes(json) : json.dump(); };
+  if (!value.is_array()) return harness::Written::Of(text(value));
+  std::vector<std::string> words;
+  for (const nlohmann::json& element : value) words.push_back(text(element));
+  return harness::Written::List(std::move(words));
+}
+
+// The naive evaluator's answer.
+std::string JudgeNaively(const ast::Expr& tree, const std::string& text) {
+  harness::Fields fields;
+  for (const auto& [field, value] : nlohmann::json::parse(text).items()) {
+    if (!value.is_null()) fields.emplace(field, WrittenOf(value));
+  }
+  const ast::RuleSet no_rules;
+  const naive::Truth truth = naive::Evaluator(no_rules).Holds(tree, harness::NaiveEvent(fields));
+  return truth == naive::Truth::kTrue ? "true" : truth == naive::Truth::kFalse ? "false" : "unknown";
+}
+
+// "true", "false", "unknown", or "error: WHY"; of the engine and of the naive evaluator, which must agree.
 std::string Judge(const std::string& text, const std::string& json) {
   source::Files files;
   diag::Diagnostics diagnostics;
@@ -44,8 +81,9 @@ std::string Judge(const std::string& text, const std::string& json) {
   evaluator.Begin(**event);
   std::vector<eval::Match> matches;
   evaluator.MatchAll(matches);
-  if (matches.empty()) return "false";
-  return matches[0].undecided ? "unknown" : "true";
+  const std::string answer = matches.empty() ? "false" : matches[0].undecided ? "unknown" : "true";
+  const std::string naive_answer = JudgeNaively(tree, json);
+  return naive_answer == answer ? answer : "error: " + answer + ", and " + naive_answer + " naively";
 }
 
 std::string Trimmed(const std::string& text) {

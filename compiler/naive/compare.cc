@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "compiler/naive/naive.h"
+#include "compiler/source/utf8.h"
 
 namespace sluice::naive {
 namespace {
@@ -82,6 +83,18 @@ bool Less(const Value& a, const Value& b) {
   return a.text < b.text;
 }
 
+// Bytes that are no UTF-8 count as one character each; which one does not matter, as no pattern can name
+// them.
+std::string AsUtf8(const std::string& bytes) {
+  std::string text;
+  for (size_t at = 0; at < bytes.size();) {
+    const source::CodePoint point = source::DecodeUtf8(bytes, at);
+    text += point.valid ? bytes.substr(at, point.bytes) : "\xef\xbf\xbd";
+    at += point.bytes;
+  }
+  return text;
+}
+
 std::string FromHex(const std::string& digits) {
   std::string bytes;
   for (size_t i = 0; i + 1 < digits.size(); i += 2) {
@@ -142,7 +155,7 @@ bool Compare(Op op, const Value& left, const Value& right) {
     case Op::kRegex: {
       RE2::Options options(RE2::POSIX);
       options.set_log_errors(false);
-      return RE2::FullMatch(a, RE2(b, options));
+      return RE2::FullMatch(AsUtf8(a), RE2(b, options));
     }
     case Op::kPmatch:
       return IsUnder(a, b);

@@ -26,6 +26,7 @@ constexpr VerbRow kVerbs[] = {
     {"explain", "Where each predicate of a rule is decided, and why; any stage of the compiler",
      sluice::cli::AddExplain},
     {"eval", "Judge one condition on one event, or a file of both", sluice::cli::AddEval},
+    {"test", "Run the tests of rules, each judged three ways", sluice::cli::AddTest},
     {"replay", "Judge a recorded stream of events; alerts as JSON lines", sluice::cli::AddReplay},
     {"run", "Watch this host: raise alerts, deny and kill", sluice::cli::AddRun},
     {"fmt", "Lay rules out in the one way; meaning and comments stay", sluice::cli::AddFmt},

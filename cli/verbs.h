@@ -26,6 +26,7 @@ Verb AddExplain(CLI::App& app);
 Verb AddEval(CLI::App& app);
 Verb AddReplay(CLI::App& app);
 Verb AddRun(CLI::App& app);
+Verb AddTest(CLI::App& app);
 Verb AddFields(CLI::App& app);
 Verb AddFmt(CLI::App& app);
 Verb AddImport(CLI::App& app);

@@ -11,7 +11,7 @@ FENCED = [  # (what is included, where it may be)
     (re.compile(r"antlr4-runtime|Sluice(Lexer|Parser)\.h"), re.compile(r"compiler/parse/")),
     (re.compile(r"bpf/libbpf\.h|bpf/bpf\.h|\.skel\.h"), re.compile(r"runtime/load/|bpf/|tests/|fuzz/|bench/")),
     (re.compile(r"CLI/"), re.compile(r"cli/")),
-    (re.compile(r"^re2/"), re.compile(r"compiler/check/|runtime/eval/|compiler/uplan/|tests/|fuzz/|bench/")),
+    (re.compile(r"^re2/"), re.compile(r"compiler/check/|compiler/naive/|runtime/eval/|compiler/uplan/|tests/|fuzz/|bench/")),
 ]
 SHARED = {"bpf/abi"}  # plain C, for both sides
 
@@ -36,7 +36,7 @@ def breaches(path, allowed):
             continue
         target = included[1]
         folder = target.rpartition("/")[0]
-        if target.split("/")[0] in ("compiler", "runtime", "cli") and folder not in allowed:
+        if target.split("/")[0] in ("compiler", "runtime", "harness", "cli") and folder not in allowed:
             yield f"{path}:{number}: {path.parent} is not built on {folder} (CMakeLists.txt, DEPS)"
         for what, where in FENCED:
             if what.search(target) and not where.match(str(path)):

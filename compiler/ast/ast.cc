@@ -80,4 +80,28 @@ std::string_view ActionName(Action action) {
   return "";
 }
 
+std::string_view ExpectedName(Expected expected) {
+  switch (expected) {
+    case Expected::kAlert:
+      return "alert";
+    case Expected::kDeny:
+      return "deny";
+    case Expected::kKill:
+      return "kill";
+    case Expected::kAudit:
+      return "audit";
+    case Expected::kUndecided:
+      return "undecided";
+    case Expected::kNo:
+      return "no";
+    case Expected::kNothing:
+      return "nothing";
+    case Expected::kNothingElse:
+      return "nothing else";
+    case Expected::kDropped:
+      return "dropped";
+  }
+  return "";
+}
+
 }  // namespace sluice::ast

@@ -206,6 +206,7 @@ struct TestValue {
 };
 
 // `event: execve { proc.name: bash, proc.aname: [nginx, systemd] }`; `event: nginx -> sh -> curl` is a chain.
+// What a chain's words mean is the harness's affair.
 struct TestEvent {
   Word type;  // empty text for a chain
   std::vector<TestValue> values;
@@ -213,10 +214,24 @@ struct TestEvent {
   Span span;
 };
 
+// What a test expects of all its events together.
+enum class Expected : uint8_t {
+  kAlert,
+  kDeny,
+  kKill,
+  kAudit,      // a mitigation that is not enforced
+  kUndecided,  // a value could not be had
+  kNo,         // the rule does not fire
+  kNothing,    // no rule fires
+  kNothingElse,
+  kDropped,  // no rule fires, and the kernel sends nothing
+};
+std::string_view ExpectedName(Expected expected);  // as written: "alert", "nothing else", ...
+inline bool NamesRule(Expected expected) { return expected <= Expected::kNo; }
+
 struct Expectation {
-  bool nothing = false;
-  Action decision = Action::kAlert;
-  Word rule;
+  Expected what = Expected::kAlert;
+  Word rule;  // where NamesRule()
   std::optional<Word> output;
   std::vector<TestValue> fields;
   Span span;

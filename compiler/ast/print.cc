@@ -255,9 +255,8 @@ void Append(const Test& test, std::string& out) {
   }
   for (const Expectation& expectation : test.expectations) {
     out += "\n  (expect ";
-    out += expectation.nothing
-               ? std::string("nothing")
-               : fmt::format("{} {}", ActionName(expectation.decision), Text(expectation.rule));
+    out += ExpectedName(expectation.what);
+    if (NamesRule(expectation.what)) out += " " + Text(expectation.rule);
     if (expectation.output) out += fmt::format(" (output {})", Text(*expectation.output));
     AppendValues(expectation.fields, out);
     out += ")";

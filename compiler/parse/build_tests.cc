@@ -6,6 +6,11 @@
 namespace sluice::parse {
 namespace {
 
+// Those of one word.
+constexpr ast::Expected kExpected[] = {
+    ast::Expected::kAlert,     ast::Expected::kDeny, ast::Expected::kKill,    ast::Expected::kAudit,
+    ast::Expected::kUndecided, ast::Expected::kNo,   ast::Expected::kNothing, ast::Expected::kDropped};
+
 class TestBuilder {
  public:
   TestBuilder(const BlockText& block, const SyntaxErrors& errors, ast::Test& test)
@@ -68,38 +73,59 @@ class TestBuilder {
   }
 
   ast::Expectation ExpectationOf(Grammar::ExpectationContext* context) {
-    constexpr std::string_view kForm =
-        "write `nothing`, or `alert`, `deny` or `kill` and the rule's name in quotes";
     ast::Expectation expectation;
     expectation.span = SpanOf(block_, context);
     const ast::Word decision = WordOf(block_, context->decision);
-    expectation.nothing = decision.text == "nothing";
-    if (expectation.nothing) {
-      if (context->named != nullptr || context->map() != nullptr) {
-        block_.diagnostics.Add(diag::Code::E109, expectation.span, "Nothing stands behind `nothing`").help =
-            kForm;
-      }
+    if (!ReadExpected(decision, expectation.what)) return expectation;
+    if (!ast::NamesRule(expectation.what)) {
+      EndsAt(decision, context, expectation);
       return expectation;
     }
-    bool known = false;
-    for (const ast::Action action : {ast::Action::kAlert, ast::Action::kDeny, ast::Action::kKill}) {
-      if (decision.text != ast::ActionName(action)) continue;
-      expectation.decision = action;
-      known = true;
+    if (context->named == nullptr) {
+      Refuse(decision.span, "The name of the rule is missing");
+    } else {
+      expectation.rule = WordOf(block_, context->named);
     }
-    if (!known) {
-      RefuseValue(block_, decision, "a decision", {"alert", "deny", "kill", "nothing"});
-    } else if (context->named == nullptr) {
-      block_.diagnostics.Add(diag::Code::E109, decision.span, "The name of the rule is missing").help = kForm;
-    }
-    if (context->named != nullptr) expectation.rule = WordOf(block_, context->named);
     if (context->keyword != nullptr) {
       const ast::Word keyword = WordOf(block_, context->keyword);
       if (keyword.text != "output") RefuseValue(block_, keyword, "`output`", {"output"});
       expectation.output = WordOf(block_, context->text);
     }
     expectation.fields = ValuesOf(context->map());
+    if (expectation.what == ast::Expected::kNo && (expectation.output || !expectation.fields.empty())) {
+      Refuse(expectation.span, "What does not fire has no output and no fields");
+    }
     return expectation;
+  }
+
+  void Refuse(source::Span where, std::string message) {
+    block_.diagnostics.Add(diag::Code::E109, where, std::move(message)).help =
+        "write `alert`, `deny`, `kill`, `audit`, `undecided` or `no` and the rule's name in quotes; or "
+        "`nothing`, `nothing else` or `dropped`";
+  }
+
+  bool ReadExpected(const ast::Word& decision, ast::Expected& what) {
+    for (const ast::Expected expected : kExpected) {
+      if (decision.text != ast::ExpectedName(expected)) continue;
+      what = expected;
+      return true;
+    }
+    RefuseValue(block_, decision, "a decision",
+                {"alert", "deny", "kill", "audit", "undecided", "no", "nothing", "dropped"});
+    return false;
+  }
+
+  // `nothing`, `nothing else`, `dropped`.
+  void EndsAt(const ast::Word& decision, Grammar::ExpectationContext* context,
+              ast::Expectation& expectation) {
+    bool more = context->keyword != nullptr || context->map() != nullptr;
+    if (context->named != nullptr) {
+      const bool is_else =
+          expectation.what == ast::Expected::kNothing && WordOf(block_, context->named).text == "else";
+      if (is_else) expectation.what = ast::Expected::kNothingElse;
+      more = more || !is_else;
+    }
+    if (more) Refuse(expectation.span, fmt::format("Nothing stands behind `{}`", decision.text));
   }
 
   std::vector<ast::TestValue> ValuesOf(Grammar::MapContext* map) {

@@ -180,6 +180,11 @@ std::string_view DecisionName(Decision decision) {
   return kNames[static_cast<size_t>(decision)];
 }
 
+std::string ValueText(const eval::Value& value, check::Shape shape) {
+  const OutputField field = FieldOf({}, value);
+  return field.kind == OutputField::Kind::kList ? ListText(field.list, shape) : ScalarText(value);
+}
+
 Alert Make(eval::Evaluator& evaluator, const check::CheckedRule& rule, Decision decision,
            const eval::Event& event, const lineage::Link* self, uint64_t record_id, const Host& host,
            uint64_t time_boot_ns) {

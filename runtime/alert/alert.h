@@ -63,6 +63,9 @@ Alert Make(eval::Evaluator& evaluator, const check::CheckedRule& rule, Decision 
            const eval::Event& event, const lineage::Link* self, uint64_t record_id, const Host& host,
            uint64_t time_boot_ns);
 
+// A value as an output shows it: `<NA>` when absent, `<unknown>`, a list as `(a,b)` or `a->b`.
+std::string ValueText(const eval::Value& value, check::Shape shape);
+
 // Falco's JSON object with id, decision, hook and ancestors added; one line, no newline.
 std::string ToJson(const Alert& alert);
 // `HH:MM:SS.nnnnnnnnn: Priority output (decision)`; colour when asked for.

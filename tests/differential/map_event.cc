@@ -33,9 +33,13 @@ eval::Value MapEvent::Of(const Value& value) const {
     case Value::Kind::kString:
       return eval::Value::String(value.text);
     case Value::Kind::kInt:
+    case Value::Kind::kPort:
       return eval::Value::Number(value.number);
+    case Value::Kind::kDouble:
+      return eval::Value::Double(value.real);
     case Value::Kind::kBool:
       return eval::Value::Bool(value.boolean);
+    case Value::Kind::kNet:  // the generator makes none
     case Value::Kind::kList:
       break;
   }

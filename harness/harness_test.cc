@@ -1,0 +1,167 @@
+// What tests of rules mean: defaults, processes, expectations, and that the ways to judge are compared.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "harness/report.h"
+#include "harness/views.h"
+
+namespace sluice::harness {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class HarnessTest : public testing::Test {
+ protected:
+  ~HarnessTest() override { std::filesystem::remove(path_); }
+
+  std::unique_ptr<Suite> Read(const std::string& text) {
+    std::ofstream(path_) << text;
+    source::Result<std::unique_ptr<Suite>> suite = ReadSuite({path_});
+    EXPECT_TRUE(suite.ok());
+    return std::move(*suite);
+  }
+
+  // The fields of the events of one test over no particular rule.
+  std::vector<WrittenEvent> Events(const std::string& events) {
+    std::unique_ptr<Suite> suite = Read(kRule + "test \"t\" {\n" + events + "\nexpect: nothing\n}\n");
+    EXPECT_TRUE(suite->ok());
+    return suite->cases.at(0).events;
+  }
+
+  static std::string Field(const WrittenEvent& event, const std::string& name) {
+    const auto found = event.fields.find(name);
+    if (found == event.fields.end()) return "<NA>";
+    std::string text;
+    for (const std::string& word : found->second.words) text += (text.empty() ? "" : ",") + word;
+    return text;
+  }
+
+  const std::string path_ = testing::TempDir() + "harness_test." + std::to_string(::getpid()) + ".rule";
+  const std::string kRule =
+      "rule \"R\" {\n desc: d\n condition: evt.type = openat and fd.name = /etc/shadow\n output: o\n"
+      " priority: debug\n}\n";
+};
+
+TEST_F(HarnessTest, AnOpenHasASensibleProcessAndFile) {
+  const WrittenEvent event = Events("event: openat { fd.name: /etc/shadow }").at(0);
+  EXPECT_EQ(Field(event, "evt.type"), "openat");
+  EXPECT_EQ(Field(event, "evt.hook"), "file_open");
+  EXPECT_EQ(Field(event, "fd.directory"), "/etc");
+  EXPECT_EQ(Field(event, "fd.filename"), "shadow");
+  EXPECT_EQ(Field(event, "fs.path.name"), "/etc/shadow");
+  EXPECT_EQ(Field(event, "evt.is_open_read"), "true");
+  EXPECT_EQ(Field(event, "evt.is_open_write"), "false");
+  EXPECT_EQ(Field(event, "evt.arg.flags"), "O_RDONLY");
+  EXPECT_EQ(Field(event, "fd.num"), "3");
+  EXPECT_EQ(Field(event, "user.name"), "root");
+  EXPECT_EQ(Field(event, "container.id"), "host");
+  EXPECT_EQ(Field(event, "proc.pname"), "systemd");
+}
+
+TEST_F(HarnessTest, WhatIsGivenDecidesTheRest) {
+  const WrittenEvent event =
+      Events("event: execve { proc.cmdline: \"sh -c id\", proc.pname: cron, user.name: www-data }").at(0);
+  EXPECT_EQ(Field(event, "proc.name"), "sh");
+  EXPECT_EQ(Field(event, "proc.exepath"), "/usr/bin/sh");
+  EXPECT_EQ(Field(event, "proc.args"), "-c,id");
+  EXPECT_EQ(Field(event, "proc.aname"), "cron,systemd");
+  EXPECT_EQ(Field(event, "proc.pexepath"), "/usr/bin/cron");
+  EXPECT_EQ(Field(event, "user.uid"), "33");
+  const WrittenEvent write = Events("event: openat { evt.arg.flags: O_TRUNC|O_RDWR }").at(0);
+  EXPECT_EQ(Field(write, "evt.is_open_read"), "true");
+  EXPECT_EQ(Field(write, "evt.is_open_write"), "true");
+  const WrittenEvent failed = Events("event: openat { evt.res: ENOENT }").at(0);
+  EXPECT_EQ(Field(failed, "fd.num"), "-1");
+  EXPECT_EQ(Field(failed, "evt.failed"), "true");
+}
+
+TEST_F(HarnessTest, AChainIsARowOfExecsBelowARunningProcess) {
+  const std::vector<WrittenEvent> events = Events("event: nginx -> \"sh -c id\" -> /tmp/x { user.uid: 33 }");
+  ASSERT_EQ(events.size(), 2);
+  EXPECT_EQ(Field(events[0], "proc.cmdline"), "sh -c id");
+  EXPECT_EQ(Field(events[0], "proc.aname"), "nginx,systemd");
+  EXPECT_EQ(Field(events[1], "proc.exepath"), "/tmp/x");
+  EXPECT_EQ(Field(events[1], "proc.aname"), "sh,nginx,systemd");
+  EXPECT_EQ(Field(events[1], "proc.pcmdline"), "sh -c id");
+  EXPECT_EQ(Field(events[1], "user.name"), "www-data");
+}
+
+TEST_F(HarnessTest, ProcessesAreRemembered) {
+  const std::vector<WrittenEvent> events = Events(
+      "event: nginx -> sh -> curl\n event: openat { fd.name: /etc/passwd }\n"
+      "event: openat { proc.name: sh, fd.name: /etc/group }\n event: execve { proc.name: id, proc.pname: "
+      "curl }\n"
+      "event: execve { proc.name: ls }");
+  ASSERT_EQ(events.size(), 6);
+  EXPECT_EQ(Field(events[2], "proc.name"), "curl");
+  EXPECT_EQ(Field(events[3], "proc.aname"), "nginx,systemd");
+  EXPECT_EQ(Field(events[3], "proc.pid"), Field(events[0], "proc.pid"));
+  EXPECT_EQ(Field(events[4], "proc.aname"), "curl,sh,nginx,systemd");
+  EXPECT_EQ(Field(events[5], "proc.aname"), "systemd");
+}
+
+TEST_F(HarnessTest, AnAbsentValueKeepsItsDefaultAway) {
+  const WrittenEvent event =
+      Events("event: execve { proc.name: sh, proc.pname: <NA>, user.name: <NA> }").at(0);
+  EXPECT_EQ(Field(event, "proc.pname"), "<NA>");
+  EXPECT_EQ(Field(event, "proc.aname"), "");
+  EXPECT_EQ(Field(event, "user.name"), "<NA>");
+}
+
+TEST_F(HarnessTest, AFailureHasACodeAndAPlace) {
+  const std::unique_ptr<Suite> suite = Read(kRule +
+                                            "test \"t\" {\n event: openat { fd.name: /etc/passwd }\n"
+                                            " expect: alert \"R\"\n}\n");
+  const Result result = Runner(*suite, 0).Run(0);
+  ASSERT_EQ(result.failures.size(), 1);
+  EXPECT_EQ(diag::RowOf(result.failures[0].code).name, "E501");
+  EXPECT_FALSE(result.differs());
+  EXPECT_THAT(result.failures[0].note, HasSubstr("fd.name = /etc/shadow  false    fd.name = /etc/passwd"));
+}
+
+TEST_F(HarnessTest, AnUnknownRuleIsToldWithTheNearest) {
+  const std::unique_ptr<Suite> suite =
+      Read(kRule + "test \"t\" {\n event: openat\n expect: alert \"RR\"\n}\n");
+  ASSERT_EQ(suite->diagnostics.all().size(), 1);
+  EXPECT_EQ(diag::RowOf(suite->diagnostics.all()[0].code).name, "E503");
+}
+
+// A plan that was made from other rules stands for a compiler with a fault.
+TEST_F(HarnessTest, ADifferenceIsAFailureOfItsOwn) {
+  const std::string test = "test \"t\" {\n event: openat { fd.name: /etc/shadow }\n expect: alert \"R\"\n}\n";
+  std::string other_rule = kRule;
+  other_rule.replace(other_rule.find("/etc/shadow"), 11, "/etc/passwd");
+  const std::unique_ptr<Suite> other = Read(other_rule + test);
+  const std::unique_ptr<Suite> suite = Read(kRule + test);
+  suite->live_plan = other->live_plan;
+  suite->live = CompileTexts({{"other", other_rule}}, {});
+  Result result = Runner(*suite, 0).Run(0);
+  ASSERT_EQ(result.failures.size(), 1);
+  EXPECT_TRUE(result.differs());
+  EXPECT_EQ(diag::RowOf(result.failures[0].code).name, "E502");
+  EXPECT_EQ(result.failures[0].message, "`R` is true as the rule is written, and false by the kernel plan");
+
+  suite->written_plan = other->written_plan;
+  result = Runner(*suite, 0).Run(0);
+  EXPECT_TRUE(result.differs());
+  EXPECT_EQ(result.failures[0].message, "`R` is true as the rule is written, and false by the user plan");
+}
+
+TEST_F(HarnessTest, VerdictsThatNoHookCanGiveAreLeftOutAndCounted) {
+  const std::unique_ptr<Suite> suite = Read(
+      "rule \"R\" {\n desc: d\n condition: evt.type = execve and container.image.tag = x\n output: o\n"
+      " priority: debug\n}\ntest \"t\" {\n event: execve { container.image.tag: x }\n expect: alert "
+      "\"R\"\n}\n");
+  Runner runner(*suite, 0);
+  EXPECT_THAT(runner.Run(0).failures, IsEmpty());
+  EXPECT_EQ(runner.kernel().left_out, 1);
+}
+
+}  // namespace
+}  // namespace sluice::harness

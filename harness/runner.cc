@@ -1,0 +1,498 @@
+#include "harness/runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "compiler/check/results.h"
+#include "harness/explanation.h"
+#include "harness/kernel_subject.h"
+#include "harness/views.h"
+#include "runtime/judge.h"
+
+namespace sluice::harness {
+namespace {
+
+using ast::Expected;
+using check::RuleId;
+using diag::Code;
+using diag::Diagnostic;
+using eval::Truth;
+
+// A rule that fired at an event of the test.
+struct Fired {
+  RuleId rule = 0;
+  alert::Decision decision = alert::Decision::kAlert;
+  size_t event = 0;
+  std::string output;
+  bool expected = false;
+};
+
+Expected ExpectedOf(alert::Decision decision) {
+  switch (decision) {
+    case alert::Decision::kAlert:
+      return Expected::kAlert;
+    case alert::Decision::kDenied:
+      return Expected::kDeny;
+    case alert::Decision::kKilled:
+      return Expected::kKill;
+    case alert::Decision::kAudited:
+      return Expected::kAudit;
+    case alert::Decision::kUndecided:
+      break;
+  }
+  return Expected::kUndecided;
+}
+
+Truth TruthOf(naive::Truth truth) {
+  return truth == naive::Truth::kTrue    ? Truth::kTrue
+         : truth == naive::Truth::kFalse ? Truth::kFalse
+                                         : Truth::kUnknown;
+}
+
+// The engine may know more than Kleene's tables do: `a or not a` is true.
+bool Agree(Truth naive, Truth engine) { return naive == engine || naive == Truth::kUnknown; }
+
+// What the kernel said of one event.
+struct KernelVerdict {
+  bool asked = false;  // a hook supplies the type
+  kplan::Verdict verdict;
+  uint32_t flags() const {
+    return (verdict.denied ? SLUICE_EVENT_DENIED : 0) | (verdict.killed ? SLUICE_EVENT_KILLED : 0) |
+           (verdict.audited ? SLUICE_EVENT_AUDITED : 0);
+  }
+};
+
+}  // namespace
+
+bool Result::differs() const {
+  return std::any_of(failures.begin(), failures.end(),
+                     [](const Diagnostic& d) { return d.code == Code::E502; });
+}
+
+void KernelCount::Add(const KernelCount& other) {
+  judged += other.judged;
+  left_out += other.left_out;
+  for (const auto& [reason, count] : other.reasons) reasons[reason] += count;
+}
+
+struct Runner::State {
+  State(const Suite& s, uint64_t run_seed, Coverage* c)
+      : suite(s),
+        written(s.written_plan),
+        live(s.live_plan),
+        model(s.live->kernel),
+        naive(s.written->ast),
+        seed(run_seed),
+        coverage(c) {
+    active.resize(SLUICE_HOOKS);
+    for (const split::HookPartition& hook : s.live->partition.hooks) active[hook.hook] = true;
+  }
+
+  Result Run(size_t index);
+  void Judge(size_t number);
+  std::vector<Truth> Matches(eval::Evaluator& evaluator, const kplan::Verdict* verdict);
+  KernelVerdict AskKernel(const PlanEvent& at_hook, std::vector<Truth>& found);
+  std::vector<RuleId> RulesToJudge(const std::vector<Truth>& found);
+  std::string CannotCompare(RuleId rule, const WrittenEvent& event);
+  void CompareKernel(RuleId rule, const KernelVerdict& kernel, Truth naive_truth, Truth truth,
+                     bool& all_known);
+  void CompareDenial(const KernelVerdict& kernel, const std::vector<Truth>& naive_truths, bool all_known);
+  void Note(RuleId rule, bool undecided, const KernelVerdict& kernel, const PlanEvent& event);
+
+  void CheckExpectations();
+  void CheckOne(size_t number);
+  bool Fits(const ast::Expectation& expectation, const Fired& fired, std::string* why);
+  bool FieldFits(const ast::TestValue& value, const Fired& fired, std::string* why);
+  void Missing(const ast::Expectation& expectation, RuleId rule);
+  void Unexpected(const ast::Expectation& expectation, const Fired& fired);
+  void CheckDropped(const ast::Expectation& expectation);
+  Diagnostic& Fail(Code code, source::Span where, std::string message);
+  void Differ(RuleId rule, std::string_view way, Truth naive_truth, Truth way_truth);
+  void Explain(Diagnostic& failure, RuleId rule, size_t event);
+  std::string EventName(size_t number) const {
+    const std::string& title = test->events[number].title;
+    return test->events.size() == 1 ? fmt::format("`{}`", title)
+                                    : fmt::format("event {}, `{}`", number + 1, title);
+  }
+  const std::string& NameOf(RuleId rule) const { return suite.rule(rule).rule.name.text; }
+
+  const Suite& suite;
+  eval::Evaluator written, live;
+  kplan::Model model;
+  naive::Evaluator naive;
+  const uint64_t seed;
+  std::mt19937_64 random;
+  std::vector<bool> active;  // by hook: some rule asks there
+  Coverage* const coverage;
+  KernelCount count;
+
+  // The test at hand.
+  const Case* test = nullptr;
+  size_t at = 0;  // the event that is judged
+  std::vector<Fired> fired;
+  std::vector<std::string> sent;  // by event: why it is not dropped in the kernel; "" when it is
+  Result* result = nullptr;
+};
+
+Runner::Runner(const Suite& suite, uint64_t seed, Coverage* coverage)
+    : state_(std::make_unique<State>(suite, seed, coverage)) {}
+Runner::~Runner() = default;
+const KernelCount& Runner::kernel() const { return state_->count; }
+Result Runner::Run(size_t index) { return state_->Run(index); }
+
+Result Runner::State::Run(size_t index) {
+  const auto begin = std::chrono::steady_clock::now();
+  Result found;
+  found.index = index;
+  test = &suite.cases[index];
+  result = &found;
+  random.seed(seed + index);  // the same whichever thread runs it
+  fired.clear();
+  sent.assign(test->events.size(), "");
+  for (at = 0; at < test->events.size(); ++at) Judge(at);
+  CheckExpectations();
+  result = nullptr;
+  found.time_ns = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin).count());
+  return found;
+}
+
+// ---- one event, three ways
+
+std::vector<Truth> Runner::State::Matches(eval::Evaluator& evaluator, const kplan::Verdict* verdict) {
+  std::vector<eval::Match> matches;
+  if (verdict == nullptr) {
+    evaluator.MatchAll(matches);
+  } else {
+    bool undecided = false;
+    for (size_t word = 0; word < SLUICE_WORDS; ++word)
+      undecided = undecided || (verdict->undecided[word] & verdict->surviving.words[word]) != 0;
+    std::array<uint64_t, SLUICE_WORDS> surviving;
+    std::copy(std::begin(verdict->surviving.words), std::end(verdict->surviving.words), surviving.begin());
+    evaluator.MatchSet(surviving.data(), undecided, matches);
+  }
+  std::vector<Truth> truths(suite.rules.size(), Truth::kFalse);
+  for (const eval::Match& match : matches)
+    truths[match.rule] = match.undecided ? Truth::kUnknown : Truth::kTrue;
+  return truths;
+}
+
+KernelVerdict Runner::State::AskKernel(const PlanEvent& at_hook, std::vector<Truth>& found) {
+  KernelVerdict kernel;
+  found.assign(suite.rules.size(), Truth::kFalse);
+  kernel.asked = at_hook.hook() != check::kNoHook;
+  if (!kernel.asked) return kernel;
+  kernel.verdict.dropped = true;
+  if (!active[at_hook.hook()]) return kernel;
+  kernel.verdict = model.Judge(SubjectOf(at_hook, model));
+  if (kernel.verdict.dropped) return kernel;
+  live.Begin(at_hook);
+  found = Matches(live, &kernel.verdict);
+  return kernel;
+}
+
+std::vector<RuleId> Runner::State::RulesToJudge(const std::vector<Truth>& found) {
+  std::vector<RuleId> rules;
+  if (found.size() <= kNaiveRules) {
+    for (RuleId rule = 0; rule < found.size(); ++rule) rules.push_back(rule);
+    return rules;
+  }
+  for (RuleId rule = 0; rule < found.size(); ++rule) {
+    if (found[rule] != Truth::kFalse) rules.push_back(rule);
+  }
+  for (const std::optional<RuleId>& rule : test->rules) {
+    if (rule) rules.push_back(*rule);
+  }
+  for (size_t i = 0; i < kNaiveRules; ++i) rules.push_back(static_cast<RuleId>(random() % found.size()));
+  std::sort(rules.begin(), rules.end());
+  rules.erase(std::unique(rules.begin(), rules.end()), rules.end());
+  return rules;
+}
+
+// Why the rule as run may say something else of the event than the rule as written; "" when it must not.
+// REQUIRES: `written` has begun the event.
+std::string Runner::State::CannotCompare(RuleId rule, const WrittenEvent& event) {
+  const RuleFacts& facts = suite.rules[rule];
+  const auto unread = facts.unread.find(event.hook);
+  if (unread != facts.unread.end())
+    return fmt::format("the model of the kernel does not read `{}`", unread->second);
+  for (const Folded& folded : facts.folded) {
+    if ((written.Ask(folded.predicate) == Truth::kTrue) != folded.value) {
+      return fmt::format("`{}` asks for a result, which no hook knows",
+                         check::Print(suite.written_plan->checked.predicates[folded.predicate]));
+    }
+  }
+  const std::string_view hook = check::FindHook(event.hook)->name;
+  for (const check::FieldUse& use : facts.fields) {
+    if ((use.hooks() >> event.hook & 1) != 0 || check::IsResult(use)) continue;
+    check::Term term;
+    term.field = use;
+    if (use.field == check::FieldId::kEvtNum) continue;  // folded as written, too
+    if (written.TermValue(term).kind != eval::Value::Kind::kAbsent)
+      return fmt::format("`{}` is not supplied at {}", use.Name(), hook);
+  }
+  return "";
+}
+
+void Runner::State::Judge(size_t number) {
+  const WrittenEvent& event = test->events[number];
+  const PlanEvent as_written(event, false), at_hook(as_written, true);
+  written.Begin(as_written);
+  const std::vector<Truth> plan = Matches(written, nullptr);
+  if (coverage != nullptr) coverage->See(written);
+  std::vector<Truth> found;
+  const KernelVerdict kernel = AskKernel(at_hook, found);
+  const naive::Event naive_event = NaiveEvent(event.fields);
+  std::vector<Truth> naive_truths(plan.size(), Truth::kFalse);
+  bool all_known = kernel.asked && plan.size() <= kNaiveRules;
+  for (const RuleId rule : RulesToJudge(plan)) {
+    const Truth truth = naive_truths[rule] = TruthOf(naive.Holds(*suite.rules[rule].source, naive_event));
+    if (!Agree(truth, plan[rule])) Differ(rule, "the user plan", truth, plan[rule]);
+    CompareKernel(rule, kernel, truth, found[rule], all_known);
+  }
+  CompareDenial(kernel, naive_truths, all_known);
+  if (!kernel.asked) sent[number] = fmt::format("no hook supplies `{}`", event.title);
+  if (kernel.asked && !kernel.verdict.dropped) sent[number] = "the kernel sends it to user space";
+  for (RuleId rule = 0; rule < plan.size(); ++rule) {
+    if (plan[rule] != Truth::kFalse) Note(rule, plan[rule] == Truth::kUnknown, kernel, as_written);
+  }
+}
+
+// A verdict that differs for a reason that lies in the event is left out.
+void Runner::State::CompareKernel(RuleId rule, const KernelVerdict& kernel, Truth naive_truth, Truth truth,
+                                  bool& all_known) {
+  const WrittenEvent& event = test->events[at];
+  const bool mitigates = suite.rule(rule).rule.action != ast::Action::kAlert;
+  if (kernel.asked && !mitigates && Agree(naive_truth, truth)) {
+    ++count.judged;
+    return;
+  }
+  const std::string reason =
+      kernel.asked ? CannotCompare(rule, event) : fmt::format("no hook supplies `{}`", event.title);
+  if (reason.empty()) {
+    ++count.judged;
+    if (!Agree(naive_truth, truth)) Differ(rule, "the kernel plan", naive_truth, truth);
+    return;
+  }
+  all_known = all_known && !mitigates;
+  ++count.left_out;
+  ++count.reasons[reason];
+}
+
+// A denial when a mitigation in force is true, and only then.
+void Runner::State::CompareDenial(const KernelVerdict& kernel, const std::vector<Truth>& naive_truths,
+                                  bool all_known) {
+  if (!all_known) return;
+  std::optional<RuleId> wants;
+  bool maybe = false;
+  for (RuleId rule = 0; rule < naive_truths.size(); ++rule) {
+    const ast::Rule& keys = suite.rule(rule).rule;
+    if (keys.action == ast::Action::kAlert || keys.mode == ast::Mode::kAudit) continue;
+    if (naive_truths[rule] == Truth::kTrue) wants = rule;
+    maybe = maybe || naive_truths[rule] == Truth::kUnknown;
+  }
+  const std::string name = EventName(at);
+  if (wants && !kernel.verdict.denied && !maybe) {
+    Fail(Code::E502, test->events[at].span,
+         fmt::format("The kernel does not deny {}, and `{}` holds", name, NameOf(*wants)));
+  } else if (!wants && !maybe && kernel.verdict.denied) {
+    Fail(Code::E502, test->events[at].span,
+         fmt::format("The kernel denies {}, and no rule wants that", name));
+  }
+}
+
+void Runner::State::Note(RuleId rule, bool undecided, const KernelVerdict& kernel, const PlanEvent& event) {
+  const check::CheckedRule& checked = suite.rule(rule);
+  Fired& alert = fired.emplace_back();
+  alert.rule = rule;
+  alert.event = at;
+  const uint32_t would_be = checked.rule.action == ast::Action::kKill
+                                ? SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED
+                                : SLUICE_EVENT_DENIED;
+  alert.decision = Decide(checked.rule, kernel.asked ? kernel.flags() : would_be, undecided);
+  alert.output = alert::Make(written, checked, alert.decision, event, nullptr, at, {}, 0).output;
+}
+
+// ---- what was expected
+
+void Runner::State::CheckExpectations() {
+  // `nothing else` comes after all that it excepts.
+  for (const bool last : {false, true}) {
+    for (size_t i = 0; i < test->test->expectations.size(); ++i) {
+      if ((test->test->expectations[i].what == Expected::kNothingElse) == last) CheckOne(i);
+    }
+  }
+}
+
+void Runner::State::CheckOne(size_t number) {
+  const ast::Expectation& expectation = test->test->expectations[number];
+  switch (expectation.what) {
+    case Expected::kNothing:
+    case Expected::kNothingElse:
+    case Expected::kDropped:
+      for (const Fired& alert : fired) {
+        if (!alert.expected || expectation.what != Expected::kNothingElse)
+          return Unexpected(expectation, alert);
+      }
+      if (expectation.what == Expected::kDropped) CheckDropped(expectation);
+      return;
+    case Expected::kNo:
+      for (const Fired& alert : fired) {
+        if (alert.rule == *test->rules[number]) return Unexpected(expectation, alert);
+      }
+      return;
+    default:
+      break;
+  }
+  for (Fired& alert : fired) {
+    if (alert.expected || alert.rule != *test->rules[number] || !Fits(expectation, alert, nullptr)) continue;
+    alert.expected = true;
+    return;
+  }
+  Missing(expectation, *test->rules[number]);
+}
+
+bool Runner::State::Fits(const ast::Expectation& expectation, const Fired& alert, std::string* why) {
+  const Expected decision = ExpectedOf(alert.decision);
+  if (decision != expectation.what) {
+    if (why != nullptr)
+      *why = fmt::format("the decision is `{}`, not `{}`", ast::ExpectedName(decision),
+                         ast::ExpectedName(expectation.what));
+    return false;
+  }
+  if (expectation.output && expectation.output->text != alert.output) {
+    if (why != nullptr) *why = fmt::format("the output is \"{}\"", alert.output);
+    return false;
+  }
+  return std::all_of(expectation.fields.begin(), expectation.fields.end(),
+                     [&](const ast::TestValue& value) { return FieldFits(value, alert, why); });
+}
+
+bool Runner::State::FieldFits(const ast::TestValue& value, const Fired& alert, std::string* why) {
+  const std::optional<check::FieldUse> use = check::ParseFieldUse(value.key.text);
+  check::Term term;
+  if (use) term.field = *use;
+  const PlanEvent event(test->events[alert.event], false);
+  const eval::Value has = use ? event.Get(*use) : eval::Value();
+  std::string text = alert::ValueText(has, check::Shape::kList),
+              wanted = value.words.empty() ? "" : value.words[0].text;
+  if (value.array) {
+    wanted.clear();
+    for (const ast::Word& word : value.words) wanted += (wanted.empty() ? "" : ",") + word.text;
+    wanted = "(" + wanted + ")";
+  }
+  if (text == wanted) return true;
+  if (why != nullptr) *why = fmt::format("`{}` is `{}`, not `{}`", value.key.text, text, wanted);
+  return false;
+}
+
+Diagnostic& Runner::State::Fail(Code code, source::Span where, std::string message) {
+  return result->failures.emplace_back(Diagnostic{code, std::move(message), {where, {}}, {}, {}, {}, {}});
+}
+
+// The rule did not fire, or not as expected.
+void Runner::State::Missing(const ast::Expectation& expectation, RuleId rule) {
+  for (const Fired& alert : fired) {
+    std::string why;
+    if (alert.rule != rule || Fits(expectation, alert, &why)) continue;
+    Diagnostic& failure =
+        Fail(Code::E501, expectation.span,
+             fmt::format("`{}` fires at {}, but {}", NameOf(rule), EventName(alert.event), why));
+    failure.primary.text = "expected";
+    failure.others.push_back({suite.rule(rule).rule.name.span, "this rule"});
+    return;
+  }
+  // The event at which it came nearest; of equals the last.
+  size_t nearest = 0;
+  size_t least = SIZE_MAX;
+  for (size_t number = 0; number < test->events.size(); ++number) {
+    const PlanEvent event(test->events[number], false);
+    written.Begin(event);
+    const size_t lacking = Explanation(written, suite.rule(rule)).Lacking();
+    if (lacking > least) continue;
+    least = lacking;
+    nearest = number;
+  }
+  const bool twice =
+      std::any_of(fired.begin(), fired.end(), [&](const Fired& alert) { return alert.rule == rule; });
+  Diagnostic& failure = Fail(Code::E501, expectation.span,
+                             twice ? fmt::format("`{}` fires fewer times than expected", NameOf(rule))
+                                   : fmt::format("`{}` does not fire", NameOf(rule)));
+  failure.primary.text = "expected";
+  if (!twice && !test->events.empty()) Explain(failure, rule, nearest);
+}
+
+void Runner::State::Unexpected(const ast::Expectation& expectation, const Fired& alert) {
+  Diagnostic& failure = Fail(Code::E501, expectation.span,
+                             fmt::format("`{}` fires at {}", NameOf(alert.rule), EventName(alert.event)));
+  failure.primary.text = expectation.what == Expected::kNo ? "expected not to fire" : "expected";
+  Explain(failure, alert.rule, alert.event);
+  failure.help = fmt::format("its output is \"{}\"", alert.output);
+}
+
+void Runner::State::CheckDropped(const ast::Expectation& expectation) {
+  for (size_t number = 0; number < sent.size(); ++number) {
+    if (sent[number].empty()) continue;
+    Diagnostic& failure =
+        Fail(Code::E501, expectation.span,
+             fmt::format("The kernel does not drop {}: {}", EventName(number), sent[number]));
+    failure.primary.text = "expected";
+    failure.help = "`sluice explain` says what of each rule the kernel decides; `expect: nothing` asks less";
+    return;
+  }
+}
+
+// At the decisive words of the rule, and the whole condition below.
+void Runner::State::Explain(Diagnostic& failure, RuleId rule, size_t number) {
+  const PlanEvent event(test->events[number], false);
+  written.Begin(event);
+  Explanation explanation(written, suite.rule(rule));
+  for (diag::Label& label : explanation.Decisive()) failure.others.push_back(std::move(label));
+  failure.note =
+      fmt::format("the condition of `{}` at {}\n{}", NameOf(rule), EventName(number), explanation.Table());
+}
+
+void Runner::State::Differ(RuleId rule, std::string_view way, Truth naive_truth, Truth way_truth) {
+  const PlanEvent event(test->events[at], false);
+  Diagnostic& failure = Fail(Code::E502, test->events[at].span,
+                             fmt::format("`{}` is {} as the rule is written, and {} by {}", NameOf(rule),
+                                         TruthName(naive_truth), TruthName(way_truth), way));
+  failure.others.push_back({suite.rule(rule).rule.name.span, "this rule"});
+  Explanation explanation(written, suite.rule(rule));
+  failure.note =
+      fmt::format("the condition of `{}` at {}\n{}", NameOf(rule), EventName(at), explanation.Table());
+  failure.help = "this is a fault of sluice, not of the rule; please report it with the rule and the test";
+}
+
+std::vector<Result> RunAll(const Suite& suite, const std::vector<size_t>& order, size_t jobs, uint64_t seed,
+                           KernelCount& kernel, Coverage* coverage) {
+  struct Share {
+    KernelCount count;
+    std::unique_ptr<Coverage> coverage;
+  };
+  std::vector<Result> results(order.size());
+  std::vector<Share> shares(std::max<size_t>(1, std::min(jobs, order.size())));
+  std::atomic<size_t> next{0};
+  const auto work = [&](Share& share) {
+    if (coverage != nullptr) share.coverage = std::make_unique<Coverage>(suite);
+    Runner runner(suite, seed, share.coverage.get());
+    for (size_t i = next++; i < order.size(); i = next++) results[i] = runner.Run(order[i]);
+    share.count = runner.kernel();
+  };
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < shares.size(); ++i) threads.emplace_back(work, std::ref(shares[i]));
+  work(shares[0]);
+  for (std::thread& thread : threads) thread.join();
+  for (const Share& share : shares) {
+    kernel.Add(share.count);
+    if (coverage != nullptr) coverage->Merge(*share.coverage);
+  }
+  return results;
+}
+
+}  // namespace sluice::harness

@@ -1,0 +1,146 @@
+#include "harness/suite.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "compiler/check/results.h"
+#include "compiler/check/terms.h"
+#include "harness/kernel_subject.h"
+
+namespace sluice::harness {
+namespace {
+
+using check::Condition;
+using check::RuleId;
+using diag::Code;
+
+template <typename Visit>
+void ForEachPredicate(const Condition& condition, const Visit& visit) {
+  if (condition.kind == Condition::Kind::kPredicate) visit(condition.predicate);
+  for (const Condition& child : condition.children) ForEachPredicate(child, visit);
+}
+
+template <typename Visit>
+void ForEachField(const check::Predicate& predicate, const Visit& visit) {
+  check::ForEachField(predicate.left, visit);
+  for (const check::Term& right : predicate.right) check::ForEachField(right, visit);
+}
+
+class SuiteBuilder {
+ public:
+  explicit SuiteBuilder(Suite& suite)
+      : suite_(suite),
+        live_(suite.live->partition.normal.checked),
+        written_(suite.written->partition.normal.checked) {}
+
+  void Build() {
+    for (RuleId id = 0; id < written_.rules.size(); ++id) ids_.emplace(written_.rules[id].rule.name.text, id);
+    ReadFacts();
+    for (const ast::Test& test : suite_.written->ast.tests) Add(test);
+  }
+
+ private:
+  void ReadFacts() {
+    std::unordered_map<std::string_view, const ast::Rule*> sources;
+    for (const ast::Rule& rule : suite_.written->ast.rules) sources.insert_or_assign(rule.name.text, &rule);
+    suite_.rules.resize(written_.rules.size());
+    for (RuleId id = 0; id < written_.rules.size(); ++id) {
+      suite_.rules[id].source = sources.at(written_.rules[id].rule.name.text);
+      ForEachPredicate(written_.rules[id].condition, [&](check::PredicateId predicate) {
+        ForEachField(written_.predicates[predicate],
+                     [&](const check::FieldUse& use) { suite_.rules[id].fields.insert(use); });
+      });
+    }
+    ReadFolded();
+    for (const split::Decision& decision : suite_.live->partition.decisions) {
+      if (decision.where != split::Decision::Where::kKernel) continue;
+      ForEachField(live_.predicates[decision.predicate], [&](const check::FieldUse& use) {
+        if (!IsKernelField(use)) suite_.rules[decision.rule].unread.emplace(decision.hook, use.Name());
+      });
+    }
+  }
+
+  void ReadFolded() {
+    std::unordered_map<std::string, check::PredicateId> by_text;
+    for (const check::Assumption& assumption : live_.assumptions) {
+      if (by_text.empty()) {
+        for (check::PredicateId id = 0; id < written_.predicates.size(); ++id)
+          by_text.emplace(check::Print(written_.predicates[id]), id);
+      }
+      const auto found = by_text.find(assumption.predicate);
+      if (found != by_text.end())
+        suite_.rules[assumption.rule].folded.push_back({found->second, assumption.value});
+    }
+  }
+
+  void Add(const ast::Test& test) {
+    const size_t before = suite_.diagnostics.errors();
+    Case added;
+    added.test = &test;
+    if (test.events.empty()) {
+      suite_.live_only.push_back(&test);
+      return;
+    }
+    added.events = WriteEvents(test, suite_.diagnostics);
+    for (const ast::Expectation& expectation : test.expectations) {
+      std::optional<RuleId>& rule = added.rules.emplace_back();
+      if (ast::NamesRule(expectation.what)) rule = Find(expectation.rule);
+    }
+    if (suite_.diagnostics.errors() == before) suite_.cases.push_back(std::move(added));
+  }
+
+  std::optional<RuleId> Find(const ast::Word& name) {
+    const auto found = ids_.find(name.text);
+    if (found != ids_.end()) return found->second;
+    for (const ast::Rule& rule : suite_.written->ast.rules) {
+      if (rule.name.text != name.text) continue;
+      auto& fault = suite_.diagnostics.Add(Code::E503, name.span,
+                                           fmt::format("The rule `{}` is not in force", name.text));
+      fault.others.push_back({rule.name.span, rule.enabled ? "left out" : "`enabled: false`"});
+      return std::nullopt;
+    }
+    auto& fault =
+        suite_.diagnostics.Add(Code::E503, name.span, fmt::format("There is no rule `{}`", name.text));
+    std::vector<std::string_view> known;
+    for (const auto& [rule, id] : ids_) known.push_back(rule);
+    const std::string near = diag::Nearest(name.text, known);
+    if (!near.empty()) {
+      fault.help = fmt::format("did you mean `{}`?", near);
+      fault.patches.push_back({name.span, fmt::format("\"{}\"", near)});
+    } else {
+      fault.help = "name the rule's file as well: `sluice test RULES TESTS`, or the folder of both";
+    }
+    return std::nullopt;
+  }
+
+  Suite& suite_;
+  const check::CheckedRules& live_;
+  const check::CheckedRules& written_;
+  std::unordered_map<std::string_view, RuleId> ids_;
+};
+
+}  // namespace
+
+source::Result<std::unique_ptr<Suite>> ReadSuite(const std::vector<std::string>& files) {
+  auto suite = std::make_unique<Suite>();
+  auto live = CompileFiles(files, {});
+  if (!live.ok()) return live.status();
+  suite->live = std::move(*live);
+  if (!suite->live->ok()) return suite;
+  Options as_written;
+  as_written.check.results_known = true;
+  auto written = CompileFiles(files, as_written);
+  if (!written.ok()) return written.status();
+  suite->written = std::move(*written);
+  const size_t rules = suite->written->partition.normal.checked.rules.size();
+  if (!suite->written->ok() || rules != suite->live->partition.normal.checked.rules.size()) {
+    return absl::UnavailableError("the files changed while they were read");
+  }
+  suite->live_plan = std::make_shared<const uplan::UserPlan>(std::move(suite->live->user));
+  suite->written_plan = std::make_shared<const uplan::UserPlan>(std::move(suite->written->user));
+  SuiteBuilder(*suite).Build();
+  return suite;
+}
+
+}  // namespace sluice::harness

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/check/operand.h"
 #include "compiler/split/open_flags.h"
 #include "runtime/eval/render.h"
 
@@ -31,15 +32,15 @@ void Default(Fields& fields, std::string_view name, std::string text) {
 }
 
 // The first of `names` that is given becomes the default of the others; returns its text.
-std::string Share(Fields& fields, std::initializer_list<std::string_view> names, std::string otherwise) {
+std::string Share(Fields& fields, const std::vector<std::string>& names, std::string otherwise) {
   std::string text = std::move(otherwise);
-  for (const std::string_view name : names) {
+  for (const std::string& name : names) {
     const auto found = fields.find(name);
     if (found == fields.end() || found->second.words.empty()) continue;
     text = found->second.words.front();
     break;
   }
-  for (const std::string_view name : names) Default(fields, name, text);
+  for (const std::string& name : names) Default(fields, name, text);
   return text;
 }
 
@@ -243,9 +244,11 @@ uint64_t OpenFlagsOf(const Fields& fields, bool creat) {
   const bool write = Text(fields, "evt.is_open_write") == "true" || creat;
   const bool read = Text(fields, "evt.is_open_read") == "true";
   uint64_t flags = write ? (read ? 2 : 1) : 0;
-  if (creat) flags |= *split::FlagsThatShow("O_CREAT") | *split::FlagsThatShow("O_TRUNC");
+  if (creat)
+    flags |= *split::FlagsThatShow(split::OpenFlags(), "O_CREAT") |
+             *split::FlagsThatShow(split::OpenFlags(), "O_TRUNC");
   if (Text(fields, "evt.is_open_create") == "true")
-    flags |= *split::FlagsThatShow("O_CREAT") | SLUICE_FLAG_CREATED;
+    flags |= *split::FlagsThatShow(split::OpenFlags(), "O_CREAT") | SLUICE_FLAG_CREATED;
   return flags;
 }
 
@@ -277,17 +280,20 @@ bool IsOneOf(std::string_view word, std::initializer_list<std::string_view> word
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-void FillPath(Fields& fields, std::string_view type) {
-  if (IsOneOf(type, {"rename", "renameat", "renameat2", "link", "linkat"})) {
-    Share(fields, {"fs.path.source", "evt.arg.oldpath"}, "/srv/file");
-    Share(fields, {"fs.path.target", "evt.arg.newpath"}, "/srv/new");
-  } else if (IsOneOf(type, {"symlink", "symlinkat"})) {
-    Share(fields, {"fs.path.source", "evt.arg.target"}, "/srv/file");
-    Share(fields, {"fs.path.target", "evt.arg.linkpath"}, "/srv/link");
-  } else if (IsOneOf(type,
-                     {"unlink", "unlinkat", "rmdir", "mkdir", "mkdirat", "mknod", "mknodat", "chmod",
-                      "fchmodat", "chown", "lchown", "fchownat", "truncate", "setxattr", "lsetxattr"})) {
-    Share(fields, {"fs.path.name", "evt.arg.path", "evt.arg.name"}, "/srv/file");
+// Fields that hold the same text of the hook.
+void FillTexts(Fields& fields, check::HookId hook) {
+  std::map<uint32_t, std::vector<std::string>> same;
+  for (const check::Operand& operand : check::Operands()) {
+    if (operand.kind != check::OperandKind::kText || (operand.hooks >> hook & 1) == 0) continue;
+    same[operand.place].push_back(
+        check::FieldUse{.field = operand.field, .index = -1, .argument = std::string(operand.argument)}
+            .Name());
+  }
+  for (const auto& [place, names] : same) {
+    Share(fields, names,
+          place == SLUICE_STR_PATH     ? "/srv/file"
+          : place == SLUICE_STR_TARGET ? "/srv/other"
+                                       : "text");
   }
 }
 
@@ -369,7 +375,7 @@ void FillEvent(Fields& fields, check::HookId hook, check::EventType type, size_t
   if (hook == SLUICE_HOOK_FILE_OPEN) FillOpen(fields, type);
   for (const char* flag : {"evt.is_open_read", "evt.is_open_write", "evt.is_open_exec", "evt.is_open_create"})
     Default(fields, flag, "false");
-  FillPath(fields, name);
+  FillTexts(fields, hook);
   FillConnection(fields, name);
   FillResult(fields);
 }

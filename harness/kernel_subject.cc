@@ -1,13 +1,17 @@
 #include "harness/kernel_subject.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
+#include "compiler/check/operand.h"
 #include "compiler/split/open_flags.h"
 
 namespace sluice::harness {
 namespace {
 
 using check::FieldId;
+using check::OperandKind;
 using eval::Value;
 
 struct Number {
@@ -28,33 +32,110 @@ constexpr Bit kBits[] = {
     {FieldId::kProcIsExeFromMemfd, SLUICE_FLAG_MEMFD}, {FieldId::kProcIsExeDeleted, SLUICE_FLAG_DELETED},
     {FieldId::kProcIsExeUpperLayer, SLUICE_FLAG_UPPER}};
 
-// Fields that one of the texts answers.
-constexpr FieldId kTexts[] = {FieldId::kProcName,     FieldId::kProcExepath,  FieldId::kFdName,
-                              FieldId::kFsPathName,   FieldId::kFdDirectory,  FieldId::kFdFilename,
-                              FieldId::kProcPname,    FieldId::kProcPexepath, FieldId::kProcAname,
-                              FieldId::kProcAexepath, FieldId::kEvtType,      FieldId::kSyscallType,
-                              FieldId::kEvtHook,      FieldId::kEvtSource};
+// Fields that the kernel answers for every hook, beside those of check/operands.def.
+constexpr FieldId kOthers[] = {FieldId::kProcName,     FieldId::kProcExepath, FieldId::kProcPname,
+                               FieldId::kProcPexepath, FieldId::kProcAname,   FieldId::kProcAexepath,
+                               FieldId::kEvtType,      FieldId::kSyscallType, FieldId::kEvtHook,
+                               FieldId::kEvtSource};
 
-Value Get(const eval::Event& event, FieldId field, std::string argument = {}) {
-  return event.Get({.field = field, .index = -1, .argument = std::move(argument)});
+Value Get(const eval::Event& event, FieldId field, std::string_view argument = {}) {
+  return event.Get({.field = field, .index = -1, .argument = std::string(argument)});
 }
 
-void SetText(const Value& value, uint32_t string, kplan::Subject& subject) {
-  if (value.kind == Value::Kind::kUnknown) subject.unknown_strings |= 1u << string;
-  if (value.kind == Value::Kind::kString) subject.strings[string] = value.text;
-}
-
-uint64_t FlagsOf(std::string_view text) {
-  uint64_t flags = 0;
+uint64_t BitsOf(std::string_view text, const check::NameTable& names) {
+  uint64_t bits = 0;
   while (!text.empty()) {
     const std::string_view word = text.substr(0, text.find('|'));
-    for (const split::OpenFlag& flag : split::OpenFlags()) {
-      if (flag.name == word) flags |= flag.bit;
+    for (const check::NamedNumber& named : names) {
+      if (named.name == word) bits |= named.number;
     }
     text.remove_prefix(std::min(word.size() + 1, text.size()));
   }
-  return flags;
+  return bits;
 }
+
+int64_t NumberOf(const Value& value, const check::Operand& operand) {
+  if (value.kind == Value::Kind::kNumber) return value.number;
+  if (value.kind != Value::Kind::kString) return SLUICE_ABSENT_INT;
+  for (const check::NamedNumber& named : check::NamesOf(operand.names)) {
+    if (named.name == value.text) return static_cast<int64_t>(named.number);
+  }
+  const int base = operand.kind == OperandKind::kHex ? 16 : 10;
+  const bool prefixed = base == 16 && value.text.starts_with("0x");
+  int64_t number = 0;
+  const char* end = value.text.data() + value.text.size();
+  const auto read = std::from_chars(value.text.data() + (prefixed ? 2 : 0), end, number, base);
+  return read.ec == std::errc() && read.ptr == end ? number : SLUICE_ABSENT_INT;
+}
+
+// Fills a Subject, and remembers when two fields say two things of one value.
+class Filler {
+ public:
+  Filler(const eval::Event& event, KernelEvent& made) : event_(event), made_(made) {
+    std::fill_n(made.subject.ints.begin() + SLUICE_INT_ARG, SLUICE_ARGS, SLUICE_ABSENT_INT);
+  }
+
+  void Text(FieldId field, std::string_view argument, uint32_t string) {
+    const Value value = Get(event_, field, argument);
+    if (value.kind == Value::Kind::kUnknown) made_.subject.unknown_strings |= 1u << string;
+    if (value.kind != Value::Kind::kString) return;
+    std::optional<std::string_view>& text = made_.subject.strings[string];
+    if (text && *text != value.text) Contradict(field, argument);
+    text = value.text;
+  }
+
+  void Operand(const check::Operand& operand) {
+    const Value value = Get(event_, operand.field, operand.argument);
+    switch (operand.kind) {
+      case OperandKind::kText:
+        return Text(operand.field, operand.argument, operand.place);
+      case OperandKind::kDirectory:
+      case OperandKind::kBaseName:
+        return Part(operand, value);
+      case OperandKind::kFlags:
+        made_.subject.flags[SLUICE_WORD_EVENT] |= BitsOf(value.text, check::NamesOf(operand.names));
+        return;
+      case OperandKind::kNumber:
+      case OperandKind::kDecimal:
+      case OperandKind::kHex:
+      case OperandKind::kName:
+      case OperandKind::kNameOnly: {
+        const int64_t number = NumberOf(value, operand);
+        int64_t& place = made_.subject.ints[SLUICE_INT_ARG + operand.place];
+        if (number == SLUICE_ABSENT_INT) return;
+        if (place != SLUICE_ABSENT_INT && place != number) Contradict(operand.field, operand.argument);
+        place = number;
+        return;
+      }
+      case OperandKind::kEnd:
+        if (value.kind == Value::Kind::kNet) made_.subject.ends[operand.place] = value.net.address.bytes;
+        return;
+      case OperandKind::kEitherEnd:  // of what the others fill
+      case OperandKind::kEitherNumber:
+        return;
+    }
+  }
+
+ private:
+  // The directory and the base name follow from the text.
+  void Part(const check::Operand& operand, const Value& value) {
+    const std::optional<std::string_view>& path = made_.subject.strings[operand.place];
+    if (!path || value.kind != Value::Kind::kString) return;
+    const size_t slash = path->rfind('/');
+    if (slash == std::string_view::npos) return;
+    const bool directory = operand.kind == OperandKind::kDirectory;
+    if (value.text != (directory ? path->substr(0, slash == 0 ? 1 : slash) : path->substr(slash + 1)))
+      Contradict(operand.field, operand.argument);
+  }
+
+  void Contradict(FieldId field, std::string_view argument) {
+    made_.contradiction =
+        check::FieldUse{.field = field, .index = -1, .argument = std::string(argument)}.Name();
+  }
+
+  const eval::Event& event_;
+  KernelEvent& made_;
+};
 
 // An ancestor each: its name and its path, the parent first.
 void SetLineage(const eval::Event& event, const kplan::Model& model, kplan::Subject& subject) {
@@ -74,36 +155,43 @@ void SetLineage(const eval::Event& event, const kplan::Model& model, kplan::Subj
 
 }  // namespace
 
-kplan::Subject SubjectOf(const eval::Event& event, const kplan::Model& model) {
-  kplan::Subject subject;
+KernelEvent KernelEventOf(const eval::Event& event, const kplan::Model& model) {
+  KernelEvent made;
+  kplan::Subject& subject = made.subject;
   subject.hook = event.hook();
   subject.type = event.type();
   for (const Number& number : kNumbers) subject.ints[number.number] = Get(event, number.field).number;
   for (const Bit& bit : kBits) {
-    if (Get(event, bit.field).number != 0) subject.flags |= bit.bit;
+    if (Get(event, bit.field).number != 0) subject.flags[SLUICE_WORD_EVENT] |= bit.bit;
   }
   if (subject.hook == SLUICE_HOOK_FILE_OPEN) {
-    subject.flags |= FlagsOf(Get(event, FieldId::kEvtArg, "flags").text);
+    const Value flags = Get(event, FieldId::kEvtArg, "flags");
+    subject.flags[SLUICE_WORD_EVENT] |= BitsOf(flags.text, split::OpenFlags());
   }
-  SetText(Get(event, FieldId::kProcName), SLUICE_STR_NAME, subject);
-  SetText(Get(event, FieldId::kProcExepath), SLUICE_STR_EXEPATH, subject);
-  SetText(Get(event, subject.hook == SLUICE_HOOK_FILE_OPEN ? FieldId::kFdName : FieldId::kFsPathName),
-          SLUICE_STR_PATH, subject);
+  Filler filler(event, made);
+  filler.Text(FieldId::kProcName, "", SLUICE_STR_NAME);
+  filler.Text(FieldId::kProcExepath, "", SLUICE_STR_EXEPATH);
+  if (subject.hook == SLUICE_HOOK_BPRM_CHECK) {
+    filler.Text(FieldId::kEvtArg, "comm", SLUICE_STR_NAME);
+    filler.Text(FieldId::kEvtArg, "trusted_exepath", SLUICE_STR_EXEPATH);
+  }
+  for (const check::Operand& operand : check::Operands()) {
+    if ((operand.hooks >> subject.hook & 1) != 0) filler.Operand(operand);
+  }
   SetLineage(event, model, subject);
-  return subject;
+  return made;
 }
 
-bool IsKernelField(const check::FieldUse& use) {
-  const auto is = [&](const auto& row) { return row.field == use.field; };
+bool IsKernelField(const check::FieldUse& use, check::HookId hook) {
+  if (check::FindOperand(use, hook) != nullptr) return true;
   if (use.field == FieldId::kEvtArg) {
-    for (const char* name : {"flags", "name", "path", "comm", "trusted_exepath"}) {
-      if (use.argument == name) return true;
-    }
-    return false;
+    const std::string_view name = check::ArgName(use, hook);
+    return name == "flags" || name == "comm" || name == "trusted_exepath";
   }
+  const auto is = [&](const auto& row) { return row.field == use.field; };
   return std::any_of(std::begin(kNumbers), std::end(kNumbers), is) ||
          std::any_of(std::begin(kBits), std::end(kBits), is) ||
-         std::find(std::begin(kTexts), std::end(kTexts), use.field) != std::end(kTexts);
+         std::find(std::begin(kOthers), std::end(kOthers), use.field) != std::end(kOthers);
 }
 
 }  // namespace sluice::harness

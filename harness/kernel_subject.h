@@ -1,21 +1,28 @@
 // harness/kernel_subject.h - an event as the kernel's matcher sees it.
 //
-// The reverse of split/lower.cc's table of subjects: which field each lookup of the kernel reads. The
-// differential tests and `sluice test` use it.
+// The reverse of split/'s tables of what the kernel can ask: check/operands.def for what a hook brings, and a
+// table here for what every hook has. The differential tests and `sluice test` use it.
 //
 // Threads: pure functions. Memory: the Subject borrows from the event. Errors: none.
 #pragma once
+
+#include <string>
 
 #include "compiler/kplan/model.h"
 #include "runtime/eval/event.h"
 
 namespace sluice::harness {
 
-// `model` gives the lineage bits of the ancestors.
-kplan::Subject SubjectOf(const eval::Event& event, const kplan::Model& model);
+struct KernelEvent {
+  kplan::Subject subject;
+  std::string contradiction;  // a field that says something else than another field of the same value
+};
 
-// Whether SubjectOf() reads the field; one that the kernel decides and that it does not read cannot be
-// judged.
-bool IsKernelField(const check::FieldUse& use);
+// `model` gives the lineage bits of the ancestors.
+KernelEvent KernelEventOf(const eval::Event& event, const kplan::Model& model);
+
+// Whether KernelEventOf() reads the field at this hook; one that the kernel decides and that it does not read
+// cannot be judged.
+bool IsKernelField(const check::FieldUse& use, check::HookId hook);
 
 }  // namespace sluice::harness

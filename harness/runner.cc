@@ -61,6 +61,7 @@ bool Agree(Truth naive, Truth engine) { return naive == engine || naive == Truth
 struct KernelVerdict {
   bool asked = false;  // a hook supplies the type
   kplan::Verdict verdict;
+  std::string contradiction;  // of the test's own values
   uint32_t flags() const {
     return (verdict.denied ? SLUICE_EVENT_DENIED : 0) | (verdict.killed ? SLUICE_EVENT_KILLED : 0) |
            (verdict.audited ? SLUICE_EVENT_AUDITED : 0);
@@ -189,7 +190,9 @@ KernelVerdict Runner::State::AskKernel(const PlanEvent& at_hook, std::vector<Tru
   if (!kernel.asked) return kernel;
   kernel.verdict.dropped = true;
   if (!active[at_hook.hook()]) return kernel;
-  kernel.verdict = model.Judge(SubjectOf(at_hook, model));
+  const KernelEvent made = KernelEventOf(at_hook, model);
+  kernel.contradiction = made.contradiction;
+  kernel.verdict = model.Judge(made.subject);
   if (kernel.verdict.dropped) return kernel;
   live.Begin(at_hook);
   found = Matches(live, &kernel.verdict);
@@ -273,7 +276,10 @@ void Runner::State::CompareKernel(RuleId rule, const KernelVerdict& kernel, Trut
     return;
   }
   const std::string reason =
-      kernel.asked ? CannotCompare(rule, event) : fmt::format("no hook supplies `{}`", event.title);
+      !kernel.contradiction.empty()
+          ? fmt::format("`{}` says something else than another field of the same value", kernel.contradiction)
+      : kernel.asked ? CannotCompare(rule, event)
+                     : fmt::format("no hook supplies `{}`", event.title);
   if (reason.empty()) {
     ++count.judged;
     if (!Agree(naive_truth, truth)) Differ(rule, "the kernel plan", naive_truth, truth);

@@ -56,7 +56,8 @@ class SuiteBuilder {
     for (const split::Decision& decision : suite_.live->partition.decisions) {
       if (decision.where != split::Decision::Where::kKernel) continue;
       ForEachField(live_.predicates[decision.predicate], [&](const check::FieldUse& use) {
-        if (!IsKernelField(use)) suite_.rules[decision.rule].unread.emplace(decision.hook, use.Name());
+        if (!IsKernelField(use, decision.hook))
+          suite_.rules[decision.rule].unread.emplace(decision.hook, use.Name());
       });
     }
   }

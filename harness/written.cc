@@ -105,7 +105,7 @@ class TestWriter {
   bool FindType(const ast::Word& word, WrittenEvent& event) {
     event.type = check::FindEvent(word.text);
     if (event.type != check::kNoType) {
-      event.hook = check::Events()[event.type - 1].hook;
+      event.hook = check::Events()[event.type - 1].FirstHook();
       return true;
     }
     if (const check::HookRow* hook = check::FindHook(word.text)) {
@@ -199,7 +199,7 @@ class TestWriter {
     for (size_t i = 1; i < said.chain.size(); ++i) {
       WrittenEvent event;
       event.type = check::FindEvent("execve");
-      event.hook = check::Events()[event.type - 1].hook;
+      event.hook = check::Events()[event.type - 1].FirstHook();
       event.span = said.chain[i].span;
       title += " -> " + said.chain[i].text;
       event.title = title;

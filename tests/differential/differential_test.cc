@@ -188,7 +188,7 @@ class Subject {
   // and user space with the surviving bits as good as without a kernel.
   void JudgeKernel(const EventCase& event, const split::HookPartition& hook) {
     const MapEvent map(event, false);
-    const kplan::Verdict verdict = model_.Judge(harness::SubjectOf(map, model_));
+    const kplan::Verdict verdict = model_.Judge(harness::KernelEventOf(map, model_).subject);
     bool undecided = false;
     for (uint32_t bit = 0; bit < hook.bits.size(); ++bit) {
       const Truth truth = TruthOf(hook.bits[bit], compilation_->partition, event);

@@ -187,7 +187,8 @@ size_t LevelsSaid(const Fields& fields) {
 bool HasNoAncestors(const Fields& fields) {
   for (const std::string_view name : {"proc.aname", "proc.pname"}) {
     const auto found = fields.find(name);
-    if (found != fields.end() && found->second.words.empty()) return true;
+    if (found == fields.end() || found->second.kind == Written::Kind::kUnknown) continue;
+    if (found->second.words.empty()) return true;
   }
   return false;
 }
@@ -215,7 +216,20 @@ std::vector<std::string> AncestorNames(const Fields& fields) {
   return names;
 }
 
+// A gap right above the process.
+bool HasUnknownAncestors(const Fields& fields) {
+  const auto names = fields.find("proc.aname");
+  return names != fields.end() && names->second.kind == Written::Kind::kUnknown;
+}
+
 void FillAncestors(Fields& fields) {
+  if (HasUnknownAncestors(fields)) {
+    for (const AncestorField& field : kAncestorFields) {
+      fields.try_emplace(std::string(field.all), Written{Written::Kind::kUnknown, {}, false});
+      fields.try_emplace(std::string(field.parent), Written{Written::Kind::kUnknown, {}, false});
+    }
+    return;
+  }
   if (HasNoAncestors(fields)) {
     for (const AncestorField& field : kAncestorFields) {
       fields.try_emplace(std::string(field.all), Written::List({}));

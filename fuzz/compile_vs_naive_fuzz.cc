@@ -6,12 +6,12 @@
 #include <string>
 
 #include "compiler/check/check.h"
+#include "compiler/naive/naive.h"
 #include "compiler/norm/normal.h"
 #include "compiler/parse/parse.h"
 #include "compiler/uplan/user_plan.h"
 #include "runtime/eval/evaluator.h"
 #include "runtime/eval/json_event.h"
-#include "tests/naive/naive.h"
 
 namespace {
 
@@ -120,9 +120,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   partition.normal = norm::Normalize(std::move(checked), diagnostics);
   eval::Evaluator evaluator(std::make_shared<const uplan::UserPlan>(uplan::LowerUser(partition)));
   const ast::RuleSet none;
+  naive::Evaluator reference(none);
   std::vector<eval::Match> matches;
   for (const Case& one : Cases()) {
-    const naive::Truth wanted = naive::Holds(none, tree, one.plain);
+    const naive::Truth wanted = reference.Holds(tree, one.plain);
     matches.clear();
     evaluator.Begin(*one.event);
     evaluator.MatchAll(matches);

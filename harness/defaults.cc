@@ -283,7 +283,8 @@ void FillOpen(Fields& fields, check::EventType type) {
     return flags.find(fmt::format("|{}|", flag)) != std::string::npos ? "true" : "false";
   };
   const bool both = says("O_RDWR") == std::string_view("true");
-  Default(fields, "evt.is_open_write", both ? "true" : says("O_WRONLY"));
+  const bool truncates = says("O_TRUNC") == std::string_view("true");
+  Default(fields, "evt.is_open_write", both || truncates ? "true" : says("O_WRONLY"));
   Default(fields, "evt.is_open_read", both ? "true" : says("O_RDONLY"));
   Default(fields, "evt.is_open_create", says("O_F_CREATED"));
   const bool failed = Text(fields, "evt.failed") == "true" || Text(fields, "evt.res").starts_with("E");
@@ -376,6 +377,7 @@ void FillEvent(Fields& fields, check::HookId hook, check::EventType type, size_t
   const check::HookRow* row = check::FindHook(hook);
   if (row != nullptr) Default(fields, "evt.hook", std::string(row->name));
   Default(fields, "evt.source", "syscall");
+  Default(fields, "evt.dir", "<");
   Default(fields, "evt.num", std::to_string(number));
   Default(fields, "evt.cpu", "0");
   Default(fields, "evt.hostname", "host");

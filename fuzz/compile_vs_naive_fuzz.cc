@@ -1,4 +1,5 @@
-// Any text as a condition: what compiles is judged by the engine and by the naive evaluator, on a few events, alike.
+// Any text as a condition: what compiles is judged by the engine and by the naive evaluator, on a few events,
+// alike.
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -41,17 +42,17 @@ const std::vector<Case>& Cases() {
                               {"evt.is_open_read", Value::OfBool(false)},
                               {"proc.cmdline", Value::Of("")},
                               {"proc.aname", Value::Of(std::vector<Value>{}, false)}}));
-    made->push_back(
-        MakeCase(R"({"proc.name": "bash", "proc.pname": "sh", "fd.name": "/etc/a.b/[x]*", "proc.pid": 7, "proc.ppid": 1,
+    made->push_back(MakeCase(
+        R"({"proc.name": "bash", "proc.pname": "sh", "fd.name": "/etc/a.b/[x]*", "proc.pid": 7, "proc.ppid": 1,
                      "evt.is_open_read": true, "proc.cmdline": "bash -c \"A b\\c\"", "proc.aname": ["sh", "nginx"]})",
-                 {{"proc.name", Value::Of("bash")},
-                  {"proc.pname", Value::Of("sh")},
-                  {"fd.name", Value::Of("/etc/a.b/[x]*")},
-                  {"proc.pid", Value::Of(int64_t{7})},
-                  {"proc.ppid", Value::Of(int64_t{1})},
-                  {"evt.is_open_read", Value::OfBool(true)},
-                  {"proc.cmdline", Value::Of("bash -c \"A b\\c\"")},
-                  {"proc.aname", Value::Of({Value::Of("sh"), Value::Of("nginx")}, false)}}));
+        {{"proc.name", Value::Of("bash")},
+         {"proc.pname", Value::Of("sh")},
+         {"fd.name", Value::Of("/etc/a.b/[x]*")},
+         {"proc.pid", Value::Of(int64_t{7})},
+         {"proc.ppid", Value::Of(int64_t{1})},
+         {"evt.is_open_read", Value::OfBool(true)},
+         {"proc.cmdline", Value::Of("bash -c \"A b\\c\"")},
+         {"proc.aname", Value::Of({Value::Of("sh"), Value::Of("nginx")}, false)}}));
     made->push_back(MakeCase(R"({"proc.name": "a", "proc.pname": "a", "fd.name": "//etc//aa/", "proc.pid": -1,
                                  "proc.ppid": -1, "proc.cmdline": "aaab AAAB aab"})",
                              {{"proc.name", Value::Of("a")},
@@ -113,7 +114,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   diag::Diagnostics diagnostics;
   ast::Expr tree;
   const std::string text(reinterpret_cast<const char*>(data), size);
-  if (!parse::ParseCondition(files, files.Add("condition", text), {}, tree, diagnostics) || !IsPlain(tree)) return 0;
+  if (!parse::ParseCondition(files, files.Add("condition", text), {}, tree, diagnostics) || !IsPlain(tree))
+    return 0;
   check::CheckedRules checked = check::CheckCondition(tree, {}, diagnostics);
   if (!diagnostics.ok() || checked.rules.empty()) return 0;
   split::Partition partition;

@@ -1,4 +1,5 @@
-// Any bytes as one of Falco's YAML files: loaded and compiled; what compiles is printed as .rule text that is read again.
+// Any bytes as one of Falco's YAML files: loaded and compiled; what compiles is printed as .rule text that is
+// read again.
 #include <cstdlib>
 #include <string>
 

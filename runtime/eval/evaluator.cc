@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "runtime/eval/question.h"
+#include "runtime/eval/slot_index.h"
 #include "runtime/eval/terms.h"
 
 namespace sluice::eval {
@@ -15,6 +16,15 @@ struct Cached {
   T value{};
 };
 
+// Predicates that a slot's value may make true.
+struct Found {
+  uint32_t epoch = 0;
+  bool sure = false;  // false: any may be
+  std::vector<check::PredicateId> predicates;
+};
+
+const check::FieldUse kEventType{.field = check::FieldId::kEvtType, .index = -1, .argument = {}};
+
 }  // namespace
 
 struct Evaluator::State {
@@ -24,7 +34,12 @@ struct Evaluator::State {
   const Value& SlotValue(uplan::SlotId slot);
   Truth Ask(check::PredicateId id);
   Truth Evaluate(uplan::ConditionId id);
-  Truth EvaluateBothWays(uint32_t at, uplan::Range range);
+  Truth Walk(uplan::Range range);
+  Truth WalkBothWays(uint32_t at, uplan::Range range);
+  const Found& FoundIn(uplan::SlotId slot);
+  void Visit(uint32_t node);
+  void Follow(const uplan::Branch& branch);
+  const uplan::HookPlan& Rules() const;
   void Judge(check::RuleId rule, uplan::ConditionId condition);
   void Report(std::vector<Match>& matches);
 
@@ -34,7 +49,11 @@ struct Evaluator::State {
   TermReader terms;
   std::vector<Question> questions;        // by PredicateId
   std::vector<Cached<Value>> slots;       // by SlotId
+  std::vector<SlotIndex> indexes;         // by SlotId; empty where no predicate has a trigger
+  std::vector<Found> found;               // by SlotId
+  std::vector<uint32_t> seen;             // by PredicateId: the epoch in which it was found
   std::vector<Cached<Truth>> answers;     // by PredicateId
+  std::vector<Cached<Truth>> conditions;  // by ConditionId
   std::vector<Cached<Truth>> judged;      // by RuleId
   std::vector<check::RuleId> candidates;  // judged for this call
   std::vector<uint32_t> pending;          // steps still to be followed, when a literal is unknown
@@ -47,7 +66,15 @@ Evaluator::State::State(std::shared_ptr<const uplan::UserPlan> p) : plan(std::mo
   for (const check::Predicate& predicate : checked.predicates) questions.emplace_back(predicate);
   slots.resize(plan->slots.size());
   answers.resize(checked.predicates.size());
+  conditions.resize(plan->conditions.size());
   judged.resize(checked.rules.size());
+  seen.resize(checked.predicates.size());
+  indexes.resize(plan->slots.size());
+  found.resize(plan->slots.size());
+  for (const uplan::Trigger& trigger : plan->index.triggers) {
+    indexes[plan->left_slot[trigger.predicate]].Add(trigger, checked.predicates[trigger.predicate]);
+  }
+  for (SlotIndex& index : indexes) index.Build();
 }
 
 void Evaluator::State::Begin(const Event& next) {
@@ -57,7 +84,10 @@ void Evaluator::State::Begin(const Event& next) {
   // Once in four thousand million events: nothing cached may look current again.
   std::fill(slots.begin(), slots.end(), Cached<Value>{});
   std::fill(answers.begin(), answers.end(), Cached<Truth>{});
+  std::fill(conditions.begin(), conditions.end(), Cached<Truth>{});
   std::fill(judged.begin(), judged.end(), Cached<Truth>{});
+  std::fill(seen.begin(), seen.end(), 0);
+  for (Found& of_slot : found) of_slot.epoch = 0;
   epoch = 1;
 }
 
@@ -82,13 +112,18 @@ Truth Evaluator::State::Ask(check::PredicateId id) {
 }
 
 Truth Evaluator::State::Evaluate(uplan::ConditionId id) {
-  const uplan::Range range = plan->conditions[id];
+  Cached<Truth>& cached = conditions[id];
+  if (cached.epoch != epoch) cached = {epoch, Walk(plan->conditions[id])};
+  return cached.value;
+}
+
+Truth Evaluator::State::Walk(uplan::Range range) {
   if (range.begin == range.end) return Truth::kTrue;
   uint32_t at = range.begin;
   while (true) {
     const uplan::Step& step = plan->steps[at];
     Truth truth = Ask(step.predicate);
-    if (truth == Truth::kUnknown) return EvaluateBothWays(at, range);
+    if (truth == Truth::kUnknown) return WalkBothWays(at, range);
     if (step.negated) truth = Not(truth);
     at = truth == Truth::kTrue ? step.on_true : step.on_false;
     if (at == uplan::kAccept) return Truth::kTrue;
@@ -98,7 +133,7 @@ Truth Evaluator::State::Evaluate(uplan::ConditionId id) {
 
 // From an unknown literal both ways are open. The condition is decided when all open ways end alike, which is
 // what Kleene's logic says of it. Steps only lead forward, so each is followed once.
-Truth Evaluator::State::EvaluateBothWays(uint32_t first, uplan::Range range) {
+Truth Evaluator::State::WalkBothWays(uint32_t first, uplan::Range range) {
   bool accepts = false, rejects = false;
   followed.assign(range.end - range.begin, false);
   pending.assign(1, first);
@@ -121,6 +156,56 @@ Truth Evaluator::State::EvaluateBothWays(uint32_t first, uplan::Range range) {
   }
   if (accepts && rejects) return Truth::kUnknown;
   return TruthOf(accepts);
+}
+
+const Found& Evaluator::State::FoundIn(uplan::SlotId slot) {
+  Found& cached = found[slot];
+  if (cached.epoch == epoch) return cached;
+  cached.epoch = epoch;
+  cached.predicates.clear();
+  cached.sure = indexes[slot].Find(SlotValue(slot), [&](check::PredicateId id) {
+    if (seen[id] == epoch) return;
+    seen[id] = epoch;
+    cached.predicates.push_back(id);
+  });
+  return cached;
+}
+
+// Nodes lead on at most as deep as the index divides (uplan/index.cc).
+void Evaluator::State::Visit(uint32_t id) {
+  const uplan::Index& index = plan->index;
+  const uplan::Node& node = index.nodes[id];
+  for (uint32_t i = node.leaves.begin; i < node.leaves.end; ++i)
+    Judge(index.leaves[i].rule, index.leaves[i].condition);
+  for (uint32_t i = node.groups.begin; i < node.groups.end; ++i) {
+    const uplan::Group& group = index.groups[i];
+    const auto begin = index.branches.begin() + group.branches.begin;
+    const auto end = index.branches.begin() + group.branches.end;
+    const Found& of_slot = FoundIn(group.slot);
+    if (!of_slot.sure) {
+      std::for_each(begin, end, [&](const uplan::Branch& branch) { Follow(branch); });
+      continue;
+    }
+    for (const check::PredicateId predicate : of_slot.predicates) {
+      const auto branch =
+          std::lower_bound(begin, end, predicate, [](const uplan::Branch& b, check::PredicateId wanted) {
+            return b.predicate < wanted;
+          });
+      if (branch != end && branch->predicate == predicate) Follow(*branch);
+    }
+  }
+  for (uint32_t i = node.asked.begin; i < node.asked.end; ++i) Follow(index.branches[i]);
+}
+
+void Evaluator::State::Follow(const uplan::Branch& branch) {
+  Truth truth = Ask(branch.predicate);
+  if (branch.negated) truth = Not(truth);
+  if (truth != Truth::kFalse) Visit(branch.node);
+}
+
+const uplan::HookPlan& Evaluator::State::Rules() const {
+  const check::HookId hook = event->hook();
+  return plan->hooks[hook >= SLUICE_HOOKS || event->IsSelfContained() ? check::kNoHook : hook];
 }
 
 // A rule may stand behind several clauses: it matches when one of them does.
@@ -157,6 +242,10 @@ void Evaluator::MatchSet(const uint64_t* set, bool whole, std::vector<Match>& ma
     for (uint64_t bits = set[word]; bits != 0; bits &= bits - 1) {
       const size_t bit = word * 64 + static_cast<size_t>(std::countr_zero(bits));
       if (bit >= hook.bits.size()) break;
+      if (!whole && hook.bit_nodes[bit] != uplan::kNoNode) {
+        state_->Visit(hook.bit_nodes[bit]);
+        continue;
+      }
       for (uint32_t at = hook.bits[bit].begin; at < hook.bits[bit].end; ++at) {
         const uplan::Candidate& candidate = hook.candidates[at];
         state_->Judge(candidate.rule, whole ? candidate.whole : candidate.residue);
@@ -167,11 +256,20 @@ void Evaluator::MatchSet(const uint64_t* set, bool whole, std::vector<Match>& ma
 }
 
 void Evaluator::MatchAll(std::vector<Match>& matches) {
-  check::HookId hook = state_->event->hook();
-  if (hook >= SLUICE_HOOKS || state_->event->IsSelfContained()) hook = check::kNoHook;
-  for (const uplan::Candidate& candidate : state_->plan->hooks[hook].rules) {
-    state_->Judge(candidate.rule, candidate.whole);
+  const uplan::HookPlan& rules = state_->Rules();
+  const check::EventType type = state_->event->type();
+  if (type == check::kNoType) {
+    const Value name = state_->event->Get(kEventType);
+    if (name.kind == Value::Kind::kUnknown || name.truncated) return WalkAll(matches);
   }
+  if (type < rules.typed.size()) state_->Visit(rules.typed[type]);
+  state_->Visit(rules.untyped);
+  state_->Report(matches);
+}
+
+void Evaluator::WalkAll(std::vector<Match>& matches) {
+  for (const uplan::Candidate& candidate : state_->Rules().rules)
+    state_->Judge(candidate.rule, candidate.whole);
   state_->Report(matches);
 }
 

@@ -43,9 +43,9 @@ const std::vector<std::string_view> kFolders = {
     "/var/spool/cron", "/root",            "/root/.ssh", "/home",              "/tmp",           "/dev/shm",
     "/opt",          "/srv/www",           "/boot",     "/proc",               "/sys/fs/cgroup", "/lib/modules"};
 const std::vector<std::string_view> kFiles = {
-    "/etc/shadow",      "/etc/passwd",      "/etc/sudoers",        "/etc/group",           "/etc/hosts",
-    "/etc/ld.so.preload", "/root/.bashrc",  "/root/.bash_history", "/etc/ssh/sshd_config", "/etc/crontab",
-    "/var/log/auth.log", "/var/log/syslog", "/var/run/docker.sock", "/etc/kubernetes/admin.conf", "/proc/1/environ"};
+    "/etc/shadow",      "/etc/gshadow",     "/etc/sudoers",        "/etc/pam.conf",        "/etc/krb5.keytab",
+    "/etc/ld.so.preload", "/root/.bashrc",  "/root/.netrc", "/etc/ssh/sshd_config", "/etc/crontab",
+    "/var/log/auth.log", "/var/log/wtmp", "/var/run/docker.sock", "/etc/kubernetes/admin.conf", "/proc/1/environ"};
 const std::vector<std::string_view> kEndings = {".so", ".sh", ".py", ".pl", ".php", ".jsp", ".service", ".conf",
                                                 ".key", ".pem", ".history", ".log", ".ko", ".timer", "rc"};
 const std::vector<std::string_view> kWords = {
@@ -85,8 +85,7 @@ class Mix {
   }
   std::string Program() { return Chance(60) ? std::string(Pick(kPrograms)) : Made(); }
   std::string Folder() {
-    std::string folder(Pick(kFolders));
-    if (Chance(75)) folder += "/" + Made();
+    std::string folder = std::string(Pick(kFolders)) + "/" + Made();
     if (Chance(30)) folder += "/" + Made();
     return folder;
   }
@@ -105,7 +104,7 @@ class Mix {
   }
   std::string Programs() { return Several(2, 6, [&] { return Program(); }); }
   std::string Files() { return Several(1, 5, [&] { return File(); }); }
-  std::string Ports() { return Several(1, 4, [&] { return std::to_string(Chance(40) ? 22 + Below(60) : 1024 + Below(9000)); }); }
+  std::string Ports() { return Several(1, 4, [&] { return std::to_string(Chance(10) ? 22 + Below(60) : 10000 + Below(20000)); }); }
   std::string Address() { return fmt::format("{}.{}.{}.{}", 1 + Below(222), Below(256), Below(256), 1 + Below(254)); }
   std::string Net() {
     return Chance(20) ? fmt::format("10.{}.0.0/16", Below(256)) : fmt::format("{}.{}.{}.0/24", 1 + Below(222), Below(256), Below(256));
@@ -139,7 +138,7 @@ class Mix {
     if (dice < 88) return Connections(dice - 78) + Exception();
     if (dice < 96) {
       if (dice < 93) return fmt::format("removed and fs.path.name startswith {}/", Folder()) + Exception();
-      return fmt::format("removed and (fs.path.name in {} or fs.path.name endswith {})", Files(), Pick(kEndings)) + Exception();
+      return fmt::format("removed and (fs.path.name in {} or fs.path.name endswith {}{})", Files(), Made(), Pick(kEndings)) + Exception();
     }
     // Without an event type.
     if (dice < 98) return fmt::format("proc.name = {} and fd.name startswith {}/", Program(), Folder());
@@ -147,9 +146,11 @@ class Mix {
   }
 
   std::string Opens(size_t dice) {
-    if (dice < 11) return fmt::format("open_write and fd.name startswith {}/", Folder());
-    if (dice < 19) return fmt::format("open_read and fd.name in {}", Files());
-    if (dice < 22) return fmt::format("open_write and below_etc and proc.name in {}", Programs());
+    if (dice < 8) return fmt::format("open_write and fd.name startswith {}/", Folder());
+    if (dice < 11) return fmt::format("open_write and fd.name startswith {}/ and proc.name in {} and proc.pname in {}", Pick(kFolders), Programs(), Programs());
+    if (dice < 17) return fmt::format("open_read and fd.name in {}", Files());
+    if (dice < 19) return fmt::format("open_read and fd.name in (/etc/passwd, /etc/hosts, {}) and proc.name = {} and proc.pname = {}", File(), Program(), Program());
+    if (dice < 22) return fmt::format("open_write and below_etc and proc.name in {} and proc.pname = {}", Programs(), Program());
     if (dice < 25) return fmt::format("open_write and fd.name pmatch {}", Several(2, 5, [&] { return Folder(); }));
     if (dice < 28) return fmt::format("open_write and fd.name endswith {} and proc.name = {}", Pick(kEndings), Program());
     if (dice < 30) return fmt::format("open_write and fd.directory in {}", Several(2, 4, [&] { return Folder(); }));
@@ -159,7 +160,7 @@ class Mix {
   }
 
   std::string Execs(size_t dice) {
-    if (dice < 8) return fmt::format("spawned_process and proc.name in {} and interactive", Programs());
+    if (dice < 8) return fmt::format("spawned_process and proc.name in {} and proc.pname in {} and interactive", Programs(), Programs());
     if (dice < 16) return fmt::format("spawned_process and proc.cmdline contains \"{}\"", Word());
     if (dice < 22) return fmt::format("spawned_process and proc.name = {} and proc.args contains \"{}\"", Program(), Word());
     if (dice < 25) return fmt::format("spawned_process and (proc.cmdline contains \"{}\" or proc.cmdline icontains \"{}\")", Word(), Word());

@@ -22,8 +22,8 @@ constexpr size_t kMaxAsked = 32;    // literals without a trigger that a node as
 constexpr size_t kLeastShared = 6;  // rules that make one worth it
 constexpr size_t kCopies = 8;       // leaves of a condition, on average
 constexpr size_t kMaxTypesFiled = 64;
-constexpr double kUsual = 0.6;  // what holds more often is no access predicate
 constexpr double kFewValues = 0.3;
+constexpr double kNever = 1e9;  // no cover: dearer than any
 
 bool IsEventType(const check::Term& term) {
   return term.kind == check::Term::Kind::kField && term.field.field == FieldId::kEvtType;
@@ -96,11 +96,18 @@ Indexer::Indexer(UserPlan& plan)
   plan_.index.nodes.emplace_back();  // kNoNode
 }
 
+// Conditions are filed by event type first: within a type its tests say no more.
+void Indexer::Learn(PredicateId id) {
+  const check::Predicate& predicate = plan_.checked.predicates[id];
+  known_[id].emplace();
+  if (!IsEventType(predicate.left)) known_[id]->trigger = TriggerOf(predicate, id);
+}
+
 void Indexer::Count(const Condition& condition) {
   for (const Condition& child : condition.children) Count(child);
   if (condition.kind != Condition::Kind::kLiteral || condition.negated) return;
   const PredicateId id = condition.predicate;
-  if (!known_[id]) known_[id] = {TriggerOf(plan_.checked.predicates[id], id), 0};
+  if (!known_[id]) Learn(id);
   if (!known_[id]->trigger) return;
   ForEachKey(*known_[id]->trigger, plan_.checked.predicates[id], plan_.left_slot[id],
              [&](uint64_t key, double) { ++popularity_[key]; });
@@ -113,15 +120,14 @@ double Indexer::FrequencyOf(const Trigger& trigger, const check::Predicate& pred
   ForEachKey(trigger, predicate, plan_.left_slot[trigger.predicate], [&](uint64_t key, double guess) {
     sum += few ? kFewValues : guess * std::sqrt(static_cast<double>(popularity_[key]));
   });
-  if (predicate.left.shape != check::Shape::kScalar) sum *= 4;  // more values, and gaps
-  return std::min(sum, 1.0);
+  return predicate.left.shape == check::Shape::kScalar ? sum : sum * 4;  // more values, and gaps
 }
 
 const Indexer::Known& Indexer::Know(PredicateId id) {
-  if (!known_[id]) known_[id] = {TriggerOf(plan_.checked.predicates[id], id), 0};
+  if (!known_[id]) Learn(id);
   Known& known = *known_[id];
   if (known.frequency == 0) {
-    known.frequency = known.trigger ? FrequencyOf(*known.trigger, plan_.checked.predicates[id]) : 1;
+    known.frequency = known.trigger ? FrequencyOf(*known.trigger, plan_.checked.predicates[id]) : kNever;
   }
   return known;
 }
@@ -131,12 +137,12 @@ bool Indexer::IsAssumed(PredicateId predicate, bool negated) const {
 }
 
 Indexer::Cover Indexer::CoverOf(const Condition& condition) {
-  Cover cover;
+  Cover cover{kNever, {}};
   switch (condition.kind) {
     case Condition::Kind::kLiteral: {
       if (condition.negated || IsAssumed(condition.predicate, false)) return cover;
       const double frequency = Know(condition.predicate).frequency;
-      if (frequency < kUsual) cover = {frequency, {condition.predicate}};
+      if (frequency < kNever) cover = {frequency, {condition.predicate}};
       return cover;
     }
     case Condition::Kind::kAnd:
@@ -152,8 +158,7 @@ Indexer::Cover Indexer::CoverOf(const Condition& condition) {
         cover.frequency += of_child.frequency;
         cover.predicates.insert(cover.predicates.end(), of_child.predicates.begin(),
                                 of_child.predicates.end());
-        if (of_child.predicates.empty() || cover.frequency >= kUsual || cover.predicates.size() > kMaxCover)
-          return {};
+        if (of_child.predicates.empty() || cover.predicates.size() > kMaxCover) return {kNever, {}};
       }
       std::sort(cover.predicates.begin(), cover.predicates.end());
       cover.predicates.erase(std::unique(cover.predicates.begin(), cover.predicates.end()),
@@ -317,7 +322,7 @@ void Indexer::AddByType(const std::vector<Entry>& entries, HookPlan& hook) {
     }
   }
   hook.untyped = Add(untyped);
-  hook.typed.assign(types, kNoNode);
+  if (untyped.size() < entries.size()) hook.typed.assign(types, kNoNode);
   std::map<std::vector<uint32_t>, uint32_t> roots;  // types with the same rules share one
   for (size_t type = 0; type < types; ++type) {
     if (filed[type].empty()) continue;

@@ -52,7 +52,7 @@ class Indexer {
     double frequency = 0;
   };
   struct Cover {
-    double frequency = 1;
+    double frequency = 0;
     std::vector<check::PredicateId> predicates;  // empty: none
   };
   struct Literal {
@@ -64,6 +64,7 @@ class Indexer {
   using Types = std::bitset<kMaxTypes>;  // bit 0: no type, or one that is not known
   struct Parts;
 
+  void Learn(check::PredicateId id);
   const Known& Know(check::PredicateId id);
   double FrequencyOf(const Trigger& trigger, const check::Predicate& predicate);
   Cover CoverOf(const norm::Condition& condition);

@@ -16,12 +16,8 @@ struct Cached {
   T value{};
 };
 
-// Predicates that a slot's value may make true.
-struct Found {
-  uint32_t epoch = 0;
-  bool sure = false;  // false: any may be
-  std::vector<check::PredicateId> predicates;
-};
+// Groups of as few branches are asked one by one.
+constexpr uint32_t kFewBranches = 4;
 
 const check::FieldUse kEventType{.field = check::FieldId::kEvtType, .index = -1, .argument = {}};
 
@@ -36,9 +32,11 @@ struct Evaluator::State {
   Truth Evaluate(uplan::ConditionId id);
   Truth Walk(uplan::Range range);
   Truth WalkBothWays(uint32_t at, uplan::Range range);
-  const Found& FoundIn(uplan::SlotId slot);
+  const SlotIndex& IndexOf(uint32_t group);
   void Visit(uint32_t node);
+  void VisitGroup(uint32_t group);
   void Follow(const uplan::Branch& branch);
+  void StartPass();
   const uplan::HookPlan& Rules() const;
   void Judge(check::RuleId rule, uplan::ConditionId condition);
   void Report(std::vector<Match>& matches);
@@ -49,9 +47,10 @@ struct Evaluator::State {
   TermReader terms;
   std::vector<Question> questions;        // by PredicateId
   std::vector<Cached<Value>> slots;       // by SlotId
-  std::vector<SlotIndex> indexes;         // by SlotId; empty where no predicate has a trigger
-  std::vector<Found> found;               // by SlotId
-  std::vector<uint32_t> seen;             // by PredicateId: the epoch in which it was found
+  std::vector<std::unique_ptr<SlotIndex>> indexes;  // by group; made when it is first reached
+  std::vector<uint32_t> found;                      // branches to follow, of all groups on the way down
+  std::vector<uint32_t> found_in;                   // by branch: the pass that found it last
+  uint32_t pass = 0;
   std::vector<Cached<Truth>> answers;     // by PredicateId
   std::vector<Cached<Truth>> conditions;  // by ConditionId
   std::vector<Cached<Truth>> judged;      // by RuleId
@@ -68,13 +67,8 @@ Evaluator::State::State(std::shared_ptr<const uplan::UserPlan> p) : plan(std::mo
   answers.resize(checked.predicates.size());
   conditions.resize(plan->conditions.size());
   judged.resize(checked.rules.size());
-  seen.resize(checked.predicates.size());
-  indexes.resize(plan->slots.size());
-  found.resize(plan->slots.size());
-  for (const uplan::Trigger& trigger : plan->index.triggers) {
-    indexes[plan->left_slot[trigger.predicate]].Add(trigger, checked.predicates[trigger.predicate]);
-  }
-  for (SlotIndex& index : indexes) index.Build();
+  indexes.resize(plan->index.groups.size());
+  found_in.resize(plan->index.branches.size());
 }
 
 void Evaluator::State::Begin(const Event& next) {
@@ -86,8 +80,6 @@ void Evaluator::State::Begin(const Event& next) {
   std::fill(answers.begin(), answers.end(), Cached<Truth>{});
   std::fill(conditions.begin(), conditions.end(), Cached<Truth>{});
   std::fill(judged.begin(), judged.end(), Cached<Truth>{});
-  std::fill(seen.begin(), seen.end(), 0);
-  for (Found& of_slot : found) of_slot.epoch = 0;
   epoch = 1;
 }
 
@@ -158,43 +150,56 @@ Truth Evaluator::State::WalkBothWays(uint32_t first, uplan::Range range) {
   return TruthOf(accepts);
 }
 
-const Found& Evaluator::State::FoundIn(uplan::SlotId slot) {
-  Found& cached = found[slot];
-  if (cached.epoch == epoch) return cached;
-  cached.epoch = epoch;
-  cached.predicates.clear();
-  cached.sure = indexes[slot].Find(SlotValue(slot), [&](check::PredicateId id) {
-    if (seen[id] == epoch) return;
-    seen[id] = epoch;
-    cached.predicates.push_back(id);
-  });
-  return cached;
+const SlotIndex& Evaluator::State::IndexOf(uint32_t id) {
+  std::unique_ptr<SlotIndex>& made = indexes[id];
+  if (made != nullptr) return *made;
+  made = std::make_unique<SlotIndex>();
+  const uplan::Range branches = plan->index.groups[id].branches;
+  const std::vector<uplan::Trigger>& triggers = plan->index.triggers;
+  auto trigger = triggers.begin();
+  for (uint32_t i = branches.begin; i < branches.end; ++i) {
+    const check::PredicateId predicate = plan->index.branches[i].predicate;
+    trigger = std::lower_bound(
+        trigger, triggers.end(), predicate,
+        [](const uplan::Trigger& t, check::PredicateId wanted) { return t.predicate < wanted; });
+    made->Add(*trigger, plan->checked.predicates[predicate], i);
+  }
+  made->Build();
+  return *made;
+}
+
+void Evaluator::State::StartPass() {
+  if (++pass != 0) return;
+  std::fill(found_in.begin(), found_in.end(), 0);
+  pass = 1;
 }
 
 // Nodes lead on at most as deep as the index divides (uplan/index.cc).
 void Evaluator::State::Visit(uint32_t id) {
-  const uplan::Index& index = plan->index;
-  const uplan::Node& node = index.nodes[id];
+  const uplan::Node& node = plan->index.nodes[id];
   for (uint32_t i = node.leaves.begin; i < node.leaves.end; ++i)
-    Judge(index.leaves[i].rule, index.leaves[i].condition);
-  for (uint32_t i = node.groups.begin; i < node.groups.end; ++i) {
-    const uplan::Group& group = index.groups[i];
-    const auto begin = index.branches.begin() + group.branches.begin;
-    const auto end = index.branches.begin() + group.branches.end;
-    const Found& of_slot = FoundIn(group.slot);
-    if (!of_slot.sure) {
-      std::for_each(begin, end, [&](const uplan::Branch& branch) { Follow(branch); });
-      continue;
-    }
-    for (const check::PredicateId predicate : of_slot.predicates) {
-      const auto branch =
-          std::lower_bound(begin, end, predicate, [](const uplan::Branch& b, check::PredicateId wanted) {
-            return b.predicate < wanted;
-          });
-      if (branch != end && branch->predicate == predicate) Follow(*branch);
-    }
+    Judge(plan->index.leaves[i].rule, plan->index.leaves[i].condition);
+  for (uint32_t i = node.groups.begin; i < node.groups.end; ++i) VisitGroup(i);
+  for (uint32_t i = node.asked.begin; i < node.asked.end; ++i) Follow(plan->index.branches[i]);
+}
+
+void Evaluator::State::VisitGroup(uint32_t id) {
+  const std::vector<uplan::Branch>& branches = plan->index.branches;
+  const uplan::Group& group = plan->index.groups[id];
+  const size_t first = found.size();
+  const bool sure = group.branches.end - group.branches.begin > kFewBranches &&
+                    IndexOf(id).Find(SlotValue(group.slot), [&](uint32_t branch, bool is_true) {
+                      if (found_in[branch] == pass) return;
+                      found_in[branch] = pass;
+                      if (is_true) answers[branches[branch].predicate] = {epoch, Truth::kTrue};
+                      found.push_back(branch);
+                    });
+  if (sure) {
+    for (size_t i = first; i < found.size(); ++i) Follow(branches[found[i]]);
+  } else {
+    for (uint32_t i = group.branches.begin; i < group.branches.end; ++i) Follow(branches[i]);
   }
-  for (uint32_t i = node.asked.begin; i < node.asked.end; ++i) Follow(index.branches[i]);
+  found.resize(first);
 }
 
 void Evaluator::State::Follow(const uplan::Branch& branch) {
@@ -235,6 +240,7 @@ Evaluator::~Evaluator() = default;
 void Evaluator::Begin(const Event& event) { state_->Begin(event); }
 
 void Evaluator::MatchSet(const uint64_t* set, bool whole, std::vector<Match>& matches) {
+  state_->StartPass();
   const check::HookId hook_id = state_->event->hook();
   if (hook_id >= SLUICE_HOOKS) return;
   const uplan::HookPlan& hook = state_->plan->hooks[hook_id];
@@ -256,9 +262,10 @@ void Evaluator::MatchSet(const uint64_t* set, bool whole, std::vector<Match>& ma
 }
 
 void Evaluator::MatchAll(std::vector<Match>& matches) {
+  state_->StartPass();
   const uplan::HookPlan& rules = state_->Rules();
   const check::EventType type = state_->event->type();
-  if (type == check::kNoType) {
+  if (type == check::kNoType && !rules.typed.empty()) {
     const Value name = state_->event->Get(kEventType);
     if (name.kind == Value::Kind::kUnknown || name.truncated) return WalkAll(matches);
   }

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -80,7 +81,7 @@ struct Condition {
 struct OutputPiece {
   std::string literal;
   bool is_term = false;
-  Term term;
+  std::shared_ptr<const Term> term;  // shared by all outputs that print it
   std::string name;    // as written, the key in output_fields: "proc.aname[2]"
   uint16_t width = 0;  // %20proc.name
 };

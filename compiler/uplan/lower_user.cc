@@ -28,7 +28,7 @@ void FillSlots(UserPlan& plan) {
   }
   for (const check::CheckedRule& rule : plan.checked.rules) {
     for (const check::OutputPiece& piece : rule.output) {
-      if (piece.is_term) slots.Of(piece.term);
+      if (piece.is_term) slots.Of(*piece.term);
     }
     for (const check::FieldUse& use : rule.throttle_by) slots.Of(TermOf(use));
     if (!rule.rule.then) continue;

@@ -45,7 +45,7 @@ struct Evaluator::State {
   const Event* event = nullptr;
   uint32_t epoch = 0;
   TermReader terms;
-  std::vector<Question> questions;        // by PredicateId
+  std::vector<std::unique_ptr<Question>> questions;  // by PredicateId; made when first asked
   std::vector<Cached<Value>> slots;       // by SlotId
   std::vector<std::unique_ptr<SlotIndex>> indexes;  // by group; made when it is first reached
   std::vector<uint32_t> found;                      // branches to follow, of all groups on the way down
@@ -61,8 +61,7 @@ struct Evaluator::State {
 
 Evaluator::State::State(std::shared_ptr<const uplan::UserPlan> p) : plan(std::move(p)) {
   const check::CheckedRules& checked = plan->checked;
-  questions.reserve(checked.predicates.size());
-  for (const check::Predicate& predicate : checked.predicates) questions.emplace_back(predicate);
+  questions.resize(checked.predicates.size());
   slots.resize(plan->slots.size());
   answers.resize(checked.predicates.size());
   conditions.resize(plan->conditions.size());
@@ -98,7 +97,9 @@ Truth Evaluator::State::Ask(check::PredicateId id) {
   static const Value kNothing;
   const uplan::SlotId right = plan->right_slot[id];
   const Value& left_value = SlotValue(plan->left_slot[id]);
-  cached.value = questions[id].Ask(left_value, right == uplan::kNoSlot ? kNothing : SlotValue(right));
+  std::unique_ptr<Question>& question = questions[id];
+  if (question == nullptr) question = std::make_unique<Question>(plan->checked.predicates[id]);
+  cached.value = question->Ask(left_value, right == uplan::kNoSlot ? kNothing : SlotValue(right));
   cached.epoch = epoch;
   return cached.value;
 }

@@ -15,6 +15,7 @@
 
 #include "compiler/ast/ast.h"
 #include "compiler/check/field.h"
+#include "compiler/check/shared_vector.h"
 
 namespace sluice::check {
 
@@ -103,9 +104,9 @@ struct Assumption {
 };
 
 struct CheckedRules {
-  std::vector<Predicate> predicates;       // by PredicateId
+  SharedVector<Predicate> predicates;      // by PredicateId
   std::vector<source::Span> predicate_at;  // first place of each
-  std::vector<CheckedRule> rules;          // by RuleId, load order; disabled rules are left out
+  SharedVector<CheckedRule> rules;         // by RuleId, load order; disabled rules are left out
   std::vector<ast::Test> tests;
   std::vector<Assumption> assumptions;  // by rule
   // Rules of another source or that skip-if-unknown-filter drops, and macros with faults that no other rule

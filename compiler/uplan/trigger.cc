@@ -66,16 +66,12 @@ bool HasEmpty(const std::vector<std::string>& texts) {
 
 void GlobTrigger(const std::string& pattern, bool fold_case, Trigger& trigger) {
   const std::vector<std::string> pieces = Pieces(pattern);
-  const auto longest = std::max_element(
-      pieces.begin(), pieces.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  const bool first = longest == pieces.begin(), last = longest + 1 == pieces.end();
-  if (first && last && !fold_case) {
-    trigger.kind = Trigger::Kind::kPrefix;  // no wildcard at all; the whole is asked in any case
-  } else if (first && !fold_case) {
-    trigger.kind = Trigger::Kind::kPrefix;
-  } else {
-    trigger.kind = Trigger::Kind::kSubstring;
+  auto longest = pieces.begin();  // of equals the last: the first piece is often a common folder
+  for (auto piece = pieces.begin(); piece != pieces.end(); ++piece) {
+    if (piece->size() >= longest->size() && !piece->empty()) longest = piece;
   }
+  const bool first = longest == pieces.begin();
+  trigger.kind = first && !fold_case ? Trigger::Kind::kPrefix : Trigger::Kind::kSubstring;
   trigger.texts = {std::string(Cut(*longest))};
 }
 

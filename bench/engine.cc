@@ -11,6 +11,7 @@
 // process of their own: parse to evaluator, as CPU time and as growth of resident memory.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,6 +80,7 @@ Load MeasureLoad(const Subject& subject) {
     std::unique_ptr<Compilation> compilation = CompileOrExit(subject);
     auto plan = std::make_shared<const uplan::UserPlan>(std::move(compilation->user));
     compilation.reset();
+    malloc_trim(0);  // as the engine does
     const eval::Evaluator evaluator(std::move(plan));
     const double seconds = CpuSeconds() - started;
     const auto [now, most] = Resident();

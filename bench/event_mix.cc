@@ -40,7 +40,7 @@ const std::vector<Program> kPrograms = {
     {"sshd", "/usr/sbin/sshd", "sshd: user@pts/0"},
     {"apt-get", "/usr/bin/apt-get", "apt-get|-y|install|libssl3"},
     {"tar", "/usr/bin/tar", "tar|-czf|/var/backups/etc.tar.gz|/etc"},
-    {"base64", "/usr/bin/base64", "base64|-d"}};
+    {"ls", "/usr/bin/ls", "ls|-la|--color=auto|/srv/www"}};
 const std::vector<const char*> kFiles = {
     "/etc/ld.so.cache", "/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/libssl.so.3",
     "/usr/lib/locale/locale-archive", "/proc/self/stat", "/proc/1234/cmdline", "/proc/meminfo", "/dev/null",

@@ -104,7 +104,7 @@ class Mix {
   }
   std::string Programs() { return Several(2, 6, [&] { return Program(); }); }
   std::string Files() { return Several(1, 5, [&] { return File(); }); }
-  std::string Ports() { return Several(1, 4, [&] { return std::to_string(Chance(10) ? 22 + Below(60) : 10000 + Below(20000)); }); }
+  std::string Ports() { return Several(1, 4, [&] { return std::to_string(Chance(3) ? 22 + Below(60) : 10000 + Below(20000)); }); }
   std::string Address() { return fmt::format("{}.{}.{}.{}", 1 + Below(222), Below(256), Below(256), 1 + Below(254)); }
   std::string Net() {
     return Chance(20) ? fmt::format("10.{}.0.0/16", Below(256)) : fmt::format("{}.{}.{}.0/24", 1 + Below(222), Below(256), Below(256));
@@ -166,7 +166,7 @@ class Mix {
     if (dice < 25) return fmt::format("spawned_process and (proc.cmdline contains \"{}\" or proc.cmdline icontains \"{}\")", Word(), Word());
     if (dice < 28) return fmt::format("spawned_process and proc.cmdline regex \".*(curl|wget).*https?://[^ ]*{}.*\"", Made());
     if (dice < 32) return fmt::format("spawned_process and proc.name in (shells) and proc.pname in {}", Programs());
-    if (dice < 35) return fmt::format("spawned_process and proc.name in {} and proc.aname in (web_servers, databases)", Programs());
+    if (dice < 35) return fmt::format("spawned_process and proc.name in {} and proc.aname in (web_servers, databases)", Several(2, 4, [&] { return Made(); }));
     if (dice < 38) return fmt::format("spawned_process and proc.exepath startswith {}/ and user.uid = 0", Folder());
     if (dice < 40) return fmt::format("spawned_process and proc.name in (network_tools) and proc.cmdline contains \"{}\"", Word());
     if (dice < 41) return fmt::format("spawned_process and proc.name startswith {}", Made());

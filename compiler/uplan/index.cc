@@ -20,6 +20,8 @@ constexpr size_t kMaxCover = 64;    // predicates of a cover
 constexpr size_t kMaxDepth = 12;    // predicates assumed on the way down
 constexpr size_t kMaxAsked = 32;    // literals without a trigger that a node asks
 constexpr size_t kLeastShared = 6;  // rules that make one worth it
+constexpr size_t kMany = 32;        // rules that are divided by switches first
+constexpr size_t kGoodPart = 8;     // one in so many has the switch
 constexpr size_t kCopies = 8;       // leaves of a condition, on average
 constexpr size_t kMaxTypesFiled = 64;
 constexpr double kFewValues = 0.3;
@@ -188,7 +190,8 @@ uint32_t Indexer::Build(const std::vector<const Entry*>& entries) {
   return Write(parts);
 }
 
-void Indexer::Divide(const std::vector<const Entry*>& entries, Parts& parts) {
+void Indexer::Divide(std::vector<const Entry*> entries, Parts& parts) {
+  if (entries.size() >= kMany) DivideByShared(entries, entries.size() / kGoodPart, true, parts);
   std::map<PredicateId, std::vector<const Entry*>> by_predicate;
   std::vector<const Entry*> rest;
   for (const Entry* entry : entries) {
@@ -206,11 +209,12 @@ void Indexer::Divide(const std::vector<const Entry*>& entries, Parts& parts) {
     parts.found.push_back({id, false, Build(found)});
     assumed_.pop_back();
   }
-  DivideByShared(rest, parts);
+  DivideByShared(rest, kLeastShared, false, parts);
   for (const Entry* entry : rest) parts.leaves.push_back(entry->leaf);
 }
 
-void Indexer::DivideByShared(std::vector<const Entry*>& rest, Parts& parts) {
+// Takes out of `rest` what shares a literal with `least` others.
+void Indexer::DivideByShared(std::vector<const Entry*>& rest, size_t least, bool only_switches, Parts& parts) {
   std::vector<Condition> one;
   while (rest.size() > kFew && parts.asked.size() < kMaxAsked) {
     std::map<std::pair<PredicateId, bool>, size_t> shared;
@@ -218,13 +222,14 @@ void Indexer::DivideByShared(std::vector<const Entry*>& rest, Parts& parts) {
       for (const Condition& literal : Conjuncts(*entry->condition, one)) {
         if (literal.kind != Condition::Kind::kLiteral) continue;
         if (IsAssumed(literal.predicate, literal.negated)) continue;
-        if (IsEventType(plan_.checked.predicates[literal.predicate].left)) continue;
+        const check::Term& left = plan_.checked.predicates[literal.predicate].left;
+        if (IsEventType(left) || (only_switches && left.type != check::Type::kBool)) continue;
         ++shared[{literal.predicate, literal.negated}];
       }
     }
     const auto most = std::max_element(shared.begin(), shared.end(),
                                        [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (most == shared.end() || most->second < kLeastShared) return;
+    if (most == shared.end() || most->second < least) return;
     const auto [predicate, negated] = most->first;
     const auto has = [&, id = predicate, sign = negated](const Entry* entry) {
       const auto& conjuncts = Conjuncts(*entry->condition, one);

@@ -5,8 +5,9 @@
 // condition is filed under the cover that events are least likely to meet: the access predicate of publish/subscribe
 // systems (Fabret et al., SIGMOD 2001), with re2's prefilter for patterns. Rules that share an access predicate are
 // divided again by their next one, so that a popular predicate costs no walk (a BE-tree's descent, Sadoghi and
-// Jacobsen, SIGMOD 2011). What has no cover is divided by the literals that most rules share, which are asked one by
-// one; the few that are left are judged.
+// Jacobsen, SIGMOD 2011). Before that, many rules are divided by the switches (`evt.is_open_write = true`) that a good
+// part of them share; after it, what has no cover by the literals that most share. Such literals are asked one by one;
+// the few rules that are left are judged.
 //
 // Above that stands the event's type: a condition is filed at the types at which its tests of evt.type can hold.
 //
@@ -70,8 +71,8 @@ class Indexer {
   Cover CoverOf(const norm::Condition& condition);
   bool IsAssumed(check::PredicateId predicate, bool negated) const;
   uint32_t Build(const std::vector<const Entry*>& entries);
-  void Divide(const std::vector<const Entry*>& entries, Parts& parts);
-  void DivideByShared(std::vector<const Entry*>& rest, Parts& parts);
+  void Divide(std::vector<const Entry*> entries, Parts& parts);
+  void DivideByShared(std::vector<const Entry*>& rest, size_t least, bool only_switches, Parts& parts);
   uint32_t Write(Parts& parts);
   Types TypesOf(const norm::Condition& condition);
   Types TypesOf(const check::Predicate& predicate, bool negated) const;

@@ -188,13 +188,19 @@ void Evaluator::State::VisitGroup(uint32_t id) {
   const std::vector<uplan::Branch>& branches = plan->index.branches;
   const uplan::Group& group = plan->index.groups[id];
   const size_t first = found.size();
-  const bool sure = group.branches.end - group.branches.begin > kFewBranches &&
-                    IndexOf(id).Find(SlotValue(group.slot), [&](uint32_t branch, bool is_true) {
-                      if (found_in[branch] == pass) return;
-                      found_in[branch] = pass;
-                      if (is_true) answers[branches[branch].predicate] = {epoch, Truth::kTrue};
-                      found.push_back(branch);
-                    });
+  bool sure = false;
+  if (group.branches.end - group.branches.begin > kFewBranches) {
+    const Value& value = SlotValue(group.slot);
+    const bool one = value.kind != Value::Kind::kList;  // compared whole, it finds a branch once
+    sure = IndexOf(id).Find(value, [&](uint32_t branch, bool is_true) {
+      if (is_true) answers[branches[branch].predicate] = {epoch, Truth::kTrue};
+      if (!is_true || !one) {
+        if (found_in[branch] == pass) return;
+        found_in[branch] = pass;
+      }
+      found.push_back(branch);
+    });
+  }
   if (sure) {
     for (size_t i = first; i < found.size(); ++i) Follow(branches[found[i]]);
   } else {

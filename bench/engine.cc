@@ -5,10 +5,11 @@
 //   --rules COUNT   prints the generated rules instead (for other engines)
 //   --falco FILE    also measures Falco's YAML rules of FILE
 //
-// Every row judges the same events (event_mix.h) by the same plan twice in one run: through the index, and one rule
-// after the other with short-circuit evaluation. The walk shares values and answers between rules, as the index does,
-// so it is faster than a walk without sharing. CPU time, the median of several repetitions. Rules are loaded in a
-// process of their own: parse to evaluator, as CPU time and as growth of resident memory.
+// Every row judges the same events (event_mix.h) by the same plan twice in one run: through the index, and
+// one rule after the other with short-circuit evaluation. The walk shares values and answers between rules,
+// as the index does, so it is faster than a walk without sharing. CPU time, the median of several
+// repetitions. Rules are loaded in a process of their own: parse to evaluator, as CPU time and as growth of
+// resident memory.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <malloc.h>
@@ -141,12 +142,15 @@ class Medians : public benchmark::BenchmarkReporter {
   std::map<std::string, std::pair<double, double>> by_name_;
 };
 
-void PrintTable(const std::vector<Subject>& subjects, const Medians& medians, const std::vector<Load>& loads) {
+void PrintTable(const std::vector<Subject>& subjects, const Medians& medians,
+                const std::vector<Load>& loads) {
   double of_hundred = 0;
   for (const Subject& subject : subjects) {
     if (subject.label == "100" && medians.Has("index/100")) of_hundred = medians.Nanoseconds("index/100");
   }
-  fmt::print("| rules | alerts per event | index ns | to 100 rules | walk ns | walk / index | load s | kept MB | peak MB |\n");
+  fmt::print(
+      "| rules | alerts per event | index ns | to 100 rules | walk ns | walk / index | load s | kept MB | "
+      "peak MB |\n");
   fmt::print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
   for (size_t i = 0; i < subjects.size(); ++i) {
     const std::string& label = subjects[i].label;
@@ -154,8 +158,8 @@ void PrintTable(const std::vector<Subject>& subjects, const Medians& medians, co
     const double index = medians.Nanoseconds("index/" + label), walk = medians.Nanoseconds("walk/" + label);
     fmt::print("| {} | {:.3f} | {:.0f} | {} | {:.0f} | {:.1f} | {:.3f} | {:.1f} | {:.1f} |\n", label,
                medians.Matches("index/" + label), index,
-               of_hundred > 0 ? fmt::format("{:.2f}", index / of_hundred) : "-", walk, walk / index, loads[i].seconds,
-               loads[i].kept_mb, loads[i].peak_mb);
+               of_hundred > 0 ? fmt::format("{:.2f}", index / of_hundred) : "-", walk, walk / index,
+               loads[i].seconds, loads[i].kept_mb, loads[i].peak_mb);
   }
 }
 
@@ -181,10 +185,9 @@ int Run(int argc, char** argv) {
   for (const Subject& subject : subjects) {
     for (const auto& [way, judge] : {std::pair<const char*, Judge>{"index", &eval::Evaluator::MatchAll},
                                      std::pair<const char*, Judge>{"walk", &eval::Evaluator::WalkAll}}) {
-      benchmark::RegisterBenchmark(fmt::format("{}/{}", way, subject.label).c_str(),
-                                   [&subject, judge = judge](benchmark::State& state) {
-                                     Measure(state, subject, judge);
-                                   })
+      benchmark::RegisterBenchmark(
+          fmt::format("{}/{}", way, subject.label).c_str(),
+          [&subject, judge = judge](benchmark::State& state) { Measure(state, subject, judge); })
           ->MinTime(0.1)
           ->Repetitions(5)
           ->ReportAggregatesOnly();

@@ -1,7 +1,8 @@
 // bench/event_mix.h - events as an ordinary host has them: opens, execs, connects and unlinks.
 //
-// Opens, execs and unlinks are records as the kernel sends them, with a process and its ancestors; connects are written
-// events. Most match no rule of the mix (rule_mix.h); some hold what many rules ask for, a few match.
+// Opens, execs and unlinks are records as the kernel sends them, with a process and its ancestors; connects
+// are written events. Most match no rule of the mix (rule_mix.h); some hold what many rules ask for, a few
+// match.
 //
 // Threads: none shared. Memory: owns its events. Errors: aborts when an event does not parse.
 #pragma once

@@ -30,31 +30,64 @@ macro interactive = proc.tty != 0
 )";
 
 const std::vector<std::string_view> kPrograms = {
-    "awk",    "base64",    "bash",   "busybox", "cat",      "chmod", "chown",  "chroot",   "cp",      "crontab",
-    "curl",   "dd",        "docker", "find",    "gcc",      "gdb",   "git",    "grep",     "gzip",    "head",
-    "id",     "insmod",    "ip",     "iptables", "java",    "kubectl", "ldconfig", "ln",   "ls",      "lsof",
-    "make",   "mkfifo",    "mount",  "mv",      "nc",       "ncat",  "netstat", "nmap",    "node",    "nsenter",
-    "openssl", "perl",     "php",    "ping",    "ps",       "python3", "rm",   "rsync",    "ruby",    "runc",
-    "sed",    "setcap",    "sh",     "socat",   "ssh",      "strace", "sudo",  "systemctl", "tar",    "tcpdump",
-    "tee",    "touch",     "uname",  "unshare", "useradd",  "vim",   "wget",   "whoami",   "xargs",   "zip"};
-const std::vector<std::string_view> kFolders = {
-    "/etc",          "/etc/cron.d",        "/etc/ssh",  "/etc/systemd/system", "/usr/bin",       "/usr/local/bin",
-    "/usr/lib",      "/usr/lib/systemd",   "/usr/sbin", "/var/log",            "/var/lib/docker", "/var/run",
-    "/var/spool/cron", "/root",            "/root/.ssh", "/home",              "/tmp",           "/dev/shm",
-    "/opt",          "/srv/www",           "/boot",     "/proc",               "/sys/fs/cgroup", "/lib/modules"};
-const std::vector<std::string_view> kFiles = {
-    "/etc/shadow",      "/etc/gshadow",     "/etc/sudoers",        "/etc/pam.conf",        "/etc/krb5.keytab",
-    "/etc/ld.so.preload", "/root/.bashrc",  "/root/.netrc", "/etc/ssh/sshd_config", "/etc/crontab",
-    "/var/log/auth.log", "/var/log/wtmp", "/var/run/docker.sock", "/etc/kubernetes/admin.conf", "/proc/1/environ"};
-const std::vector<std::string_view> kEndings = {".so", ".sh", ".py", ".pl", ".php", ".jsp", ".service", ".conf",
-                                                ".key", ".pem", ".history", ".log", ".ko", ".timer", "rc"};
-const std::vector<std::string_view> kWords = {
-    "/dev/tcp/", "base64 -d", "-e /bin/sh", "chmod +x", "nohup", "--no-check-certificate", "stratum+tcp", "xmrig",
-    "/etc/shadow", "LD_PRELOAD", "history -c", "iptables -F", "nsenter -t 1", "--privileged", "mkfifo", "rm -rf",
-    "setenforce 0", "useradd", "id_rsa", ".aws/credentials", "| sh", "python -c", "/proc/self", "authorized_keys"};
-const std::vector<std::string_view> kSyllables = {"ad", "bel", "cor", "dak", "el", "fin", "gor", "hex", "ix", "jun",
-                                                  "kal", "lum", "mir", "nor", "ox", "pra", "qui", "rud", "sol", "tem",
-                                                  "ur", "vex", "wil", "xan", "yor", "zed"};
+    "awk",     "base64",  "bash",  "busybox",   "cat",     "chmod",    "chown",  "chroot",  "cp",
+    "crontab", "curl",    "dd",    "docker",    "find",    "gcc",      "gdb",    "git",     "grep",
+    "gzip",    "head",    "id",    "insmod",    "ip",      "iptables", "java",   "kubectl", "ldconfig",
+    "ln",      "ls",      "lsof",  "make",      "mkfifo",  "mount",    "mv",     "nc",      "ncat",
+    "netstat", "nmap",    "node",  "nsenter",   "openssl", "perl",     "php",    "ping",    "ps",
+    "python3", "rm",      "rsync", "ruby",      "runc",    "sed",      "setcap", "sh",      "socat",
+    "ssh",     "strace",  "sudo",  "systemctl", "tar",     "tcpdump",  "tee",    "touch",   "uname",
+    "unshare", "useradd", "vim",   "wget",      "whoami",  "xargs",    "zip"};
+const std::vector<std::string_view> kFolders = {"/etc",
+                                                "/etc/cron.d",
+                                                "/etc/ssh",
+                                                "/etc/systemd/system",
+                                                "/usr/bin",
+                                                "/usr/local/bin",
+                                                "/usr/lib",
+                                                "/usr/lib/systemd",
+                                                "/usr/sbin",
+                                                "/var/log",
+                                                "/var/lib/docker",
+                                                "/var/run",
+                                                "/var/spool/cron",
+                                                "/root",
+                                                "/root/.ssh",
+                                                "/home",
+                                                "/tmp",
+                                                "/dev/shm",
+                                                "/opt",
+                                                "/srv/www",
+                                                "/boot",
+                                                "/proc",
+                                                "/sys/fs/cgroup",
+                                                "/lib/modules"};
+const std::vector<std::string_view> kFiles = {"/etc/shadow",          "/etc/gshadow",
+                                              "/etc/sudoers",         "/etc/pam.conf",
+                                              "/etc/krb5.keytab",     "/etc/ld.so.preload",
+                                              "/root/.bashrc",        "/root/.netrc",
+                                              "/etc/ssh/sshd_config", "/etc/crontab",
+                                              "/var/log/auth.log",    "/var/log/wtmp",
+                                              "/var/run/docker.sock", "/etc/kubernetes/admin.conf",
+                                              "/proc/1/environ"};
+const std::vector<std::string_view> kEndings = {".so",      ".sh",      ".py",   ".pl",    ".php",
+                                                ".jsp",     ".service", ".conf", ".key",   ".pem",
+                                                ".history", ".log",     ".ko",   ".timer", "rc"};
+const std::vector<std::string_view> kWords = {"/dev/tcp/",    "base64 -d",
+                                              "-e /bin/sh",   "chmod +x",
+                                              "nohup",        "--no-check-certificate",
+                                              "stratum+tcp",  "xmrig",
+                                              "/etc/shadow",  "LD_PRELOAD",
+                                              "history -c",   "iptables -F",
+                                              "nsenter -t 1", "--privileged",
+                                              "mkfifo",       "rm -rf",
+                                              "setenforce 0", "useradd",
+                                              "id_rsa",       ".aws/credentials",
+                                              "| sh",         "python -c",
+                                              "/proc/self",   "authorized_keys"};
+const std::vector<std::string_view> kSyllables = {
+    "ad",  "bel", "cor", "dak", "el",  "fin", "gor", "hex", "ix",  "jun", "kal", "lum", "mir",
+    "nor", "ox",  "pra", "qui", "rud", "sol", "tem", "ur",  "vex", "wil", "xan", "yor", "zed"};
 
 class Mix {
  public:
@@ -89,7 +122,9 @@ class Mix {
     if (Chance(30)) folder += "/" + Made();
     return folder;
   }
-  std::string File() { return Chance(35) ? std::string(Pick(kFiles)) : Folder() + "/" + Made() + std::string(Pick(kEndings)); }
+  std::string File() {
+    return Chance(35) ? std::string(Pick(kFiles)) : Folder() + "/" + Made() + std::string(Pick(kEndings));
+  }
   std::string Word() {
     const std::string word(Pick(kWords));
     if (Chance(30)) return word;
@@ -102,12 +137,21 @@ class Mix {
     for (size_t i = 0, n = least + Below(most - least + 1); i < n; ++i) all += (i == 0 ? "" : ", ") + make();
     return "(" + all + ")";
   }
-  std::string Programs() { return Several(2, 6, [&] { return Program(); }); }
-  std::string Files() { return Several(1, 5, [&] { return File(); }); }
-  std::string Ports() { return Several(1, 4, [&] { return std::to_string(Chance(3) ? 22 + Below(60) : 10000 + Below(20000)); }); }
-  std::string Address() { return fmt::format("{}.{}.{}.{}", 1 + Below(222), Below(256), Below(256), 1 + Below(254)); }
+  std::string Programs() {
+    return Several(2, 6, [&] { return Program(); });
+  }
+  std::string Files() {
+    return Several(1, 5, [&] { return File(); });
+  }
+  std::string Ports() {
+    return Several(1, 4, [&] { return std::to_string(Chance(3) ? 22 + Below(60) : 10000 + Below(20000)); });
+  }
+  std::string Address() {
+    return fmt::format("{}.{}.{}.{}", 1 + Below(222), Below(256), Below(256), 1 + Below(254));
+  }
   std::string Net() {
-    return Chance(20) ? fmt::format("10.{}.0.0/16", Below(256)) : fmt::format("{}.{}.{}.0/24", 1 + Below(222), Below(256), Below(256));
+    return Chance(20) ? fmt::format("10.{}.0.0/16", Below(256))
+                      : fmt::format("{}.{}.{}.0/24", 1 + Below(222), Below(256), Below(256));
   }
 
   std::string Exception() {
@@ -138,7 +182,9 @@ class Mix {
     if (dice < 88) return Connections(dice - 78) + Exception();
     if (dice < 96) {
       if (dice < 93) return fmt::format("removed and fs.path.name startswith {}/", Folder()) + Exception();
-      return fmt::format("removed and (fs.path.name in {} or fs.path.name endswith {}{})", Files(), Made(), Pick(kEndings)) + Exception();
+      return fmt::format("removed and (fs.path.name in {} or fs.path.name endswith {}{})", Files(), Made(),
+                         Pick(kEndings)) +
+             Exception();
     }
     // Without an event type.
     if (dice < 98) return fmt::format("proc.name = {} and fd.name startswith {}/", Program(), Folder());
@@ -147,36 +193,68 @@ class Mix {
 
   std::string Opens(size_t dice) {
     if (dice < 8) return fmt::format("open_write and fd.name startswith {}/", Folder());
-    if (dice < 11) return fmt::format("open_write and fd.name startswith {}/ and proc.name in {} and proc.pname in {}", Pick(kFolders), Programs(), Programs());
+    if (dice < 11)
+      return fmt::format("open_write and fd.name startswith {}/ and proc.name in {} and proc.pname in {}",
+                         Pick(kFolders), Programs(), Programs());
     if (dice < 17) return fmt::format("open_read and fd.name in {}", Files());
-    if (dice < 19) return fmt::format("open_read and fd.name in (/etc/passwd, /etc/hosts, {}) and proc.name = {} and proc.pname = {}", File(), Program(), Program());
-    if (dice < 22) return fmt::format("open_write and below_etc and proc.name in {} and proc.pname = {}", Programs(), Program());
-    if (dice < 25) return fmt::format("open_write and fd.name pmatch {}", Several(2, 5, [&] { return Folder(); }));
-    if (dice < 28) return fmt::format("open_write and fd.name endswith {} and proc.name = {}", Pick(kEndings), Program());
-    if (dice < 30) return fmt::format("open_write and fd.directory in {}", Several(2, 4, [&] { return Folder(); }));
-    if (dice < 33) return fmt::format("open_read and fd.name glob \"/home/*/.{}/*{}\"", Made(), Pick(kEndings));
-    if (dice < 34) return fmt::format("open_read and fd.name contains {} and proc.name in {}", Made(), Programs());
-    return fmt::format("open_read and fd.filename in {} and proc.aname in (web_servers)", Several(1, 4, [&] { return Made(); }));
+    if (dice < 19)
+      return fmt::format(
+          "open_read and fd.name in (/etc/passwd, /etc/hosts, {}) and proc.name = {} and proc.pname = {}",
+          File(), Program(), Program());
+    if (dice < 22)
+      return fmt::format("open_write and below_etc and proc.name in {} and proc.pname = {}", Programs(),
+                         Program());
+    if (dice < 25)
+      return fmt::format("open_write and fd.name pmatch {}", Several(2, 5, [&] { return Folder(); }));
+    if (dice < 28)
+      return fmt::format("open_write and fd.name endswith {} and proc.name = {}", Pick(kEndings), Program());
+    if (dice < 30)
+      return fmt::format("open_write and fd.directory in {}", Several(2, 4, [&] { return Folder(); }));
+    if (dice < 33)
+      return fmt::format("open_read and fd.name glob \"/home/*/.{}/*{}\"", Made(), Pick(kEndings));
+    if (dice < 34)
+      return fmt::format("open_read and fd.name contains {} and proc.name in {}", Made(), Programs());
+    return fmt::format("open_read and fd.filename in {} and proc.aname in (web_servers)",
+                       Several(1, 4, [&] { return Made(); }));
   }
 
   std::string Execs(size_t dice) {
-    if (dice < 8) return fmt::format("spawned_process and proc.name in {} and proc.pname in {} and interactive", Programs(), Programs());
+    if (dice < 8)
+      return fmt::format("spawned_process and proc.name in {} and proc.pname in {} and interactive",
+                         Programs(), Programs());
     if (dice < 16) return fmt::format("spawned_process and proc.cmdline contains \"{}\"", Word());
-    if (dice < 22) return fmt::format("spawned_process and proc.name = {} and proc.args contains \"{}\"", Program(), Word());
-    if (dice < 25) return fmt::format("spawned_process and (proc.cmdline contains \"{}\" or proc.cmdline icontains \"{}\")", Word(), Word());
-    if (dice < 28) return fmt::format("spawned_process and proc.cmdline regex \".*(curl|wget).*https?://[^ ]*{}.*\"", Made());
-    if (dice < 32) return fmt::format("spawned_process and proc.name in (shells) and proc.pname in {}", Programs());
-    if (dice < 35) return fmt::format("spawned_process and proc.name in {} and proc.aname in (web_servers, databases)", Several(2, 4, [&] { return Made(); }));
-    if (dice < 38) return fmt::format("spawned_process and proc.exepath startswith {}/ and user.uid = 0", Folder());
-    if (dice < 40) return fmt::format("spawned_process and proc.name in (network_tools) and proc.cmdline contains \"{}\"", Word());
+    if (dice < 22)
+      return fmt::format("spawned_process and proc.name = {} and proc.args contains \"{}\"", Program(),
+                         Word());
+    if (dice < 25)
+      return fmt::format(
+          "spawned_process and (proc.cmdline contains \"{}\" or proc.cmdline icontains \"{}\")", Word(),
+          Word());
+    if (dice < 28)
+      return fmt::format("spawned_process and proc.cmdline regex \".*(curl|wget).*https?://[^ ]*{}.*\"",
+                         Made());
+    if (dice < 32)
+      return fmt::format("spawned_process and proc.name in (shells) and proc.pname in {}", Programs());
+    if (dice < 35)
+      return fmt::format("spawned_process and proc.name in {} and proc.aname in (web_servers, databases)",
+                         Several(2, 4, [&] { return Made(); }));
+    if (dice < 38)
+      return fmt::format("spawned_process and proc.exepath startswith {}/ and user.uid = 0", Folder());
+    if (dice < 40)
+      return fmt::format("spawned_process and proc.name in (network_tools) and proc.cmdline contains \"{}\"",
+                         Word());
     if (dice < 41) return fmt::format("spawned_process and proc.name startswith {}", Made());
-    return fmt::format("spawned_process and not proc.name in (shells) and proc.pexepath endswith /{} and user.uid != 0", Program());
+    return fmt::format(
+        "spawned_process and not proc.name in (shells) and proc.pexepath endswith /{} and user.uid != 0",
+        Program());
   }
 
   std::string Connections(size_t dice) {
     if (dice < 3) return fmt::format("outbound and fd.sport in {}", Ports());
-    if (dice < 5) return fmt::format("outbound and fd.sip in {}", Several(2, 6, [&] { return "\"" + Address() + "\""; }));
-    if (dice < 7) return fmt::format("outbound and fd.snet in {}", Several(1, 4, [&] { return "\"" + Net() + "\""; }));
+    if (dice < 5)
+      return fmt::format("outbound and fd.sip in {}", Several(2, 6, [&] { return "\"" + Address() + "\""; }));
+    if (dice < 7)
+      return fmt::format("outbound and fd.snet in {}", Several(1, 4, [&] { return "\"" + Net() + "\""; }));
     if (dice < 9) return fmt::format("outbound and proc.name in {} and fd.sport in {}", Programs(), Ports());
     return fmt::format("outbound and fd.sport in (coin_ports) and proc.exepath startswith {}/", Folder());
   }

@@ -83,8 +83,8 @@ struct OutputPiece {
   std::string literal;
   bool is_term = false;
   std::shared_ptr<const Term> term;  // shared by all outputs that print it
-  std::string name;    // as written, the key in output_fields: "proc.aname[2]"
-  uint16_t width = 0;  // %20proc.name
+  std::string name;                  // as written, the key in output_fields: "proc.aname[2]"
+  uint16_t width = 0;                // %20proc.name
 };
 
 struct CheckedRule {

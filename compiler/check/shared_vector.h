@@ -1,7 +1,8 @@
 // check/shared_vector.h - a vector whose copies share their elements until one of them is changed.
 //
-// What check/ makes is read by every later stage and by the plan that outlives them all; a copy would double the memory
-// of a large rule set. Reading never copies; Edit() and its short forms do when the elements are shared.
+// What check/ makes is read by every later stage and by the plan that outlives them all; a copy would double
+// the memory of a large rule set. Reading never copies; Edit() and its short forms do when the elements are
+// shared.
 //
 // Threads: copies may be read on different threads. REQUIRES: no other thread copies the one that is edited.
 #pragma once
@@ -20,7 +21,9 @@ class SharedVector {
   SharedVector(std::initializer_list<T> all) : all_(std::make_shared<std::vector<T>>(all)) {}
 
   const std::vector<T>& all() const { return *all_; }
-  operator const std::vector<T>&() const { return *all_; }  // NOLINT(google-explicit-constructor): reads the same
+  operator const std::vector<T>&() const {
+    return *all_;
+  }  // NOLINT(google-explicit-constructor): reads the same
   size_t size() const { return all_->size(); }
   bool empty() const { return all_->empty(); }
   const T& operator[](size_t at) const { return (*all_)[at]; }

@@ -73,8 +73,7 @@ void ForEachKey(const Trigger& trigger, const check::Predicate& predicate, SlotI
       take(KeyOf(slot, kind, BytesOf(value, predicate)), GuessFrequency(predicate, value));
     return;
   }
-  for (const std::string& text : trigger.texts)
-    take(KeyOf(slot, kind, text), GuessFrequency(trigger, text));
+  for (const std::string& text : trigger.texts) take(KeyOf(slot, kind, text), GuessFrequency(trigger, text));
 }
 
 const std::vector<Condition>& Conjuncts(const Condition& condition, std::vector<Condition>& one) {
@@ -92,9 +91,7 @@ struct Indexer::Parts {
 };
 
 Indexer::Indexer(UserPlan& plan)
-    : plan_(plan),
-      known_(plan.checked.predicates.size()),
-      grouped_(plan.checked.predicates.size()) {
+    : plan_(plan), known_(plan.checked.predicates.size()), grouped_(plan.checked.predicates.size()) {
   plan_.index.nodes.emplace_back();  // kNoNode
 }
 
@@ -214,7 +211,8 @@ void Indexer::Divide(std::vector<const Entry*> entries, Parts& parts) {
 }
 
 // Takes out of `rest` what shares a literal with `least` others.
-void Indexer::DivideByShared(std::vector<const Entry*>& rest, size_t least, bool only_switches, Parts& parts) {
+void Indexer::DivideByShared(std::vector<const Entry*>& rest, size_t least, bool only_switches,
+                             Parts& parts) {
   std::vector<Condition> one;
   while (rest.size() > kFew && parts.asked.size() < kMaxAsked) {
     std::map<std::pair<PredicateId, bool>, size_t> shared;
@@ -273,7 +271,8 @@ uint32_t Indexer::Write(Parts& parts) {
   return size_of(index.nodes) - 1;
 }
 
-// A superset of the types at which the literal is not false; bit 0 also stands for names that are no known type.
+// A superset of the types at which the literal is not false; bit 0 also stands for names that are no known
+// type.
 Indexer::Types Indexer::TypesOf(const check::Predicate& predicate, bool negated) const {
   const bool is_set = predicate.op == ast::Op::kIn || predicate.op == ast::Op::kEq;
   const bool is_other = predicate.op == ast::Op::kNe && predicate.values.size() == 1;

@@ -1,20 +1,21 @@
 // uplan/index.h - conditions -> a tree that finds those which an event may make true. Private to uplan/.
 //
-// Each condition has *covers*: sets of positive predicates with triggers, one of which must hold for the condition to
-// hold. A literal covers itself; an `and` is covered by any child's cover, an `or` by the union of its children's. A
-// condition is filed under the cover that events are least likely to meet: the access predicate of publish/subscribe
-// systems (Fabret et al., SIGMOD 2001), with re2's prefilter for patterns. Rules that share an access predicate are
-// divided again by their next one, so that a popular predicate costs no walk (a BE-tree's descent, Sadoghi and
-// Jacobsen, SIGMOD 2011). Before that, many rules are divided by the switches (`evt.is_open_write = true`) that a good
-// part of them share; after it, what has no cover by the literals that most share. Such literals are asked one by one;
-// the few rules that are left are judged.
+// Each condition has *covers*: sets of positive predicates with triggers, one of which must hold for the
+// condition to hold. A literal covers itself; an `and` is covered by any child's cover, an `or` by the union
+// of its children's. A condition is filed under the cover that events are least likely to meet: the access
+// predicate of publish/subscribe systems (Fabret et al., SIGMOD 2001), with re2's prefilter for patterns.
+// Rules that share an access predicate are divided again by their next one, so that a popular predicate costs
+// no walk (a BE-tree's descent, Sadoghi and Jacobsen, SIGMOD 2011). Before that, many rules are divided by
+// the switches (`evt.is_open_write = true`) that a good part of them share; after it, what has no cover by
+// the literals that most share. Such literals are asked one by one; the few rules that are left are judged.
 //
-// Above that stands the event's type: a condition is filed at the types at which its tests of evt.type can hold.
+// Above that stands the event's type: a condition is filed at the types at which its tests of evt.type can
+// hold.
 //
 // Invariant: a condition that is not false of an event is at a node that the event reaches.
 //
-// Threads: not synchronized. Errors: none. Cost: about n log n in the literals; at most kCopies leaves a condition on
-// average. Memory: the same.
+// Threads: not synchronized. Errors: none. Cost: about n log n in the literals; at most kCopies leaves a
+// condition on average. Memory: the same.
 #pragma once
 
 #include <bitset>
@@ -36,7 +37,8 @@ class Indexer {
   // Borrows the plan, to which it adds.
   explicit Indexer(UserPlan& plan);
 
-  // Counts how often values are asked for: a popular one is no good access predicate. Best before the first Add.
+  // Counts how often values are asked for: a popular one is no good access predicate. Best before the first
+  // Add.
   void Count(const norm::Condition& condition);
 
   // The root of a tree over `entries`.

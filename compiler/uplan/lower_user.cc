@@ -86,7 +86,8 @@ class Lowering {
         const ConditionId whole = plan.rules[at].whole;
         const ConditionId residue = entry->judge_whole ? whole : flattener_.Flatten(entry->residue);
         plan.candidates.push_back({entry->rule, residue, whole});
-        entries.push_back({{entry->rule, residue}, entry->judge_whole ? &hook.whole[at].second : &entry->residue});
+        entries.push_back(
+            {{entry->rule, residue}, entry->judge_whole ? &hook.whole[at].second : &entry->residue});
       }
       plan.bits.push_back({begin, static_cast<uint32_t>(plan.candidates.size())});
       plan.bit_nodes.push_back(entries.size() > kWalked ? indexer_.Add(entries) : kNoNode);

@@ -76,7 +76,8 @@ void AppendNode(const UserPlan& plan, uint32_t id, size_t indent, std::string& o
   const auto append = [&](std::string_view how, const Range& branches) {
     for (uint32_t i = branches.begin; i < branches.end; ++i) {
       const Branch& branch = index.branches[i];
-      out += fmt::format("{}{} {}predicate {}\n", margin, how, branch.negated ? "not " : "", branch.predicate);
+      out +=
+          fmt::format("{}{} {}predicate {}\n", margin, how, branch.negated ? "not " : "", branch.predicate);
       AppendNode(plan, branch.node, indent + 2, out);
     }
   };
@@ -93,7 +94,8 @@ void AppendTree(const UserPlan& plan, const HookPlan& hook, std::string& out) {
     std::string types;
     for (check::EventType type = 0; type < hook.typed.size(); ++type) {
       if (hook.typed[type] != root) continue;
-      types += (types.empty() ? "" : ", ") + std::string(type == check::kNoType ? "no type" : check::EventName(type));
+      types += (types.empty() ? "" : ", ") +
+               std::string(type == check::kNoType ? "no type" : check::EventName(type));
     }
     out += fmt::format("  at {}\n", types);
     AppendNode(plan, root, 4, out);

@@ -75,8 +75,8 @@ void GlobTrigger(const std::string& pattern, bool fold_case, Trigger& trigger) {
   trigger.texts = {std::string(Cut(*longest))};
 }
 
-// The longest of the texts without which the expression cannot match. RE2 knows a formula over such texts; a text is
-// needed when the formula is false without it.
+// The longest of the texts without which the expression cannot match. RE2 knows a formula over such texts; a
+// text is needed when the formula is false without it.
 void RegexTrigger(const std::string& expression, Trigger& trigger) {
   RE2::Options options(RE2::POSIX);
   options.set_log_errors(false);
@@ -94,7 +94,8 @@ void RegexTrigger(const std::string& expression, Trigger& trigger) {
     }
     filter.AllPotentials(others, &passed);
     const std::string& atom = atoms[without];
-    // A text that is not UTF-8 is repaired before it is matched, so only ASCII is sure to be there as it reads.
+    // A text that is not UTF-8 is repaired before it is matched, so only ASCII is sure to be there as it
+    // reads.
     const bool ascii =
         std::all_of(atom.begin(), atom.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
     if (passed.empty() && ascii && atom.size() > best.size()) best = atom;

@@ -1,8 +1,8 @@
 // uplan/trigger.h - what must be in a value for a predicate to be true of it. Private to uplan/.
 //
 // As re2's prefilter: a necessary condition, of which there is an index over all rules (eval/slot_index.h). A
-// predicate whose values are compared whole, begin, end or occur in the text has one; a pattern has one when some
-// literal part of it must be there.
+// predicate whose values are compared whole, begin, end or occur in the text has one; a pattern has one when
+// some literal part of it must be there.
 //
 // Threads: pure functions. Errors: none; no trigger means that the predicate is asked itself.
 #pragma once

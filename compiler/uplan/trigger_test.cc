@@ -13,7 +13,8 @@ check::Predicate Ask(Op op, std::vector<std::string> texts, check::Type type = c
   check::Predicate predicate;
   predicate.left.type = type;
   predicate.op = op;
-  for (std::string& text : texts) predicate.values.push_back({.text = std::move(text), .number = 1, .net = {}});
+  for (std::string& text : texts)
+    predicate.values.push_back({.text = std::move(text), .number = 1, .net = {}});
   return predicate;
 }
 

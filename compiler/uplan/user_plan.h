@@ -5,9 +5,10 @@
 // evaluator asks each at most once per event. Values that predicates look at are *slots*: one per distinct
 // term.
 //
-// Rules are found, not walked: a tree of *nodes* says which predicates to look at. A node's rules are all judged; its
-// branches lead on where their predicate is not false. Branches stand in groups by slot: one look-up of the slot's
-// value among the *triggers* of all rules finds the few that may hold, however many there are (uplan/index.h).
+// Rules are found, not walked: a tree of *nodes* says which predicates to look at. A node's rules are all
+// judged; its branches lead on where their predicate is not false. Branches stand in groups by slot: one
+// look-up of the slot's value among the *triggers* of all rules finds the few that may hold, however many
+// there are (uplan/index.h).
 //
 // Threads: passive data, immutable after LowerUser(). Memory: self-contained.
 #pragma once
@@ -98,7 +99,8 @@ struct HookPlan {
   std::vector<Range> bits;  // by bit: range of `candidates`
   std::vector<Candidate> candidates;
   std::vector<Candidate> rules;  // every rule of the hook once, with `whole`, by RuleId
-  // The same rules as nodes of the index: those for events of one type, by EventType (empty: none), and those for all.
+  // The same rules as nodes of the index: those for events of one type, by EventType (empty: none), and those
+  // for all.
   std::vector<uint32_t> typed;
   uint32_t untyped = kNoNode;
   std::vector<uint32_t> bit_nodes;  // by bit: its candidates' residues; kNoNode: few, walk `candidates`

@@ -100,10 +100,14 @@ std::shared_ptr<const uplan::UserPlan> IndexedPlan() {
   for (check::RuleId rule = 0; rule < 200; ++rule) {
     const std::string n = std::to_string(rule);
     const std::vector<check::Predicate> triggers = {
-        Ask("proc.name", Op::kIn, {"bash", "name" + n}),       Ask("fd.name", Op::kStartsWith, {"/home/" + n}),
-        Ask("fd.name", Op::kEndsWith, {n + "file.txt"}),       Ask("proc.cmdline", Op::kContains, {"line" + n}),
-        Ask("fd.name", Op::kPmatch, {"/home/someone", "/x"}),  Ask("fd.name", Op::kGlob, {"/home/*/" + n + "/*"}),
-        Ask("proc.cmdline", Op::kRegex, {".*-c some.*" + n}),  Ask("proc.aname", Op::kEq, {"nginx" + n}),
+        Ask("proc.name", Op::kIn, {"bash", "name" + n}),
+        Ask("fd.name", Op::kStartsWith, {"/home/" + n}),
+        Ask("fd.name", Op::kEndsWith, {n + "file.txt"}),
+        Ask("proc.cmdline", Op::kContains, {"line" + n}),
+        Ask("fd.name", Op::kPmatch, {"/home/someone", "/x"}),
+        Ask("fd.name", Op::kGlob, {"/home/*/" + n + "/*"}),
+        Ask("proc.cmdline", Op::kRegex, {".*-c some.*" + n}),
+        Ask("proc.aname", Op::kEq, {"nginx" + n}),
     };
     norm::Condition condition;
     condition.kind = norm::Condition::Kind::kAnd;

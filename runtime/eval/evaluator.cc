@@ -46,10 +46,10 @@ struct Evaluator::State {
   uint32_t epoch = 0;
   TermReader terms;
   std::vector<std::unique_ptr<Question>> questions;  // by PredicateId; made when first asked
-  std::vector<Cached<Value>> slots;       // by SlotId
-  std::vector<std::unique_ptr<SlotIndex>> indexes;  // by group; made when it is first reached
-  std::vector<uint32_t> found;                      // branches to follow, of all groups on the way down
-  std::vector<uint32_t> found_in;                   // by branch: the pass that found it last
+  std::vector<Cached<Value>> slots;                  // by SlotId
+  std::vector<std::unique_ptr<SlotIndex>> indexes;   // by group; made when it is first reached
+  std::vector<uint32_t> found;                       // branches to follow, of all groups on the way down
+  std::vector<uint32_t> found_in;                    // by branch: the pass that found it last
   uint32_t pass = 0;
   std::vector<Cached<Truth>> answers;     // by PredicateId
   std::vector<Cached<Truth>> conditions;  // by ConditionId

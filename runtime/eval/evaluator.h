@@ -3,14 +3,16 @@
 // Truth is three-valued only where a value is kUnknown: `and`, `or`, `not` are Kleene's; an absent field is
 // plainly false. A rule whose condition is unknown is reported as undecided, never silently true or false.
 //
-// Rules are found through the plan's index (uplan/index.h): one look-up of a value among the values and texts of all
-// rules (slot_index.h) says which predicates may hold, and only what they lead to is judged. Where a value is not
-// wholly known, all that depends on it is.
+// Rules are found through the plan's index (uplan/index.h): one look-up of a value among the values and texts
+// of all rules (slot_index.h) says which predicates may hold, and only what they lead to is judged. Where a
+// value is not wholly known, all that depends on it is.
 //
-// Threads: an Evaluator belongs to one thread; the plan may be shared. Memory: the index's tables; one cache entry per
-//          slot, predicate and condition, made once; no allocation per event on the fast path (transformers and list
-//          fields may allocate).
-// Errors:  none. Cost: each value is read, and each predicate asked, at most once per event; hardly more for 10,000
+// Threads: an Evaluator belongs to one thread; the plan may be shared. Memory: the index's tables; one cache
+// entry per
+//          slot, predicate and condition, made once; no allocation per event on the fast path (transformers
+//          and list fields may allocate).
+// Errors:  none. Cost: each value is read, and each predicate asked, at most once per event; hardly more for
+// 10,000
 //          rules than for 100.
 #pragma once
 

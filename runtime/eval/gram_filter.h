@@ -1,12 +1,14 @@
-// eval/gram_filter.h - which of many texts occur in a value, letters of ASCII in either case. Private to eval/.
+// eval/gram_filter.h - which of many texts occur in a value, letters of ASCII in either case. Private to
+// eval/.
 //
-// Of each text four bytes that stand in few others are chosen (two or one of a shorter text). The value is read once:
-// every four bytes of it are looked up in a bitmap, which nearly always ends it, then in a table, and what is found there
-// is compared. So the cost hardly depends on the number of texts (as the multi-pattern filters of Hyperscan's FDR and of
-// Wu and Manber); an Aho-Corasick automaton would also read each byte once, but its tables outgrow the caches.
+// Of each text four bytes that stand in few others are chosen (two or one of a shorter text). The value is
+// read once: every four bytes of it are looked up in a bitmap, which nearly always ends it, then in a table,
+// and what is found there is compared. So the cost hardly depends on the number of texts (as the
+// multi-pattern filters of Hyperscan's FDR and of Wu and Manber); an Aho-Corasick automaton would also read
+// each byte once, but its tables outgrow the caches.
 //
-// Threads: const after Build(). Errors: none. Cost: about a nanosecond a byte, and a comparison a hit; no allocation.
-// Memory: the texts, and some 60 bytes for each.
+// Threads: const after Build(). Errors: none. Cost: a look-up in a bitmap for each byte, and a comparison a
+// hit; no allocation. Memory: the texts, and some 60 bytes for each.
 #pragma once
 
 #include <array>

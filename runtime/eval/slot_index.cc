@@ -39,8 +39,7 @@ void SlotIndex::AddValues(const check::Predicate& predicate, uint32_t number) {
       case check::Type::kAddress:
       case check::Type::kNet: {
         const Length length{value.net.address.v4, value.net.prefix};
-        if (std::find(lengths_.begin(), lengths_.end(), length) == lengths_.end())
-          lengths_.push_back(length);
+        if (std::find(lengths_.begin(), lengths_.end(), length) == lengths_.end()) lengths_.push_back(length);
         nets_.Add(KeyOf(value.net.address, length), number);
         break;
       }

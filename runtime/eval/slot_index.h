@@ -1,11 +1,13 @@
 // eval/slot_index.h - a slot's value -> which of many predicates it may make true. Private to eval/.
 //
-// The triggers (uplan/user_plan.h) of all predicates of a group, matched together: whole values by hash, beginnings and
-// ends in two tries, parts by a filter over four bytes, nets by a hash for each prefix length. What is found by its
-// whole value is true; what is found otherwise may be true and is asked; what is not found is false.
+// The triggers (uplan/user_plan.h) of all predicates of a group, matched together: whole values by hash,
+// beginnings and ends in two tries, parts by a filter over four bytes, nets by a hash for each prefix length.
+// What is found by its whole value is true; what is found otherwise may be true and is asked; what is not
+// found is false.
 //
-// Threads: const after Build(). Errors: none. Cost: one pass over the value for each kind in use, whatever the number
-// of predicates. Memory: some 60 bytes for each value or text of a trigger; borrows the predicates.
+// Threads: const after Build(). Errors: none. Cost: one pass over the value for each kind in use, whatever
+// the number of predicates. Memory: some 60 bytes for each value or text of a trigger; borrows the
+// predicates.
 #pragma once
 
 #include <vector>
@@ -24,8 +26,8 @@ class SlotIndex {
   void Add(const uplan::Trigger& trigger, const check::Predicate& predicate, uint32_t number);
   void Build();
 
-  // Calls take(number, is_true), perhaps several times for one number. False: the value is not wholly known, so that any
-  // predicate may be true or unknown.
+  // Calls take(number, is_true), perhaps several times for one number. False: the value is not wholly known,
+  // so that any predicate may be true or unknown.
   template <typename Take>
   bool Find(const Value& value, Take take) const {
     switch (value.kind) {

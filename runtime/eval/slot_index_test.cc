@@ -43,7 +43,9 @@ TEST(KeyTable, FindsAllNumbersOfAKeyAndNoOthers) {
   texts.Build();
   numbers.Build();
   empty.Build();
-  const auto all = [](std::span<const uint32_t> found) { return std::vector<uint32_t>(found.begin(), found.end()); };
+  const auto all = [](std::span<const uint32_t> found) {
+    return std::vector<uint32_t>(found.begin(), found.end());
+  };
   EXPECT_THAT(all(texts.Find("")), ElementsAre(0, 4));
   EXPECT_THAT(all(texts.Find("ab")), ElementsAre(3, 7));
   EXPECT_THAT(all(texts.Find("c")), IsEmpty());
@@ -164,7 +166,8 @@ TEST_F(Index, TextsOfEveryKindAreFoundTogether) {
 }
 
 TEST_F(Index, NetsAreFoundByTheirFamilyAndLength) {
-  const check::Predicate ten = Of(check::Type::kNet, {Net(10, 0, 8)}), half = Of(check::Type::kNet, {Net(10, 1, 16)}),
+  const check::Predicate ten = Of(check::Type::kNet, {Net(10, 0, 8)}),
+                         half = Of(check::Type::kNet, {Net(10, 1, 16)}),
                          six = Of(check::Type::kNet, {Net(10, 0, 8, false)});
   index_.Add({}, ten, 1);
   index_.Add({}, half, 2);

@@ -2,8 +2,8 @@
 //
 // A radix tree: one node per place at which texts part. A tree of ends holds its texts backwards.
 //
-// Threads: const after Build(). Errors: none. Cost: of a look-up the length of the longest common beginning; no
-// allocation, unless there are more hits than before. Memory: about 40 bytes a text beside its bytes.
+// Threads: const after Build(). Errors: none. Cost: of a look-up the length of the longest common beginning;
+// no allocation, unless there are more hits than before. Memory: about 40 bytes a text beside its bytes.
 #pragma once
 
 #include <algorithm>
@@ -44,8 +44,8 @@ class TextTrie {
   }
 
  private:
-  // Nodes stand in the order in which they were made, their numbers too: those of a node end where the next one's
-  // begin.
+  // Nodes stand in the order in which they were made, their numbers too: those of a node end where the next
+  // one's begin.
   struct Node {
     uint32_t label = 0;  // of labels_
     uint32_t label_size = 0;

@@ -101,8 +101,8 @@ class Subject {
     naive_.clear();
     complete_.clear();
     for (const check::CheckedRule& rule : checked().rules) {
-      naive_.push_back(naive::Holds(compilation_->ast, SourceOf(rule), event.fields));
-      complete_.push_back(naive::Holds(compilation_->ast, SourceOf(rule), event.complete));
+      naive_.push_back(reference_.Holds(SourceOf(rule), event.fields));
+      complete_.push_back(reference_.Holds(SourceOf(rule), event.complete));
     }
     JudgePlan(event, false);
     JudgePlan(event, true);

@@ -1,5 +1,6 @@
 #include "runtime/engine.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -88,6 +89,7 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
   if (status.ok()) status = state.kernel->Canary();
   if (status.ok()) {
     compilation.reset();
+    malloc_trim(0);  // what the stages needed goes back to the host
     ready();
     Reloader reloader([&state] { return state.Compile(); }, reloaded,
                       state.options.compile.warnings_are_errors);

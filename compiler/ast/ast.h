@@ -92,7 +92,7 @@ struct Check {
   // Right side, one of: nothing (exists); an operand (val(f) or a transformer); words. A list operator's
   // right side
   // `(a, b)` gives words with `parenthesised`; `in name` gives one word without.
-  std::optional<Operand> right;
+  std::shared_ptr<const Operand> right;
   std::vector<Word> values;
   bool parenthesised = false;
   Span values_span;

@@ -69,6 +69,7 @@ class RuleChecker {
         warnings_(rules, predicates_, diagnostics) {}
 
   CheckedRules Check() {
+    result_.rules.reserve(rules_.rules.size());
     for (const ast::Rule& rule : rules_.rules) Check(rule);
     WarnOfOtherSources();
     names_.WarnUnusedLists(diagnostics_);
@@ -95,7 +96,7 @@ class RuleChecker {
     }
     CheckedRule checked;
     bool ok = BuildCondition(rule, checked.condition);
-    ok = ParseOutput(rule.output, diagnostics_, checked.output) && ok;
+    ok = ParseOutput(rule.output, diagnostics_, output_terms_, checked.output) && ok;
     ok = RefuseUnsupported(rule, diagnostics_) && ok;
     if (rule.throttle) {
       for (const ast::Field& field : rule.throttle->by) {
@@ -176,6 +177,7 @@ class RuleChecker {
   ResultFolder results_;
   RuleWarnings warnings_;
   std::map<std::string, std::vector<const ast::Rule*>> other_sources_;
+  OutputTerms output_terms_;
   CheckedRules result_;
 };
 

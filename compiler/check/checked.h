@@ -9,11 +9,13 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "compiler/ast/ast.h"
 #include "compiler/check/field.h"
+#include "compiler/check/shared_vector.h"
 
 namespace sluice::check {
 
@@ -80,9 +82,9 @@ struct Condition {
 struct OutputPiece {
   std::string literal;
   bool is_term = false;
-  Term term;
-  std::string name;    // as written, the key in output_fields: "proc.aname[2]"
-  uint16_t width = 0;  // %20proc.name
+  std::shared_ptr<const Term> term;  // shared by all outputs that print it
+  std::string name;                  // as written, the key in output_fields: "proc.aname[2]"
+  uint16_t width = 0;                // %20proc.name
 };
 
 struct CheckedRule {
@@ -102,9 +104,9 @@ struct Assumption {
 };
 
 struct CheckedRules {
-  std::vector<Predicate> predicates;       // by PredicateId
+  SharedVector<Predicate> predicates;      // by PredicateId
   std::vector<source::Span> predicate_at;  // first place of each
-  std::vector<CheckedRule> rules;          // by RuleId, load order; disabled rules are left out
+  SharedVector<CheckedRule> rules;         // by RuleId, load order; disabled rules are left out
   std::vector<ast::Test> tests;
   std::vector<Assumption> assumptions;  // by rule
   // Rules of another source or that skip-if-unknown-filter drops, and macros with faults that no other rule

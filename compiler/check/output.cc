@@ -20,8 +20,9 @@ bool IsName(char c) { return IsAlpha(c) || IsDigit(c) || c == '_' || c == '.'; }
 
 class OutputParser {
  public:
-  OutputParser(const ast::Word& output, diag::Diagnostics& diagnostics, std::vector<OutputPiece>& pieces)
-      : text_(output.text), output_(output), diagnostics_(diagnostics), pieces_(pieces) {}
+  OutputParser(const ast::Word& output, diag::Diagnostics& diagnostics, OutputTerms& terms,
+               std::vector<OutputPiece>& pieces)
+      : text_(output.text), output_(output), diagnostics_(diagnostics), terms_(terms), pieces_(pieces) {}
 
   bool Parse() {
     bool ok = true;
@@ -72,10 +73,16 @@ class OutputParser {
           .help = "write `%%` for a percent sign";
       return false;
     }
-    if (!ResolveTerm(operand, diagnostics_, piece.term)) return false;
+    piece.name = text_.substr(begin, at_ - begin);
+    std::shared_ptr<const Term>& known = terms_[piece.name];
+    if (known == nullptr) {
+      Term term;
+      if (!ResolveTerm(operand, diagnostics_, term)) return false;
+      known = std::make_shared<const Term>(std::move(term));
+    }
+    piece.term = known;
     piece.is_term = true;
     piece.width = static_cast<uint16_t>(width);
-    piece.name = text_.substr(begin, at_ - begin);
     pieces_.push_back(std::move(piece));
     return true;
   }
@@ -204,14 +211,18 @@ class OutputParser {
   const std::string_view text_;
   const ast::Word& output_;
   diag::Diagnostics& diagnostics_;
+  OutputTerms& terms_;
   std::vector<OutputPiece>& pieces_;
   size_t at_ = 0;
 };
 
 }  // namespace
 
-bool ParseOutput(const ast::Word& output, diag::Diagnostics& diagnostics, std::vector<OutputPiece>& pieces) {
-  return OutputParser(output, diagnostics, pieces).Parse();
+bool ParseOutput(const ast::Word& output, diag::Diagnostics& diagnostics, OutputTerms& terms,
+                 std::vector<OutputPiece>& pieces) {
+  const bool ok = OutputParser(output, diagnostics, terms, pieces).Parse();
+  pieces.shrink_to_fit();
+  return ok;
 }
 
 }  // namespace sluice::check

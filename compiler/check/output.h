@@ -6,6 +6,9 @@
 // Threads: none shared. Errors: E201, E207 and E209 diagnostics; false means that one was added.
 #pragma once
 
+#include <memory>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "compiler/check/checked.h"
@@ -13,6 +16,10 @@
 
 namespace sluice::check {
 
-bool ParseOutput(const ast::Word& output, diag::Diagnostics& diagnostics, std::vector<OutputPiece>& pieces);
+using OutputTerms = std::unordered_map<std::string, std::shared_ptr<const Term>>;  // by text
+
+// `terms`: those that were met before; new ones are added.
+bool ParseOutput(const ast::Word& output, diag::Diagnostics& diagnostics, OutputTerms& terms,
+                 std::vector<OutputPiece>& pieces);
 
 }  // namespace sluice::check

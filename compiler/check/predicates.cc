@@ -268,7 +268,8 @@ bool PredicateTable::CheckEventType(const ast::Word& word, const ast::Check& che
 
 void PredicateTable::MoveInto(CheckedRules& result) {
   std::vector<PredicateId> renumbered(predicates_.size(), static_cast<PredicateId>(predicates_.size()));
-  for (CheckedRule& rule : result.rules) Renumber(rule.condition, predicates_, first_at_, renumbered, result);
+  for (CheckedRule& rule : result.rules.Edit())
+    Renumber(rule.condition, predicates_, first_at_, renumbered, result);
 }
 
 }  // namespace sluice::check

@@ -84,7 +84,7 @@ std::string OutputText(const std::vector<OutputPiece>& pieces) {
     }
     out += '%';
     if (piece.width != 0) out += std::to_string(piece.width);
-    out += TermText(piece.term);
+    out += TermText(*piece.term);
   }
   return out;
 }

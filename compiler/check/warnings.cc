@@ -215,7 +215,7 @@ void RuleWarnings::LookAtOutput(const ast::Rule& rule, const CheckedRule& checke
   std::string names;
   for (const OutputPiece& piece : checked.output) {
     if (!piece.is_term) continue;
-    ForEachField(piece.term, [&](const FieldUse& use) {
+    ForEachField(*piece.term, [&](const FieldUse& use) {
       std::string name;
       if (!IsNewlyAbsent(rule, use, rule.output.span, name)) return;
       names += fmt::format("{}`{}`", names.empty() ? "" : ", ", name);

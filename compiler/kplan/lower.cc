@@ -497,7 +497,7 @@ uint32_t ExecNeeds(const split::Partition& partition) {
   for (const norm::Condition& condition : partition.normal.conditions) needs |= NeedsOf(condition, checked);
   for (const check::CheckedRule& rule : checked.rules) {
     for (const check::OutputPiece& piece : rule.output) {
-      if (piece.is_term) needs |= NeedsOf(piece.term);
+      if (piece.is_term) needs |= NeedsOf(*piece.term);
     }
     for (const check::FieldUse& field : rule.throttle_by) needs |= NeedsOf(field);
     if (rule.rule.then) needs |= NeedsOfName(rule.rule.then->field.name.text, "");

@@ -100,11 +100,11 @@ TEST(LowerKernel, ShortAndLongKeysByLength) {
 TEST(LowerKernel, ActionsFollowTheFirstEnforcingRule) {
   split::Partition partition;
   const check::RuleId audit = AddRule(partition, "audit", ast::Action::kDeny);
-  partition.normal.checked.rules[audit].rule.mode = ast::Mode::kAudit;
+  partition.normal.checked.rules.Edit()[audit].rule.mode = ast::Mode::kAudit;
   const check::RuleId kill = AddRule(partition, "kill", ast::Action::kKill);
-  partition.normal.checked.rules[kill].rule.errno_value = 13;
+  partition.normal.checked.rules.Edit()[kill].rule.errno_value = 13;
   const check::RuleId deny = AddRule(partition, "deny", ast::Action::kDeny);
-  partition.normal.checked.rules[deny].rule.on_unknown = ast::OnUnknown::kDeny;
+  partition.normal.checked.rules.Edit()[deny].rule.on_unknown = ast::OnUnknown::kDeny;
   AddClause(partition, SLUICE_HOOK_FILE_OPEN, {One(kNameExact, Strings({"a"}))}, audit);
   AddClause(partition, SLUICE_HOOK_FILE_OPEN, {One(kNameExact, Strings({"b"}))}, deny);
   HookOf(partition, SLUICE_HOOK_FILE_OPEN).entries.push_back({kill, 1, {}, false});

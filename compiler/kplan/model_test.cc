@@ -188,7 +188,7 @@ class Generator {
                                          action == 0   ? ast::Action::kDeny
                                          : action == 1 ? ast::Action::kKill
                                                        : ast::Action::kAlert);
-      ast::Rule& written = partition.normal.checked.rules[rule].rule;
+      ast::Rule& written = partition.normal.checked.rules.Edit()[rule].rule;
       written.errno_value = static_cast<int>(1 + Below(30));
       written.on_unknown = Chance(30) ? ast::OnUnknown::kDeny : ast::OnUnknown::kAllow;
       written.mode = Chance(20) ? ast::Mode::kAudit : ast::Mode::kEnforce;

@@ -183,7 +183,7 @@ void WarnNever(const ast::Rule& rule, diag::Diagnostics& diagnostics) {
 NormalRules Normalize(check::CheckedRules checked, diag::Diagnostics& diagnostics) {
   NormalRules result;
   result.checked = std::move(checked);
-  Normalizer normalizer(result.checked.predicates);
+  Normalizer normalizer(result.checked.predicates.Edit());
   result.conditions.reserve(result.checked.rules.size());
   for (const check::CheckedRule& rule : result.checked.rules) {
     normalizer.BeginRule(static_cast<check::RuleId>(result.conditions.size()));

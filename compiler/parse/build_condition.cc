@@ -69,7 +69,7 @@ class ConditionBuilder {
     check.op = OperatorOf(block_.TextOf(op));
     check.op_span = block_.SpanOf(op);
     if (auto* reference = comparison->reference()) {
-      check.right = Of(reference);
+      check.right = std::make_shared<const ast::Operand>(Of(reference));
       check.values_span = check.right->span;
     } else if (auto* literal = comparison->literal()) {
       check.values.push_back(WordOf(block_, literal->getStart()));

@@ -29,7 +29,7 @@ class Splitter {
         mitigation_(normal_.checked, lowering_, diagnostics) {}
 
   Partition Run() && {
-    const std::vector<check::CheckedRule>& rules = normal_.checked.rules;
+    const std::vector<check::CheckedRule>& rules = normal_.checked.rules.all();
     for (const bool mitigations : {true, false}) {
       for (check::RuleId rule = 0; rule < rules.size(); ++rule) {
         if (IsMitigation(rules[rule]) == mitigations) Place(rule);

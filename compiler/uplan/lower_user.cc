@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "compiler/uplan/flatten.h"
+#include "compiler/uplan/index.h"
 #include "compiler/uplan/slots.h"
 
 namespace sluice::uplan {
@@ -27,7 +28,7 @@ void FillSlots(UserPlan& plan) {
   }
   for (const check::CheckedRule& rule : plan.checked.rules) {
     for (const check::OutputPiece& piece : rule.output) {
-      if (piece.is_term) slots.Of(piece.term);
+      if (piece.is_term) slots.Of(*piece.term);
     }
     for (const check::FieldUse& use : rule.throttle_by) slots.Of(TermOf(use));
     if (!rule.rule.then) continue;
@@ -40,42 +41,74 @@ void FillSlots(UserPlan& plan) {
   }
 }
 
-HookPlan LowerHook(const split::HookPartition& hook, Flattener& flattener) {
-  HookPlan plan;
-  plan.hook = hook.hook;
-  for (const auto& [rule, whole] : hook.whole) {
-    const ConditionId condition = flattener.Flatten(whole);
-    plan.rules.push_back({rule, condition, condition});
-  }
-  const auto whole_of = [&](check::RuleId rule) {
-    const auto found =
-        std::lower_bound(plan.rules.begin(), plan.rules.end(), rule,
-                         [](const Candidate& candidate, check::RuleId id) { return candidate.rule < id; });
-    return found->whole;
-  };
-  auto entry = hook.entries.begin();
-  for (uint32_t bit = 0; bit < hook.bits.size(); ++bit) {
-    const auto begin = static_cast<uint32_t>(plan.candidates.size());
-    for (; entry != hook.entries.end() && entry->bit == bit; ++entry) {
-      const ConditionId whole = whole_of(entry->rule);
-      plan.candidates.push_back(
-          {entry->rule, entry->judge_whole ? whole : flattener.Flatten(entry->residue), whole});
-    }
-    plan.bits.push_back({begin, static_cast<uint32_t>(plan.candidates.size())});
-  }
-  return plan;
-}
+using Whole = std::vector<std::pair<check::RuleId, const norm::Condition*>>;
 
 // Events that belong to no hook are judged by the conditions as they stand, no field taken as absent.
-HookPlan LowerEveryRule(const norm::NormalRules& normal, Flattener& flattener) {
-  HookPlan plan;
+Whole EveryRule(const norm::NormalRules& normal) {
+  Whole rules;
   for (check::RuleId rule = 0; rule < normal.conditions.size(); ++rule) {
-    if (normal.conditions[rule].kind == Kind::kFalse) continue;
-    const ConditionId whole = flattener.Flatten(normal.conditions[rule]);
-    plan.rules.push_back({rule, whole, whole});
+    if (normal.conditions[rule].kind != Kind::kFalse) rules.emplace_back(rule, &normal.conditions[rule]);
   }
-  return plan;
+  return rules;
 }
+
+Whole RulesOf(const split::HookPartition& hook) {
+  Whole rules;
+  for (const auto& [rule, whole] : hook.whole) rules.emplace_back(rule, &whole);
+  return rules;
+}
+
+class Lowering {
+ public:
+  explicit Lowering(UserPlan& plan) : flattener_(plan), indexer_(plan) {}
+
+  void Count(const Whole& rules) {
+    for (const auto& [rule, whole] : rules) indexer_.Count(*whole);
+  }
+
+  void LowerRules(const Whole& rules, HookPlan& plan) {
+    std::vector<Indexer::Entry> entries;
+    for (const auto& [rule, whole] : rules) {
+      const ConditionId condition = flattener_.Flatten(*whole);
+      plan.rules.push_back({rule, condition, condition});
+      entries.push_back({{rule, condition}, whole});
+    }
+    indexer_.AddByType(entries, plan);
+  }
+
+  void LowerBits(const split::HookPartition& hook, HookPlan& plan) {
+    auto entry = hook.entries.begin();
+    for (uint32_t bit = 0; bit < hook.bits.size(); ++bit) {
+      std::vector<Indexer::Entry> entries;
+      const auto begin = static_cast<uint32_t>(plan.candidates.size());
+      for (; entry != hook.entries.end() && entry->bit == bit; ++entry) {
+        const size_t at = IndexOf(plan.rules, entry->rule);
+        const ConditionId whole = plan.rules[at].whole;
+        const ConditionId residue = entry->judge_whole ? whole : flattener_.Flatten(entry->residue);
+        plan.candidates.push_back({entry->rule, residue, whole});
+        entries.push_back(
+            {{entry->rule, residue}, entry->judge_whole ? &hook.whole[at].second : &entry->residue});
+      }
+      plan.bits.push_back({begin, static_cast<uint32_t>(plan.candidates.size())});
+      plan.bit_nodes.push_back(entries.size() > kWalked ? indexer_.Add(entries) : kNoNode);
+    }
+  }
+
+  void Finish() { indexer_.Finish(); }
+
+ private:
+  static constexpr size_t kWalked = 8;  // candidates of a bit that need no index
+
+  static size_t IndexOf(const std::vector<Candidate>& rules, check::RuleId rule) {
+    const auto found =
+        std::lower_bound(rules.begin(), rules.end(), rule,
+                         [](const Candidate& candidate, check::RuleId id) { return candidate.rule < id; });
+    return static_cast<size_t>(found - rules.begin());
+  }
+
+  Flattener flattener_;
+  Indexer indexer_;
+};
 
 }  // namespace
 
@@ -83,11 +116,19 @@ UserPlan LowerUser(const split::Partition& partition) {
   UserPlan plan;
   plan.checked = partition.normal.checked;
   FillSlots(plan);
-  Flattener flattener(plan);
-  plan.hooks[check::kNoHook] = LowerEveryRule(partition.normal, flattener);
+  Lowering lowering(plan);
+  const Whole every = EveryRule(partition.normal);
+  lowering.Count(every);
+  for (const split::HookPartition& hook : partition.hooks) lowering.Count(RulesOf(hook));
+  lowering.LowerRules(every, plan.hooks[check::kNoHook]);
   for (const split::HookPartition& hook : partition.hooks) {
-    if (hook.hook != SLUICE_HOOK_IMAGE) plan.hooks[hook.hook] = LowerHook(hook, flattener);
+    if (hook.hook == SLUICE_HOOK_IMAGE) continue;
+    HookPlan& of_hook = plan.hooks[hook.hook];
+    of_hook.hook = hook.hook;
+    lowering.LowerRules(RulesOf(hook), of_hook);
+    lowering.LowerBits(hook, of_hook);
   }
+  lowering.Finish();
   return plan;
 }
 

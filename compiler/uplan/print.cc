@@ -38,6 +38,73 @@ void AppendConditions(const UserPlan& plan, std::string& out) {
   }
 }
 
+std::string_view KindText(Trigger::Kind kind) {
+  switch (kind) {
+    case Trigger::Kind::kValue:
+      return "value";
+    case Trigger::Kind::kPrefix:
+      return "prefix";
+    case Trigger::Kind::kPath:
+      return "path";
+    case Trigger::Kind::kSuffix:
+      return "suffix";
+    case Trigger::Kind::kSubstring:
+      break;
+  }
+  return "substring";
+}
+
+void AppendTriggers(const Index& index, std::string& out) {
+  for (const Trigger& trigger : index.triggers) {
+    out += fmt::format("trigger of predicate {}: {}", trigger.predicate, KindText(trigger.kind));
+    for (size_t i = 0; i < trigger.texts.size() && i < kMaxValues; ++i)
+      out += fmt::format("{} \"{}\"", i == 0 ? "" : ",", trigger.texts[i]);
+    out += '\n';
+  }
+}
+
+// A node and all that is below it.
+void AppendNode(const UserPlan& plan, uint32_t id, size_t indent, std::string& out) {
+  const Index& index = plan.index;
+  const Node& node = index.nodes[id];
+  const std::string margin(indent, ' ');
+  for (uint32_t i = node.leaves.begin; i < node.leaves.end; ++i) {
+    const Leaf& leaf = index.leaves[i];
+    out += fmt::format("{}judge \"{}\" {}\n", margin, plan.checked.rules[leaf.rule].rule.name.text,
+                       ConditionText(leaf.condition));
+  }
+  const auto append = [&](std::string_view how, const Range& branches) {
+    for (uint32_t i = branches.begin; i < branches.end; ++i) {
+      const Branch& branch = index.branches[i];
+      out +=
+          fmt::format("{}{} {}predicate {}\n", margin, how, branch.negated ? "not " : "", branch.predicate);
+      AppendNode(plan, branch.node, indent + 2, out);
+    }
+  };
+  for (uint32_t i = node.groups.begin; i < node.groups.end; ++i)
+    append(fmt::format("slot {} finds", index.groups[i].slot), index.groups[i].branches);
+  append("ask", node.asked);
+}
+
+// Types that share a tree stand together.
+void AppendTree(const UserPlan& plan, const HookPlan& hook, std::string& out) {
+  std::set<uint32_t> roots(hook.typed.begin(), hook.typed.end());
+  roots.erase(kNoNode);
+  for (const uint32_t root : roots) {
+    std::string types;
+    for (check::EventType type = 0; type < hook.typed.size(); ++type) {
+      if (hook.typed[type] != root) continue;
+      types += (types.empty() ? "" : ", ") +
+               std::string(type == check::kNoType ? "no type" : check::EventName(type));
+    }
+    out += fmt::format("  at {}\n", types);
+    AppendNode(plan, root, 4, out);
+  }
+  if (hook.untyped == kNoNode) return;
+  out += "  at every type\n";
+  AppendNode(plan, hook.untyped, 4, out);
+}
+
 void AppendHook(const UserPlan& plan, const HookPlan& hook, std::string& out) {
   const auto name = [&](check::RuleId rule) { return plan.checked.rules[rule].rule.name.text; };
   if (hook.hook == check::kNoHook) {
@@ -52,9 +119,15 @@ void AppendHook(const UserPlan& plan, const HookPlan& hook, std::string& out) {
           fmt::format("  bit {}: \"{}\" {}\n", bit, name(candidate.rule), ConditionText(candidate.residue));
     }
   }
+  for (uint32_t bit = 0; bit < hook.bit_nodes.size(); ++bit) {
+    if (hook.bit_nodes[bit] == kNoNode) continue;
+    out += fmt::format("  behind bit {}\n", bit);
+    AppendNode(plan, hook.bit_nodes[bit], 4, out);
+  }
   for (const Candidate& rule : hook.rules) {
     out += fmt::format("  whole: \"{}\" {}\n", name(rule.rule), ConditionText(rule.whole));
   }
+  AppendTree(plan, hook, out);
 }
 
 }  // namespace
@@ -70,6 +143,7 @@ std::string Print(const UserPlan& plan) {
     out += '\n';
   }
   AppendConditions(plan, out);
+  AppendTriggers(plan.index, out);
   for (const HookPlan& hook : plan.hooks) {
     if (!hook.rules.empty()) AppendHook(plan, hook, out);
   }

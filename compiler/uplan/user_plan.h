@@ -1,10 +1,14 @@
-// uplan/user_plan.h - what the evaluator runs: flat arrays, shared predicates, an index from (hook, bit) to
-// rules.
+// uplan/user_plan.h - what the evaluator runs: flat arrays, shared predicates, an index from values to rules.
 //
 // A condition is a range of steps in one array, in evaluation order with short-circuit targets, so that
 // evaluating needs no recursion and no allocation. Predicates are shared by all rules of a plan; the
 // evaluator asks each at most once per event. Values that predicates look at are *slots*: one per distinct
 // term.
+//
+// Rules are found, not walked: a tree of *nodes* says which predicates to look at. A node's rules are all
+// judged; its branches lead on where their predicate is not false. Branches stand in groups by slot: one
+// look-up of the slot's value among the *triggers* of all rules finds the few that may hold, however many
+// there are (uplan/index.h).
 //
 // Threads: passive data, immutable after LowerUser(). Memory: self-contained.
 #pragma once
@@ -43,11 +47,63 @@ struct Candidate {
   ConditionId whole = kAlways;    // when some lookup was unknown, or for events that no kernel judged
 };
 
+// Without one of these in the value, `predicate` is false.
+struct Trigger {
+  enum class Kind : uint8_t {
+    kValue,      // the predicate's own values, compared whole; `texts` is empty
+    kPrefix,     // a text begins with one of `texts`
+    kPath,       // the same of a path, normalised: one slash at the front, none doubled, none at the end
+    kSuffix,     // ends with one
+    kSubstring,  // one occurs, letters of ASCII in either case
+  };
+  check::PredicateId predicate = 0;
+  Kind kind = Kind::kValue;
+  std::vector<std::string> texts;
+};
+
+// To be followed where the literal is not false.
+struct Branch {
+  check::PredicateId predicate = 0;
+  bool negated = false;
+  uint32_t node = 0;
+};
+
+// Branches whose predicates look at one slot and have triggers, by predicate.
+struct Group {
+  SlotId slot = 0;
+  Range branches;
+};
+
+struct Leaf {
+  check::RuleId rule = 0;
+  ConditionId condition = kAlways;
+};
+
+struct Node {
+  Range leaves;  // judged whenever the node is reached
+  Range groups;
+  Range asked;  // branches without a trigger: each is asked
+};
+inline constexpr uint32_t kNoNode = 0;  // nodes[kNoNode] is empty
+
+struct Index {
+  std::vector<Node> nodes;
+  std::vector<Group> groups;
+  std::vector<Branch> branches;
+  std::vector<Leaf> leaves;
+  std::vector<Trigger> triggers;  // of the predicates in groups, each once, by predicate
+};
+
 struct HookPlan {
   check::HookId hook = 0;
   std::vector<Range> bits;  // by bit: range of `candidates`
   std::vector<Candidate> candidates;
   std::vector<Candidate> rules;  // every rule of the hook once, with `whole`, by RuleId
+  // The same rules as nodes of the index: those for events of one type, by EventType (empty: none), and those
+  // for all.
+  std::vector<uint32_t> typed;
+  uint32_t untyped = kNoNode;
+  std::vector<uint32_t> bit_nodes;  // by bit: its candidates' residues; kNoNode: few, walk `candidates`
 };
 
 struct UserPlan {
@@ -57,6 +113,7 @@ struct UserPlan {
   std::vector<Range> conditions;              // by ConditionId: range of `steps`
   std::vector<Step> steps;
   std::array<HookPlan, SLUICE_HOOKS> hooks;
+  Index index;
   bool needs_env = false;  // some condition or output asks for the environment
   bool needs_cwd = false;
 };

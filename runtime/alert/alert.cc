@@ -89,7 +89,7 @@ void FillFromRun(const check::OutputPiece& piece, const Alert& alert, Value& val
   const std::string& name = piece.name;
   const uint64_t unix_ns = alert.time_unix_ns;
   const auto text = [&](std::string t) { buffer = std::move(t), value = Value::String(buffer); };
-  if (piece.term.kind != check::Term::Kind::kField || !name.starts_with("evt.")) return;
+  if (piece.term->kind != check::Term::Kind::kField || !name.starts_with("evt.")) return;
   if (name == "evt.time") text(ClockText(unix_ns, true));
   if (name == "evt.time.s") text(ClockText(unix_ns, false));
   if (name == "evt.time.iso8601") text(Rfc3339(unix_ns));
@@ -113,12 +113,12 @@ void FormatOutput(eval::Evaluator& evaluator, const check::CheckedRule& rule, Al
       alert.output += Printable(piece.literal);
       continue;
     }
-    Value value = evaluator.TermValue(piece.term);
+    Value value = evaluator.TermValue(*piece.term);
     if (value.kind == Value::Kind::kAbsent) FillFromRun(piece, alert, value, buffer);
     OutputField field = FieldOf(piece.name, value);
     const bool list = field.kind == OutputField::Kind::kList;
     alert.output +=
-        Fitted(Printable(list ? ListText(field.list, piece.term.shape) : ScalarText(value)), piece.width);
+        Fitted(Printable(list ? ListText(field.list, piece.term->shape) : ScalarText(value)), piece.width);
     if (piece.name != "evt.time") AddField(alert, std::move(field));
   }
   // As Falco: the event's time is always there, in nanoseconds.

@@ -3,10 +3,17 @@
 // Truth is three-valued only where a value is kUnknown: `and`, `or`, `not` are Kleene's; an absent field is
 // plainly false. A rule whose condition is unknown is reported as undecided, never silently true or false.
 //
-// Threads: an Evaluator belongs to one thread; the plan may be shared. Memory: one cache entry per slot and
-// predicate,
-//          made once; no allocation per event on the fast path (transformers and list fields may allocate).
-// Errors:  none. Cost: each predicate of the candidates is asked at most once per event.
+// Rules are found through the plan's index (uplan/index.h): one look-up of a value among the values and texts
+// of all rules (slot_index.h) says which predicates may hold, and only what they lead to is judged. Where a
+// value is not wholly known, all that depends on it is.
+//
+// Threads: an Evaluator belongs to one thread; the plan may be shared. Memory: the index's tables; one cache
+// entry per
+//          slot, predicate and condition, made once; no allocation per event on the fast path (transformers
+//          and list fields may allocate).
+// Errors:  none. Cost: each value is read, and each predicate asked, at most once per event; hardly more for
+// 10,000
+//          rules than for 100.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +47,8 @@ class Evaluator {
   // Every rule, without a kernel's help (replay, eval, test): the rules of the event's hook as they read
   // there; for a self-contained event, and for one without a hook, all rules as written.
   void MatchAll(std::vector<Match>& matches);
+  // The same without the index: one rule after the other, as a yardstick.
+  void WalkAll(std::vector<Match>& matches);
 
   Truth Evaluate(uplan::ConditionId condition);
   Truth Ask(check::PredicateId predicate);

@@ -75,6 +75,7 @@ class Event {
  public:
   virtual ~Event() = default;
   virtual check::HookId hook() const = 0;
+  // The type that evt.type names; kNoType when evt.type is absent, unknown, or no name of a type.
   virtual check::EventType type() const = 0;
   virtual Value Get(const check::FieldUse& use) const = 0;
   // The event itself says what there is (a JSON object): conditions are judged as written, not as they read

@@ -20,11 +20,14 @@ class NetSet {
   // its own.
   bool Contains(const check::Net& net) const;
 
- private:
+  // An address's first `bits` of its family.
   struct Key {
     uint64_t high = 0, low = 0;
     friend bool operator==(const Key&, const Key&) = default;
   };
+  static Key Masked(const check::Address& address, unsigned bits);
+
+ private:
   struct KeyHash {
     size_t operator()(const Key& key) const {
       uint64_t hash = key.high * 0x9e3779b97f4a7c15u ^ key.low * 0xc2b2ae3d27d4eb4fu;
@@ -36,7 +39,6 @@ class NetSet {
     uint8_t prefix = 0;
     std::unordered_set<Key, KeyHash> nets;
   };
-  static Key Masked(const check::Address& address, unsigned bits);
 
   std::vector<Length> lengths_;
 };

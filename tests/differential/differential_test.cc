@@ -96,6 +96,18 @@ class Subject {
     if (hook != nullptr) JudgeKernel(event, *hook);
   }
 
+  // The evaluator alone, for many rules.
+  void JudgePlans(const EventCase& event) {
+    naive_.clear();
+    complete_.clear();
+    for (const check::CheckedRule& rule : checked().rules) {
+      naive_.push_back(reference_.Holds(SourceOf(rule), event.fields));
+      complete_.push_back(reference_.Holds(SourceOf(rule), event.complete));
+    }
+    JudgePlan(event, false);
+    JudgePlan(event, true);
+  }
+
  private:
   const check::CheckedRules& checked() const { return compilation_->partition.normal.checked; }
 
@@ -173,6 +185,13 @@ class Subject {
     std::vector<eval::Match> matches;
     evaluator_.MatchAll(matches);
     ExpectMatches(matches, self_contained ? "plan, as written" : "plan, at the hook");
+    std::vector<eval::Match> walked;
+    evaluator_.WalkAll(walked);
+    const auto same = [](const eval::Match& a, const eval::Match& b) {
+      return a.rule == b.rule && a.undecided == b.undecided;
+    };
+    EXPECT_TRUE(std::equal(matches.begin(), matches.end(), walked.begin(), walked.end(), same))
+        << "the index finds " << matches.size() << " rules, a walk " << walked.size();
   }
 
   void ExpectMatches(const std::vector<eval::Match>& matches, const std::string& stage) {
@@ -280,6 +299,32 @@ TEST(Differential, EveryStageAgreesWithTheNaiveEvaluator) {
     }
   }
   EXPECT_GT(denials, sets / 4) << "the generator no longer makes mitigations that compile";
+}
+
+// So many that every kind of trigger is looked up, and rules that share predicates are divided several times.
+TEST(Differential, TheIndexAgreesWithTheNaiveEvaluator) {
+  const uint64_t cases = FromEnvironment("SLUICE_DIFF_CASES", 20'000) * 5;
+  uint64_t seed = FromEnvironment("SLUICE_DIFF_SEED", 1);
+  size_t triggers = 0;
+  for (uint64_t done = 0; done < cases; ++seed) {
+    Random random(seed);
+    RuleOptions options;
+    options.rules = 20 + random.Below(400);
+    options.wide = random.Chance(30);
+    const std::string text = GenerateRules(options, random);
+    std::unique_ptr<Compilation> compilation = CompileTexts({{"generated.rule", text}}, SomeOptions(random));
+    ASSERT_TRUE(compilation->ok()) << "SLUICE_DIFF_SEED=" << seed;
+    triggers += compilation->user.index.triggers.size();
+    Subject subject(std::move(compilation));
+    for (size_t i = 0; i < kEventsPerRuleSet; ++i) {
+      const EventCase event = GenerateEvent(random);
+      subject.JudgePlans(event);
+      done += subject.rules();
+      ASSERT_FALSE(testing::Test::HasFailure()) << "SLUICE_DIFF_SEED=" << seed << "\nevent:\n"
+                                                << naive::Print(event.fields);
+    }
+  }
+  EXPECT_GT(triggers, cases / 200) << "the index is hardly used";
 }
 
 }  // namespace

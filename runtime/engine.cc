@@ -53,7 +53,7 @@ struct Engine::State {
   source::Result<std::unique_ptr<Compilation>> Compile() const;
   void Close();
 
-  const EngineOptions options;
+  EngineOptions options;
   alert::Host host = ThisHost();
   Judge judge;
   lineage::Tree tree{lineage::Limits{}};
@@ -79,6 +79,7 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
                            const std::function<void(const source::Status&, const Compilation*)>& reloaded) {
   State& state = *state_;
   if (source::Status usable = Usable(*compilation); !usable.ok()) return usable;
+  state.options.load.hooks = compilation->kernel.HookMask();
   source::Status status = state.Open();
   if (status.ok()) status = state.Activate(compilation->kernel, std::move(compilation->user));
   if (status.ok()) status = state.kernel->Canary();

@@ -172,10 +172,6 @@ SLUICE_INLINE __u64 kind_flag(__u32 mode) {
   }
 }
 
-/* An event about one entry of a directory. */
-#define ENTRY_EVENT(which, directory, entry) \
-  { .hook = which, .numbers = NO_NUMBERS, .mnt = (__u64)(directory)->mnt, .dentry = (__u64)(entry) }
-
 SEC("lsm/path_mknod")
 int BPF_PROG(file_path_mknod, const struct path *directory, struct dentry *dentry, umode_t mode,
              unsigned int device, int ret) {

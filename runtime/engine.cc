@@ -56,7 +56,7 @@ struct Engine::State {
   source::Result<std::unique_ptr<Compilation>> Compile() const;
   void Close();
 
-  const EngineOptions options;
+  EngineOptions options;
   const AlertSink sink;
   alert::Host host = ThisHost();
   Judge judge;
@@ -84,6 +84,7 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
                            const std::function<void(const source::Status&, const Compilation*)>& reloaded) {
   State& state = *state_;
   if (source::Status usable = Usable(*compilation); !usable.ok()) return usable;
+  state.options.load.hooks = compilation->kernel.HookMask();
   source::Status status = state.Open();
   if (status.ok()) status = state.Activate(compilation->kernel, std::move(compilation->user));
   if (status.ok()) status = state.kernel->Canary();

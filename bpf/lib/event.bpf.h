@@ -11,9 +11,13 @@
 
 #include "decide.bpf.h"
 
+#define EVENT_OPEN_FILE 1u /* PATH is of an open file, which may be unlinked since */
+#define EVENT_ABSTRACT 2u  /* the target is the abstract name of a UNIX socket: shown with an `@` */
 struct hook_event {
-  __u32 hook;
-  __u32 ends;                      /* bit per enum sluice_end that is known */
+  __u16 hook;
+  __u16 options;                   /* EVENT_* */
+  __u16 ends;                      /* bit per enum sluice_end that is known */
+  __u16 target_bytes;              /* of target_text, where it has no NUL; 0: it has one */
   __u64 flags;                     /* SLUICE_WORD_EVENT, numbers[0] of the record */
   __s64 numbers[SLUICE_ARGS];      /* SLUICE_INT_ARG and on, numbers[1..] */
   __u64 mnt, dentry;               /* SLUICE_STR_PATH: struct vfsmount *, struct dentry *; 0: there is none */
@@ -31,13 +35,16 @@ struct hook_event {
 #define EVENT_LOOKUPS (PATH_LOOKUPS | TARGET_LOOKUPS | TEXT_LOOKUPS)
 
 /* Paths of the event, walked into scratch. Returns the state. */
-SLUICE_ONCE __u32 walk_event_path(__u32 index, __u32 string, __u64 mnt, __u64 dentry) {
+SLUICE_ONCE __u32 walk_event_path(__u32 index, __u32 string, __u64 mnt, __u64 at, __u32 options) {
   struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
+  struct dentry *dentry = (struct dentry *)at;
   __u32 bytes = 0, state;
+  int deleted = (options & EVENT_OPEN_FILE) && !BPF_CORE_READ(dentry, d_hash.pprev) &&
+                dentry != BPF_CORE_READ(dentry, d_parent);
 
   if (!s) return SLUICE_TEXT_UNKNOWN;
   state = path_walk(string == SLUICE_STR_TARGET ? s->target.value : s->record.path.value,
-                    (struct vfsmount *)mnt, (struct dentry *)dentry, 0, &bytes);
+                    (struct vfsmount *)mnt, dentry, deleted, &bytes);
   BOUND(bytes, SLUICE_PATH_BYTES - 1);
   if (string == SLUICE_STR_TARGET) {
     s->match.state[SLUICE_STR_TARGET] = state;
@@ -77,15 +84,34 @@ SLUICE_INLINE void read_text(struct scratch *s, __u32 string, char *value, __u32
   s->match.bytes[string] = length > 0 ? length - 1 : 0;
 }
 
+SLUICE_INLINE void read_target(struct scratch *s, const struct hook_event *e) {
+  __u32 most = e->target_bytes;
+
+  if (!(e->options & EVENT_ABSTRACT) && !most) {
+    read_text(s, SLUICE_STR_TARGET, s->target.value, SLUICE_PATH_BYTES, e->target_text);
+    return;
+  }
+  if (most > 127) most = 127;
+  if (e->options & EVENT_ABSTRACT) {
+    s->target.value[0] = '@';
+    read_text(s, SLUICE_STR_TARGET, s->target.value + 1, most + 1, e->target_text);
+    s->match.bytes[SLUICE_STR_TARGET]++;
+  } else {
+    read_text(s, SLUICE_STR_TARGET, s->target.value, most + 1, e->target_text);
+  }
+  /* what fills the buffer is whole here */
+  s->match.state[SLUICE_STR_TARGET] = SLUICE_TEXT_PRESENT;
+}
+
 SLUICE_INLINE void build_texts(struct scratch *s, const struct hook_event *e) {
   s->path_built = 1;
   s->match.state[SLUICE_STR_PATH] = SLUICE_TEXT_ABSENT;
   if (e->dentry && !e->mnt) s->match.state[SLUICE_STR_PATH] = SLUICE_TEXT_UNKNOWN;
-  if (e->dentry && e->mnt) walk_event_path(s->index, SLUICE_STR_PATH, e->mnt, e->dentry);
+  if (e->dentry && e->mnt) walk_event_path(s->index, SLUICE_STR_PATH, e->mnt, e->dentry, e->options);
   if (e->target_dentry)
-    walk_event_path(s->index, SLUICE_STR_TARGET, e->target_mnt, e->target_dentry);
+    walk_event_path(s->index, SLUICE_STR_TARGET, e->target_mnt, e->target_dentry, 0);
   else
-    read_text(s, SLUICE_STR_TARGET, s->target.value, SLUICE_PATH_BYTES, e->target_text);
+    read_target(s, e);
   read_text(s, SLUICE_STR_TEXT, s->text.value, SLUICE_IMAGE_HEAD, e->text);
 }
 
@@ -140,3 +166,7 @@ SLUICE_ONCE int decide_event(struct hook_event *e) {
 
 /* What a program returns. */
 SLUICE_INLINE int decided(struct hook_event *e) { return hook_result(decide_event(e)); }
+
+/* An event about one path. */
+#define ENTRY_EVENT(which, directory, entry) \
+  { .hook = which, .numbers = NO_NUMBERS, .mnt = (__u64)(directory)->mnt, .dentry = (__u64)(entry) }

@@ -62,7 +62,7 @@ TEST(Fields, AnAncestorIsOneValueAndAllAncestorsAreSeveral) {
 
 TEST(Fields, AnArgumentIsSuppliedWhereItsEventIs) {
   EXPECT_EQ(ParseFieldUse("evt.arg.filename")->hooks(), kExecHooks | kChmodHooks);
-  EXPECT_EQ(ParseFieldUse("evt.arg.domain")->hooks(), 0u);
+  EXPECT_EQ(ParseFieldUse("evt.arg.backlog")->hooks(), 0u);
   EXPECT_EQ(ParseFieldUse("evt.rawarg.flags")->type(), Type::kFlags);
   EXPECT_EQ(ParseFieldUse("evt.rawarg.name")->type(), Type::kPath);
   EXPECT_EQ(ParseFieldUse("evt.arg.flags")->type(), Type::kString);

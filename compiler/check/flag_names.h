@@ -21,6 +21,21 @@ enum class Names : uint8_t {
   kNodeMode,     // likewise with the kind: S_IFCHR ...
   kRenameFlags,  // RENAME_EXCHANGE ...
   kXattrFlags,   // XATTR_CREATE ...
+  kFdTypes,
+  kFdTypechars,
+  kSockFamilies,
+  kL4Protos,
+  kDomains,
+  kProtections,
+  kMapFlags,
+  kMountFlags,
+  kUmountFlags,
+  kBooleans,
+  kKernelFiles,
+  kBpfCommands,
+  kPtraceRequests,
+  kPtraceModes,
+  kSignals,
 };
 const NameTable& NamesOf(Names names);
 

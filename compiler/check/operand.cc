@@ -9,6 +9,10 @@ namespace {
 constexpr HookMask kOnePathHooks = kOpenHooks | kMknodHooks | kUnlinkHooks | kRmdirHooks | kMkdirHooks |
                                    kTruncateHooks | kChmodHooks | kChownHooks | kSetxattrHooks;
 
+constexpr HookMask kServerHooks = kBindHooks | kListenHooks | kAcceptHooks;  // the local end serves
+constexpr HookMask kClientHooks = kConnectHooks | kSendHooks;                // the remote end serves
+constexpr HookMask kInetHooks = kServerHooks | kClientHooks;
+
 // By FieldId.
 const std::vector<std::vector<const Operand*>>& ByField() {
   static const std::vector<std::vector<const Operand*>> index = [] {

@@ -21,6 +21,7 @@ enum class OperandKind : uint8_t {
   kFlags,         // bits of numbers[0], shown by their names
   kName,          // a number shown by its name, or in decimal
   kNameOnly,      // likewise; absent when it has none
+  kSocketName,    // place: a UNIX socket's name; else both ends: 10.0.0.1:4000->10.0.0.2:80
   kEnd,           // an address; place: enum sluice_end
   kEitherEnd,     // of both
   kEitherNumber,  // places: place and place + 1

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "compiler/check/values.h"
 #include "compiler/kplan/build_partition.h"
 #include "gtest/gtest.h"
 
@@ -282,6 +283,41 @@ TEST(Model, ImageAtomsOfNameAndPath) {
   EXPECT_EQ(model.ImageAtoms("nginx", "/usr/sbin/nginx"), 0b011u);
   EXPECT_EQ(model.ImageAtoms("nginx", "/opt/nginx"), 0b101u);
   EXPECT_EQ(model.ImageAtoms("kworker/0:1", std::nullopt), 0b100u);
+}
+
+check::Net NetOf(std::string_view text) { return *check::ParseNet(text); }
+
+std::optional<std::array<uint8_t, 16>> AddressOf(std::string_view text) { return NetOf(text).address.bytes; }
+
+// Nets within nets, and nets of IPv6 around the addresses that stand for IPv4.
+TEST(Model, AnEndOfAConnectionIsInTheNetsOfItsFamily) {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> clauses = {
+      {"10.0.0.0/8", {"10.0.0.1", "10.9.1.2"}}, {"10.9.0.0/16", {"10.9.1.2"}},
+      {"0.0.0.0/0", {"10.0.0.1", "10.9.1.2", "192.0.2.1"}}, {"10.9.1.2/32", {"10.9.1.2"}},
+      {"::/1", {"::1", "2001:db8::1"}}, {"2001:db8::/33", {"2001:db8::1"}}};
+  split::Partition partition;
+  const uint32_t lookup = uint32_t{SLUICE_LOOKUP_NET} + SLUICE_END_REMOTE;
+  for (const auto& [net, members] : clauses) {
+    split::Test test;
+    test.nets.push_back(NetOf(net));
+    AddClause(partition, SLUICE_HOOK_SOCKET_CONNECT, {One(lookup, test)}, AddRule(partition, net));
+  }
+  diag::Diagnostics diagnostics;
+  const Model model(LowerKernel(partition, diagnostics));
+  for (const char* address : {"10.0.0.1", "10.9.1.2", "192.0.2.1", "::1", "2001:db8::1", "ff02::1"}) {
+    Subject subject;
+    subject.hook = SLUICE_HOOK_SOCKET_CONNECT;
+    subject.ends[SLUICE_END_REMOTE] = AddressOf(address);
+    const Verdict verdict = model.Judge(subject);
+    for (size_t bit = 0; bit < clauses.size(); ++bit) {
+      const auto& members = clauses[bit].second;
+      const bool member = std::find(members.begin(), members.end(), address) != members.end();
+      EXPECT_EQ((verdict.surviving.words[0] >> bit & 1) != 0, member) << address << " in " << clauses[bit].first;
+    }
+  }
+  Subject absent;
+  absent.hook = SLUICE_HOOK_SOCKET_CONNECT;
+  EXPECT_TRUE(model.Judge(absent).dropped);
 }
 
 }  // namespace

@@ -182,6 +182,20 @@ Test Complement(Test test) {
   return test;
 }
 
+// The kernel has the name of a UNIX socket. A tuple of addresses has neither a slash nor an `@`, so that
+// texts with one of them are not in it.
+Lowered LowerSocketName(const Predicate& predicate, uint32_t string) {
+  const bool of_unix = std::all_of(
+      predicate.values.begin(), predicate.values.end(),
+      [](const check::Value& value) { return value.text.find_first_of("/@") != std::string::npos; });
+  const std::optional<Membership> membership = MembershipOf(predicate);
+  const bool positive = membership ? !membership->complement : predicate.op != Op::kExists;
+  if (of_unix && positive && !predicate.values.empty()) return LowerText(predicate, string);
+  return InUserSpace(
+      Code::N301, fmt::format("`{}` is made of both addresses", predicate.left.field.Name()),
+      "the kernel decides names of UNIX sockets, and addresses with `fd.sip`, `fd.snet`, `fd.sport`");
+}
+
 // Either end satisfies it; of `!=` every end that there is, and there is one.
 Lowered LowerEither(uint32_t lookup, bool exists, const EndSet& set, std::string how) {
   const uint32_t left = lookup, right = lookup + 1;
@@ -290,6 +304,8 @@ Lowered LowerOperand(const Predicate& predicate, const check::Operand& operand) 
     case OperandKind::kName:
     case OperandKind::kNameOnly:
       return LowerNamedNumber(predicate, operand);
+    case OperandKind::kSocketName:
+      return LowerSocketName(predicate, operand.place);
     case OperandKind::kEnd:
       return LowerEnd(predicate, operand.place);
     case OperandKind::kEitherEnd:

@@ -54,6 +54,17 @@ Value End(const RecordView& view, uint32_t end) {
   return Value::Net(net);
 }
 
+// As Falco writes it: the client's end first; a socket that serves has one end.
+Value SocketName(RecordView& view, uint32_t place) {
+  constexpr int64_t kUnix = 1;
+  if (NumberAt(view, 0) == kUnix) return FromText(TextAt(view, place));
+  const Value local = End(view, SLUICE_END_LOCAL), remote = End(view, SLUICE_END_REMOTE);
+  if (local.kind != Value::Kind::kNet && remote.kind != Value::Kind::kNet) return Value::Absent();
+  return Value::String(
+      RenderTuple({local.kind == Value::Kind::kNet ? &local.net : nullptr, NumberAt(view, 2)},
+                  {remote.kind == Value::Kind::kNet ? &remote.net : nullptr, NumberAt(view, 3)}, view.arena));
+}
+
 // Those that there are. Neither: absent.
 Value Either(RecordView& view, const Value& first, const Value& second) {
   view.ends.clear();
@@ -108,6 +119,8 @@ Value ExtractOperand(RecordView& view, const Operand& operand) {
     case OperandKind::kName:
     case OperandKind::kNameOnly:
       return Named(view, NumberAt(view, place), operand);
+    case OperandKind::kSocketName:
+      return SocketName(view, place);
     case OperandKind::kEnd:
       return End(view, place);
     case OperandKind::kEitherEnd:

@@ -1,5 +1,6 @@
 #include "runtime/eval/render.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -153,6 +154,21 @@ std::string_view RenderCapabilities(uint64_t set, Arena& arena) {
     if (set >> bit & 1) names.Add(kCapabilities[bit]);
   }
   return names.Keep(arena);
+}
+
+std::string_view RenderTuple(const Endpoint& local, const Endpoint& remote, Arena& arena) {
+  const auto address_of = [&](const Endpoint& end, char(&text)[INET6_ADDRSTRLEN]) {
+    const bool v4 = end.address != nullptr ? end.address->address.v4 : remote.address->address.v4;
+    const check::Net nothing;
+    const uint8_t* bytes = (end.address != nullptr ? end.address : &nothing)->address.bytes.data();
+    inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? bytes + 12 : bytes, text, sizeof text);
+  };
+  const auto port_of = [](const Endpoint& end) { return end.port == SLUICE_ABSENT_INT ? 0 : end.port; };
+  char here[INET6_ADDRSTRLEN] = "", there[INET6_ADDRSTRLEN] = "";
+  address_of(local, here);
+  if (remote.address == nullptr) return Formatted(arena, "{}:{}", here, port_of(local));
+  address_of(remote, there);
+  return Formatted(arena, "{}:{}->{}:{}", here, port_of(local), there, port_of(remote));
 }
 
 std::string_view RenderNumber(int64_t number, Arena& arena) { return Formatted(arena, "{}", number); }

@@ -37,15 +37,15 @@ void WaitUntilGone(const std::vector<uint32_t>& ids) {
 
 Attachments::~Attachments() { DetachAll(); }
 
-void Attachments::Open(bpf_object* object) {
+void Attachments::Add(bpf_object* object) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
+    if (!bpf_program__autoload(program)) continue;
     const std::string section = bpf_program__section_name(program);
     if (section.rfind("iter/", 0) == 0 || section.rfind("iter.s/", 0) == 0) {
       iterator_ = program;
       continue;
     }
-    if (!bpf_program__autoload(program)) continue;
     const std::string hook_name = LsmHookOf(program);
     programs_.push_back({program, hook_name, DecisionPointOf(hook_name)});
   }

@@ -21,8 +21,8 @@ class Attachments {
  public:
   ~Attachments();
 
-  // REQUIRES: `object` is loaded and outlives this.
-  void Open(bpf_object* object);
+  // The programs of `object` that were loaded. REQUIRES: `object` is loaded and outlives this.
+  void Add(bpf_object* object);
 
   source::Status AttachLineage();
   // Attaches the hooks of `mask` (bit per HookId) that are not attached; on failure those of this call are

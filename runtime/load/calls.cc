@@ -14,11 +14,14 @@ std::vector<sluice_call> CallTable() {
   }
   // io_uring has no operation of its own for the other hooks' types.
   const std::pair<check::HookId, std::string_view> by_ring[] = {
-      {SLUICE_HOOK_FILE_OPEN, "openat"},       {SLUICE_HOOK_PATH_UNLINK, "unlinkat"},
-      {SLUICE_HOOK_PATH_RMDIR, "unlinkat"},    {SLUICE_HOOK_PATH_MKDIR, "mkdirat"},
-      {SLUICE_HOOK_PATH_RENAME, "renameat"},   {SLUICE_HOOK_PATH_LINK, "linkat"},
-      {SLUICE_HOOK_PATH_SYMLINK, "symlinkat"}, {SLUICE_HOOK_PATH_TRUNCATE, "ftruncate"},
-      {SLUICE_HOOK_INODE_SETXATTR, "setxattr"}};
+      {SLUICE_HOOK_FILE_OPEN, "openat"},        {SLUICE_HOOK_PATH_UNLINK, "unlinkat"},
+      {SLUICE_HOOK_PATH_RMDIR, "unlinkat"},     {SLUICE_HOOK_PATH_MKDIR, "mkdirat"},
+      {SLUICE_HOOK_PATH_RENAME, "renameat"},    {SLUICE_HOOK_PATH_LINK, "linkat"},
+      {SLUICE_HOOK_PATH_SYMLINK, "symlinkat"},  {SLUICE_HOOK_PATH_TRUNCATE, "ftruncate"},
+      {SLUICE_HOOK_INODE_SETXATTR, "setxattr"}, {SLUICE_HOOK_SOCKET_CREATE, "socket"},
+      {SLUICE_HOOK_SOCKET_BIND, "bind"},        {SLUICE_HOOK_SOCKET_CONNECT, "connect"},
+      {SLUICE_HOOK_SOCKET_LISTEN, "listen"},    {SLUICE_HOOK_SOCKET_ACCEPT, "accept4"},
+      {SLUICE_HOOK_SOCKET_SENDMSG, "sendmsg"}};
   for (const auto& [hook, name] : by_ring) {
     table[2 * SLUICE_CALLS + hook] = {
         .hooks = check::MaskOf(hook), .type = check::FindEvent(name), .reserved = 0};

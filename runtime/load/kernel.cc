@@ -62,6 +62,7 @@ struct Kernel::State {
   ~State();
 
   source::Status Open(const Options& given);
+  source::Status LoadHooks(check::HookMask mask);
   source::Status Prepare(uint32_t slot, const kplan::KernelPlan& plan);
   source::Status FillLineage(uint32_t slot, uint32_t next, const kplan::KernelPlan& plan,
                              const lineage::Tree& tree, const std::function<void()>& drain);
@@ -81,7 +82,8 @@ struct Kernel::State {
   GracePeriod grace_period;
   RecordMerge merge;
   uint32_t generation = 0;  // the last one given out
-  check::HookMask missing = 0;
+  check::HookMask missing = 0, loaded = 0;
+  std::vector<sluice_bpf*> further;  // more programs over the maps of `skeleton`
   bool detached = false;
   bool flushing = false;  // hand over at once, without waiting for records from elsewhere
 };
@@ -92,7 +94,29 @@ Kernel::~Kernel() = default;
 Kernel::State::~State() {
   attachments.DetachAll();
   if (rings != nullptr) ring_buffer__free(rings);
+  for (sluice_bpf* more : further) sluice_bpf__destroy(more);
   if (skeleton != nullptr) sluice_bpf__destroy(skeleton);
+}
+
+// Programs that no rule set needed so far, over the maps that there are.
+source::Status Kernel::State::LoadHooks(check::HookMask mask) {
+  const check::HookMask fresh = mask & ~loaded & ~missing;
+  if (fresh == 0) return absl::OkStatus();
+  sluice_bpf* more = sluice_bpf__open();
+  if (more == nullptr) return Failed("the programs cannot be read", errno);
+  further.push_back(more);
+  ChoosePrograms(more->obj, fresh, false);
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, more->obj) {
+    const int file = bpf_object__find_map_fd_by_name(skeleton->obj, bpf_map__name(map));
+    if (file < 0 || bpf_map__reuse_fd(map, file) != 0)
+      return Failed(fmt::format("the map `{}` cannot be shared", bpf_map__name(map)), errno);
+  }
+  if (const int error = sluice_bpf__load(more); error != 0)
+    return Failed("the kernel does not take the programs", -error);
+  attachments.Add(more->obj);
+  loaded |= fresh;
+  return absl::OkStatus();
 }
 
 source::Status Kernel::State::Open(const Options& given) {
@@ -109,11 +133,13 @@ source::Status Kernel::State::Open(const Options& given) {
                            static_cast<uint32_t>(std::max(libbpf_num_possible_cpus(), 1)));
   control().agent_pid = static_cast<uint32_t>(getpid());
   control().wake_bytes = options.events_ring_bytes / 8;
-  missing = LeaveOutMissing(skeleton->obj);
+  missing = load::MissingHooks(skeleton->obj);
+  ChoosePrograms(skeleton->obj, options.hooks, true);
+  loaded = options.hooks;
   if (const int error = sluice_bpf__load(skeleton); error != 0) {
     return Failed("the kernel does not take the programs", -error);
   }
-  attachments.Open(skeleton->obj);
+  attachments.Add(skeleton->obj);
   const std::vector<sluice_call> calls = CallTable();
   std::vector<uint32_t> numbers(calls.size());
   for (uint32_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
@@ -193,6 +219,7 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
     status = state.FillLineage(slot, next, plan, tree, drain);
     state.flushing = false;
   }
+  if (status.ok()) status = state.LoadHooks(mask);
   if (status.ok()) status = state.attachments.Attach(mask);
   if (!status.ok()) {
     __atomic_store_n(&state.control().generation[slot], 0u, __ATOMIC_RELEASE);

@@ -28,6 +28,8 @@ namespace sluice::load {
 struct Options {
   uint32_t events_ring_bytes = 8u << 20;       // power of two
   uint32_t mitigations_ring_bytes = 1u << 20;  // power of two
+  // plan.HookMask() of the first rule set: loaded with the rest, which is cheaper than by Swap().
+  uint64_t hooks = 0;
   uint32_t max_entries = 0;  // the most that a value map may hold; 0: kMostEntries (tables.h)
 };
 
@@ -41,7 +43,7 @@ struct HookCounters {
 
 class Kernel {
  public:
-  // Loads and verifies the programs; attaches nothing. Needs root.
+  // Loads and verifies the programs of the lineage and of options.hooks; attaches nothing. Needs root.
   static source::Result<std::unique_ptr<Kernel>> Open(const Options& options);
   ~Kernel();
 
@@ -50,8 +52,8 @@ class Kernel {
 
   // Makes `plan` the active rule set and returns its generation number (1, 2, ...). `drain` is called between
   // rounds of lineage filling: it must Poll() so that `tree` is up to date. On error the old set stays
-  // active, whole. Hooks that the plan needs are attached before the flip (a hook without clauses lets
-  // everything pass), and those no longer needed are detached after it.
+  // active, whole. Hooks that the plan needs are loaded and attached before the flip (a hook without clauses
+  // lets everything pass), and those no longer needed are detached after it.
   source::Result<uint32_t> Swap(const kplan::KernelPlan& plan, const lineage::Tree& tree,
                                 const std::function<void()>& drain);
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr char kPrefix[] = "bpf_lsm_";
 
-std::set<std::string> HooksOfKernel() {
+std::set<std::string> ReadHooks() {
   std::set<std::string> hooks;
   btf* types = btf__load_vmlinux_btf();
   if (libbpf_get_error(types) != 0) return hooks;
@@ -22,6 +22,11 @@ std::set<std::string> HooksOfKernel() {
   }
   btf__free(types);
   return hooks;
+}
+
+bool IsThere(const std::string& hook) {
+  static const std::set<std::string> hooks = ReadHooks();
+  return hooks.empty() || hooks.count(hook) != 0;
 }
 
 }  // namespace
@@ -40,20 +45,26 @@ check::HookId DecisionPointOf(const std::string& lsm_hook) {
   return row == nullptr ? check::kNoHook : row->id;
 }
 
-check::HookMask LeaveOutMissing(bpf_object* object) {
-  const std::set<std::string> hooks = HooksOfKernel();
+check::HookMask MissingHooks(bpf_object* object) {
   check::HookMask there = 0, ours = 0;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
     const std::string hook = LsmHookOf(program);
-    if (hook.empty()) continue;
     const check::HookMask mask = check::MaskOf(DecisionPointOf(hook));
     ours |= mask;
-    const bool exists = hooks.empty() || hooks.count(hook) != 0;
-    if (exists) there |= mask;
-    if (!exists) bpf_program__set_autoload(program, false);
+    if (IsThere(hook)) there |= mask;
   }
   return ours & ~there & check::kAllHooks;
+}
+
+void ChoosePrograms(bpf_object* object, check::HookMask mask, bool lineage) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    const std::string hook = LsmHookOf(program);
+    const check::HookId point = DecisionPointOf(hook);
+    const bool wanted = point == check::kNoHook ? lineage : (mask >> point & 1) != 0 && IsThere(hook);
+    bpf_program__set_autoload(program, wanted);
+  }
 }
 
 }  // namespace sluice::load

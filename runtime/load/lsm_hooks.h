@@ -1,7 +1,7 @@
 // load/lsm_hooks.h - which programs this kernel has a hook for.
 //
 // Threads: not synchronized. Errors: a kernel whose types cannot be read has every hook: loading says what is
-// wrong. Cost: one pass over the kernel's types, tens of milliseconds.
+// wrong. Cost: one pass over the kernel's types in the life of the process, tens of milliseconds.
 #pragma once
 
 #include <bpf/libbpf.h>
@@ -19,8 +19,11 @@ std::string LsmHookOf(const bpf_program* program);
 // path_truncate).
 check::HookId DecisionPointOf(const std::string& lsm_hook);
 
-// Leaves out the programs of hooks that the kernel does not have. Returns the decision points that are left
-// without any program. REQUIRES: `object` is not loaded yet.
-check::HookMask LeaveOutMissing(bpf_object* object);
+// The decision points of `object` that this kernel has no hook for.
+check::HookMask MissingHooks(bpf_object* object);
+
+// Of the programs of decision points only those of `mask` that the kernel has a hook for are loaded; of the
+// others, which keep the lineage, all or none. REQUIRES: `object` is not loaded yet.
+void ChoosePrograms(bpf_object* object, check::HookMask mask, bool lineage);
 
 }  // namespace sluice::load

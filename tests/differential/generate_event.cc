@@ -149,7 +149,7 @@ EventCase GenerateEvent(Random& random) {
   for (const check::EventRow& row : check::Events()) {
     if (row.IsAt(event.hook)) types.push_back(row.type);
   }
-  if (!random.Chance(10)) event.type = random.Pick(types);
+  if (!types.empty() && !random.Chance(10)) event.type = random.Pick(types);
   if (event.type != check::kNoType) {
     event.fields["evt.type"] = Value::Of(std::string(check::EventName(event.type)));
     event.fields["syscall.type"] = event.fields["evt.type"];

@@ -1,13 +1,32 @@
 #define _GNU_SOURCE
 #include "calls.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/capability.h>
+#include <linux/io_uring.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 static long number(const char *word) { return strtol(word, NULL, 0); }
@@ -28,16 +47,298 @@ static long call_fchmod(char **w) { return fchmod(open(w[0], O_RDONLY), number(w
 static long call_chown(char **w) { return syscall(SYS_chown, w[0], number(w[1]), number(w[2])); }
 static long call_setxattr(char **w) { return setxattr(w[0], w[1], w[2], strlen(w[2]), 0); }
 
+/* ---- sockets */
+
+static int make_address(char **w, struct sockaddr_storage *address, socklen_t *length) {
+  struct sockaddr_in *v4 = (struct sockaddr_in *)address;
+  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
+
+  memset(address, 0, sizeof *address);
+  if (strchr(w[0], ':')) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons((uint16_t)number(w[1]));
+    *length = sizeof *v6;
+    return inet_pton(AF_INET6, w[0], &v6->sin6_addr);
+  }
+  v4->sin_family = AF_INET;
+  v4->sin_port = htons((uint16_t)number(w[1]));
+  *length = sizeof *v4;
+  return inet_pton(AF_INET, w[0], &v4->sin_addr);
+}
+
+static int make_socket(char **w, int type, struct sockaddr_storage *address, socklen_t *length) {
+  if (make_address(w, address, length) != 1) exit(2);
+  return socket(address->ss_family, type, 0);
+}
+
+static long connect_to(char **w, int type) {
+  struct sockaddr_storage address;
+  socklen_t length;
+  int file = make_socket(w, type, &address, &length);
+  long result = connect(file, (struct sockaddr *)&address, length);
+
+  return result < 0 && (errno == EINPROGRESS || errno == ECONNREFUSED || errno == ENETUNREACH) ? 0 : result;
+}
+
+static long bind_to(char **w, int *file) {
+  struct sockaddr_storage address;
+  socklen_t length;
+
+  *file = make_socket(w, SOCK_STREAM | SOCK_NONBLOCK, &address, &length);
+  return bind(*file, (struct sockaddr *)&address, length);
+}
+
+static long call_socket(char **w) { return socket(number(w[0]), number(w[1]), number(w[2])); }
+static long call_tcp(char **w) { return connect_to(w, SOCK_STREAM | SOCK_NONBLOCK); }
+static long call_udp(char **w) { return connect_to(w, SOCK_DGRAM); }
+static long call_bind(char **w) {
+  int file;
+  return bind_to(w, &file);
+}
+static long call_listen(char **w) {
+  int file;
+  long result = bind_to(w, &file);
+  return result < 0 ? result : listen(file, 1);
+}
+static long call_accept(char **w) {
+  int file;
+  long result = bind_to(w, &file);
+  if (result < 0 || listen(file, 1) < 0) exit(2);
+  return accept(file, NULL, NULL);
+}
+static long call_sendto(char **w) {
+  struct sockaddr_storage address;
+  socklen_t length;
+  int file = make_socket(w, SOCK_DGRAM, &address, &length);
+
+  return sendto(file, "x", 1, 0, (struct sockaddr *)&address, length);
+}
+static long call_unix(char **w) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+  snprintf(address.sun_path, sizeof address.sun_path, "%s", w[0]);
+  if (address.sun_path[0] == '@') address.sun_path[0] = 0;
+  return connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address,
+                 (socklen_t)(sizeof(sa_family_t) + strlen(w[0]) + (w[0][0] != '@')));
+}
+
+/* ---- memory */
+
+static long mapped(void *at) { return at == MAP_FAILED ? -1 : 0; }
+static long call_mmap(char **w) {
+  return mapped(mmap(NULL, 4096, (int)number(w[1]), MAP_PRIVATE, open(w[0], O_RDONLY), 0));
+}
+static long call_mmapanon(char **w) {
+  return mapped(mmap(NULL, 4096, (int)number(w[0]), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+static long call_mprotect(char **w) {
+  void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return mprotect(at, 4096, (int)number(w[0]));
+}
+
+/* ---- the system */
+
+static long call_mount(char **w) { return mount(w[0], w[1], w[2], (unsigned long)number(w[3]), NULL); }
+static long call_umount(char **w) { return umount2(w[0], (int)number(w[1])); }
+static long call_fsmount(char **w) {
+  int context = (int)syscall(SYS_fsopen, w[0], 0), file;
+
+  if (context < 0 || syscall(SYS_fsconfig, context, 6, NULL, NULL, 0) < 0) return -1;
+  file = (int)syscall(SYS_fsmount, context, 0, 0);
+  if (file < 0) return -1;
+  return syscall(SYS_move_mount, file, "", AT_FDCWD, w[1], 4);
+}
+static long call_chroot(char **w) { return chroot(w[0]); }
+static long call_pivot(char **w) { return syscall(SYS_pivot_root, w[0], w[1]); }
+static long call_finit(char **w) { return syscall(SYS_finit_module, open(w[0], O_RDONLY), "", 0); }
+static long call_init(char **w) { return syscall(SYS_init_module, w[0], strlen(w[0]), ""); }
+static long call_kexec(char **w) { return syscall(SYS_kexec_load, 0, 0, NULL, number(w[0])); }
+static long call_bpf(char **w) {
+  union bpf_attr attributes = {
+      .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
+  return syscall(SYS_bpf, number(w[0]), &attributes, sizeof attributes);
+}
+static long call_attach(char **w) {
+  int status;
+  pid_t child = fork();
+  long result;
+
+  if (child == 0)
+    for (;;) pause();
+  result = ptrace(number(w[0]), child, NULL, NULL);
+  if (result >= 0) waitpid(child, &status, __WALL);
+  kill(child, SIGKILL);
+  return result;
+}
+static long call_traceme(char **w) {
+  (void)w;
+  return ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+}
+static long call_readv(char **w) {
+  char buffer[8];
+  struct iovec here = {buffer, 8}, there = {buffer, 8};
+  return process_vm_readv((pid_t)number(w[0]), &here, 1, &there, 1, 0);
+}
+static long call_kill(char **w) { return kill((pid_t)number(w[0]), (int)number(w[1])); }
+static long call_setuid(char **w) { return setresuid((uid_t)number(w[0]), (uid_t)number(w[1]), (uid_t)-1); }
+static long call_setgid(char **w) { return setgid((gid_t)number(w[0])); }
+static long call_capset(char **w) {
+  struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2] = {{0}};
+
+  data[0].effective = data[0].permitted = (unsigned)number(w[0]);
+  return syscall(SYS_capset, &head, data);
+}
+static long call_unshare(char **w) { return unshare((int)number(w[0])); }
+static long call_settime(char **w) {
+  struct timespec now;
+
+  clock_gettime(CLOCK_REALTIME, &now);
+  now.tv_sec += number(w[0]);
+  return clock_settime(CLOCK_REALTIME, &now);
+}
+static long call_syslog(char **w) { return klogctl((int)number(w[0]), NULL, 0); }
+
+/* ---- detours */
+
+static char *low_copy(const char *text) {
+  char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  return strcpy(low, text);
+}
+
+static long in_32_bit(long call, long a, long b, long c) {
+  long result;
+
+  __asm__ volatile("int $0x80"
+                   : "=a"(result)
+                   : "a"(call), "b"(a), "c"(b), "d"(c)
+                   : "memory", "r8", "r9", "r10", "r11");
+  if ((int)result >= 0) return 0;
+  errno = -(int)result;
+  return -1;
+}
+static long call_open32(char **w) { return in_32_bit(5, (long)low_copy(w[0]), O_RDONLY, 0); }
+static long call_mkdir32(char **w) { return in_32_bit(39, (long)low_copy(w[0]), 0755, 0); }
+static long call_rename32(char **w) { return in_32_bit(38, (long)low_copy(w[0]), (long)low_copy(w[1]), 0); }
+static long call_socketcall(char **w) { /* connect, by socketcall(2) */
+  struct sockaddr_storage address;
+  socklen_t length;
+  int file = make_socket(w, SOCK_DGRAM, &address, &length);
+  uint32_t *words = (uint32_t *)low_copy("");
+
+  memcpy(words + 8, &address, length);
+  words[0] = (uint32_t)file;
+  words[1] = (uint32_t)(uintptr_t)(words + 8);
+  words[2] = length;
+  return in_32_bit(102, 3, (long)words, 0);
+}
+
+/* One operation through a ring. */
+static long by_ring(struct io_uring_sqe entry) {
+  struct io_uring_params params = {0};
+  int ring = (int)syscall(SYS_io_uring_setup, 4, &params);
+  char *queue, *done;
+  struct io_uring_sqe *entries;
+  int result;
+
+  if (ring < 0) return -1;
+  queue = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
+  done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_CQ_RING);
+  entries = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
+  if (queue == MAP_FAILED || done == MAP_FAILED || entries == MAP_FAILED) exit(2);
+  entries[0] = entry;
+  *(uint32_t *)(queue + params.sq_off.array) = 0;
+  *(uint32_t *)(queue + params.sq_off.tail) = 1;
+  if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0) return -1;
+  result = ((struct io_uring_cqe *)(done + params.cq_off.cqes))->res;
+  if (result >= 0) return 0;
+  errno = -result;
+  return -1;
+}
+static long call_ringopen(char **w) {
+  return by_ring((struct io_uring_sqe){.opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (uintptr_t)w[0]});
+}
+static long call_ringasync(char **w) {
+  return by_ring((struct io_uring_sqe){
+      .opcode = IORING_OP_OPENAT, .flags = IOSQE_ASYNC, .fd = AT_FDCWD, .addr = (uintptr_t)w[0]});
+}
+static long call_ringmkdir(char **w) {
+  return by_ring((struct io_uring_sqe){
+      .opcode = IORING_OP_MKDIRAT, .fd = AT_FDCWD, .addr = (uintptr_t)w[0], .len = 0755});
+}
+static long call_ringrename(char **w) {
+  return by_ring((struct io_uring_sqe){.opcode = IORING_OP_RENAMEAT,
+                                       .fd = AT_FDCWD,
+                                       .addr = (uintptr_t)w[0],
+                                       .addr2 = (uintptr_t)w[1],
+                                       .len = (uint32_t)AT_FDCWD});
+}
+static long call_ringconnect(char **w) {
+  struct sockaddr_storage address;
+  socklen_t length;
+  int file = make_socket(w, SOCK_DGRAM, &address, &length);
+
+  return by_ring((struct io_uring_sqe){
+      .opcode = IORING_OP_CONNECT, .fd = file, .addr = (uintptr_t)&address, .off = length});
+}
+
 static const struct {
   const char *name;
   int words;
   long (*run)(char **words);
 } calls[] = {
-    {"mkdir", 2, call_mkdir},       {"mkdirat", 2, call_mkdirat},     {"unlinkdir", 1, call_unlinkdir},
-    {"rename", 2, call_rename},     {"renameat2", 3, call_renameat2}, {"link", 2, call_link},
-    {"symlink", 2, call_symlink},   {"truncate", 2, call_truncate},   {"ftruncate", 2, call_ftruncate},
-    {"chmod", 2, call_chmod},       {"fchmod", 2, call_fchmod},       {"chown", 3, call_chown},
+    {"mkdir", 2, call_mkdir},
+    {"mkdirat", 2, call_mkdirat},
+    {"unlinkdir", 1, call_unlinkdir},
+    {"rename", 2, call_rename},
+    {"renameat2", 3, call_renameat2},
+    {"link", 2, call_link},
+    {"symlink", 2, call_symlink},
+    {"truncate", 2, call_truncate},
+    {"ftruncate", 2, call_ftruncate},
+    {"chmod", 2, call_chmod},
+    {"fchmod", 2, call_fchmod},
+    {"chown", 3, call_chown},
     {"setxattr", 3, call_setxattr},
+    {"socket", 3, call_socket},
+    {"tcp", 2, call_tcp},
+    {"udp", 2, call_udp},
+    {"bind", 2, call_bind},
+    {"listen", 2, call_listen},
+    {"accept", 2, call_accept},
+    {"sendto", 2, call_sendto},
+    {"unix", 1, call_unix},
+    {"mmap", 2, call_mmap},
+    {"mmapanon", 1, call_mmapanon},
+    {"mprotect", 1, call_mprotect},
+    {"mount", 4, call_mount},
+    {"umount", 2, call_umount},
+    {"fsmount", 2, call_fsmount},
+    {"chroot", 1, call_chroot},
+    {"pivot", 2, call_pivot},
+    {"finit", 1, call_finit},
+    {"init", 1, call_init},
+    {"kexec", 1, call_kexec},
+    {"bpf", 1, call_bpf},
+    {"attach", 1, call_attach},
+    {"traceme", 0, call_traceme},
+    {"readv", 1, call_readv},
+    {"kill", 2, call_kill},
+    {"setuid", 2, call_setuid},
+    {"setgid", 1, call_setgid},
+    {"capset", 1, call_capset},
+    {"unshare", 1, call_unshare},
+    {"settime", 1, call_settime},
+    {"syslog", 1, call_syslog},
+    {"open32", 1, call_open32},
+    {"mkdir32", 1, call_mkdir32},
+    {"rename32", 2, call_rename32},
+    {"socketcall", 2, call_socketcall},
+    {"ringopen", 1, call_ringopen},
+    {"ringasync", 1, call_ringasync},
+    {"ringmkdir", 1, call_ringmkdir},
+    {"ringrename", 2, call_ringrename},
+    {"ringconnect", 2, call_ringconnect},
 };
 
 int run_call(int argc, char **argv, long *result) {

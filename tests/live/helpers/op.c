@@ -156,16 +156,17 @@ static int by_handle(const char *path) {
 }
 
 int main(int argc, char **argv) {
-  const char *verb = argc > 2 ? argv[1] : "";
+  const char *verb = argc > 1 ? argv[1] : "";
   char *path = argc > 2 ? argv[2] : NULL;
   long result = 0;
 
   if (strncmp(verb, "open", 4) == 0 && argc == 4) return open_any(verb, path, flags_of(argv[3]));
+  if (run_call(argc, argv, &result)) return say(result);
+  if (argc < 3) verb = "";
   if (strcmp(verb, "creat") == 0) return say(syscall(SYS_creat, path, 0644));
   if (strcmp(verb, "unlink") == 0) return say(unlink(path));
   if (strcmp(verb, "rmdir") == 0) return say(rmdir(path));
   if (strcmp(verb, "mknod") == 0 && argc == 4) return make_node(path, argv[3]);
-  if (run_call(argc, argv, &result)) return say(result);
   if (strcmp(verb, "exec") == 0) return say(execve(path, argv + 2, environ));
   if (strcmp(verb, "execat") == 0 || strcmp(verb, "memfd") == 0 || strcmp(verb, "deleted") == 0)
     return exec_descriptor(verb, path, argv + 2);

@@ -1,0 +1,42 @@
+/* memory.bpf.c - the memory family: executable mappings, and protections that change.
+ *
+ * The path is the mapped file's; memory without a file has none.
+ *
+ * Fail direction: allow (lib/decide.bpf.h).
+ */
+#include "lib/event.bpf.h"
+
+char LICENSE[] __weak SEC("license") = "GPL";
+
+#define PROT_EXEC 4ul
+#define PROT_MASK 0xfful
+
+/* `file` may be NULL, which the verifier does not believe: every read is a checked one. */
+SLUICE_INLINE void put_file(struct hook_event *e, struct file *file) {
+  e->mnt = (__u64)BPF_CORE_READ(file, f_path.mnt);
+  e->dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+  e->options = EVENT_OPEN_FILE;
+}
+
+SEC("lsm/mmap_file")
+int BPF_PROG(memory_mmap_file, struct file *file, unsigned long wanted, unsigned long protection,
+             unsigned long flags, int ret) {
+  struct hook_event e = {.hook = SLUICE_HOOK_MMAP_FILE, .numbers = NO_NUMBERS};
+
+  if (ret) return ret;
+  if (!(protection & PROT_EXEC)) return 0; /* no event */
+  e.flags = (__u32)flags | (wanted & PROT_MASK) << SLUICE_FLAG_PROT_SHIFT;
+  put_file(&e, file);
+  return decided(&e);
+}
+
+SEC("lsm/file_mprotect")
+int BPF_PROG(memory_file_mprotect, struct vm_area_struct *area, unsigned long wanted,
+             unsigned long protection, int ret) {
+  struct hook_event e = {.hook = SLUICE_HOOK_FILE_MPROTECT, .numbers = NO_NUMBERS};
+
+  if (ret) return ret;
+  e.flags = (wanted & PROT_MASK) << SLUICE_FLAG_PROT_SHIFT;
+  put_file(&e, BPF_CORE_READ(area, vm_file));
+  return decided(&e);
+}

@@ -1,0 +1,182 @@
+/* net.bpf.c - the net family: sockets.
+ *
+ * Addresses are those that the kernel copied from the caller, or its own of the socket. numbers: family,
+ * protocol, local port, remote port, type of the socket. An IPv4-mapped IPv6 address is its IPv4 address,
+ * family included. A UNIX socket's name is the target.
+ *
+ * Fail direction: allow (lib/decide.bpf.h).
+ */
+#include "lib/event.bpf.h"
+
+char LICENSE[] __weak SEC("license") = "GPL";
+
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define SOCK_RAW 3
+#define PROTO_ICMP 1
+#define PROTO_ICMPV6 58
+#define L4_RAW 255
+#define MAPPED_WORD 0xffff0000u /* the third word of ::ffff:0:0, as it lies in memory */
+
+enum { FAMILY, PROTOCOL, LOCAL_PORT, REMOTE_PORT, SOCKET_TYPE }; /* numbers */
+
+struct in4 {
+  __u16 family, port;
+  __u32 address;
+};
+struct in6 {
+  __u16 family, port;
+  __u32 flow;
+  __u32 address[4];
+};
+
+SLUICE_INLINE void put_v4(struct hook_event *e, __u32 end, __u32 address) {
+  __u32 *words = (__u32 *)e->addresses[end];
+
+  words[0] = 0;
+  words[1] = 0;
+  words[2] = MAPPED_WORD;
+  words[3] = address;
+  e->ends |= 1u << end;
+  e->numbers[FAMILY] = AF_INET;
+}
+
+SLUICE_INLINE void put_v6(struct hook_event *e, __u32 end, const __u32 *address) {
+  __u32 *words = (__u32 *)e->addresses[end];
+  __u32 i;
+
+  for (i = 0; i < 4; i++) words[i] = address[i];
+  e->ends |= 1u << end;
+  if (!words[0] && !words[1] && words[2] == MAPPED_WORD) e->numbers[FAMILY] = AF_INET;
+}
+
+SLUICE_INLINE void put_protocol(struct hook_event *e, struct sock *sk) {
+  __u32 protocol = BPF_CORE_READ(sk, sk_protocol);
+
+  e->numbers[SOCKET_TYPE] = BPF_CORE_READ(sk, sk_type);
+  if (e->numbers[SOCKET_TYPE] == SOCK_RAW) protocol = L4_RAW;
+  if (protocol == PROTO_ICMPV6) protocol = PROTO_ICMP;
+  e->numbers[PROTOCOL] = protocol;
+}
+
+/* What the socket itself knows: its own end once it has a port, the other one once it is connected. */
+SLUICE_INLINE void put_socket(struct hook_event *e, struct sock *sk) {
+  __u32 address[4], family;
+  __u16 local, remote;
+
+  if (!sk) return;
+  family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  local = BPF_CORE_READ(sk, __sk_common.skc_num);
+  remote = BPF_CORE_READ(sk, __sk_common.skc_dport);
+  e->numbers[FAMILY] = family;
+  if (family != AF_INET && family != AF_INET6) return;
+  put_protocol(e, sk);
+  if (e->numbers[SOCKET_TYPE] == SOCK_RAW) return; /* its number is no port */
+  if (local) {
+    e->numbers[LOCAL_PORT] = local;
+    if (family == AF_INET) {
+      put_v4(e, SLUICE_END_LOCAL, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
+    } else {
+      bpf_core_read(address, sizeof(address), &sk->__sk_common.skc_v6_rcv_saddr);
+      put_v6(e, SLUICE_END_LOCAL, address);
+    }
+  }
+  if (remote) {
+    e->numbers[REMOTE_PORT] = bpf_ntohs(remote);
+    if (family == AF_INET) {
+      put_v4(e, SLUICE_END_REMOTE, BPF_CORE_READ(sk, __sk_common.skc_daddr));
+    } else {
+      bpf_core_read(address, sizeof(address), &sk->__sk_common.skc_v6_daddr);
+      put_v6(e, SLUICE_END_REMOTE, address);
+    }
+  }
+}
+
+/* The address that the call gives for one end. */
+SLUICE_INLINE void put_address(struct hook_event *e, __u32 end, const void *from, int length) {
+  const __u32 port = end == SLUICE_END_LOCAL ? LOCAL_PORT : REMOTE_PORT;
+  struct in6 address = {};
+  __u8 first = 0;
+
+  if (!from || length < 2) return;
+  bpf_probe_read_kernel(&address.family, 2, from);
+  if (address.family == AF_UNIX && e->numbers[FAMILY] == AF_UNIX) {
+    if (length <= 3) return;
+    bpf_probe_read_kernel(&first, 1, from + 2);
+    e->target_text = (__u64)from + (first ? 2 : 3);
+    e->target_bytes = length - (first ? 2 : 3);
+    if (!first) e->options |= EVENT_ABSTRACT;
+  } else if (address.family == AF_INET && length >= (int)sizeof(struct in4)) {
+    bpf_probe_read_kernel(&address, sizeof(struct in4), from);
+    e->numbers[port] = bpf_ntohs(address.port);
+    put_v4(e, end, address.flow);
+  } else if (address.family == AF_INET6 && length >= (int)sizeof(struct in6)) {
+    bpf_probe_read_kernel(&address, sizeof(address), from);
+    e->numbers[port] = bpf_ntohs(address.port);
+    put_v6(e, end, address.address);
+  }
+}
+
+#define SOCKET_EVENT(which) \
+  { .hook = which, .numbers = NO_NUMBERS }
+
+SEC("lsm/socket_create")
+int BPF_PROG(net_socket_create, int family, int type, int protocol, int kern, int ret) {
+  struct hook_event e = SOCKET_EVENT(SLUICE_HOOK_SOCKET_CREATE);
+
+  if (ret) return ret;
+  if (kern) return 0; /* the kernel's own */
+  e.numbers[0] = family;
+  e.numbers[1] = type;
+  e.numbers[2] = protocol;
+  return decided(&e);
+}
+
+SEC("lsm/socket_bind")
+int BPF_PROG(net_socket_bind, struct socket *sock, struct sockaddr *address, int length, int ret) {
+  struct hook_event e = SOCKET_EVENT(SLUICE_HOOK_SOCKET_BIND);
+
+  if (ret) return ret;
+  put_socket(&e, sock->sk);
+  put_address(&e, SLUICE_END_LOCAL, address, length);
+  return decided(&e);
+}
+
+SEC("lsm/socket_connect")
+int BPF_PROG(net_socket_connect, struct socket *sock, struct sockaddr *address, int length, int ret) {
+  struct hook_event e = SOCKET_EVENT(SLUICE_HOOK_SOCKET_CONNECT);
+
+  if (ret) return ret;
+  put_socket(&e, sock->sk);
+  put_address(&e, SLUICE_END_REMOTE, address, length);
+  return decided(&e);
+}
+
+SEC("lsm/socket_listen")
+int BPF_PROG(net_socket_listen, struct socket *sock, int backlog, int ret) {
+  struct hook_event e = SOCKET_EVENT(SLUICE_HOOK_SOCKET_LISTEN);
+
+  if (ret) return ret;
+  put_socket(&e, sock->sk);
+  return decided(&e);
+}
+
+SEC("lsm/socket_accept")
+int BPF_PROG(net_socket_accept, struct socket *sock, struct socket *newsock, int ret) {
+  struct hook_event e = SOCKET_EVENT(SLUICE_HOOK_SOCKET_ACCEPT);
+
+  if (ret) return ret;
+  put_socket(&e, sock->sk);
+  return decided(&e);
+}
+
+SEC("lsm/socket_sendmsg")
+int BPF_PROG(net_socket_sendmsg, struct socket *sock, struct msghdr *message, int size, int ret) {
+  struct hook_event e = SOCKET_EVENT(SLUICE_HOOK_SOCKET_SENDMSG);
+
+  if (ret) return ret;
+  put_socket(&e, sock->sk);
+  put_address(&e, SLUICE_END_REMOTE, message->msg_name, message->msg_namelen);
+  return decided(&e);
+}

@@ -110,6 +110,10 @@ class Filler {
       case OperandKind::kEnd:
         if (value.kind == Value::Kind::kNet) made_.subject.ends[operand.place] = value.net.address.bytes;
         return;
+      case OperandKind::kSocketName:  // a UNIX socket's; else it says both ends, which have fields of their own
+        if (value.kind == Value::Kind::kString && value.text.find("->") == std::string_view::npos)
+          Text(operand.field, operand.argument, operand.place);
+        return;
       case OperandKind::kEitherEnd:  // of what the others fill
       case OperandKind::kEitherNumber:
         return;

@@ -183,7 +183,8 @@ static __noinline __u32 put_cgroup(char *buffer, __u32 at, __u32 limit, struct t
 
     if (!parent) break;
     BOUND(length, CGROUP_LEVELS * CGROUP_NAME_BYTES - 1);
-    bytes = bpf_probe_read_kernel_str((char *)(item + 1) + length, CGROUP_NAME_BYTES, BPF_CORE_READ(node, name));
+    bytes =
+        bpf_probe_read_kernel_str((char *)(item + 1) + length, CGROUP_NAME_BYTES, BPF_CORE_READ(node, name));
     if (bytes <= 0) break;
     length += bytes;
     node = parent;

@@ -88,8 +88,9 @@ Value Since(const RecordView& view, uint64_t start_ns) {
   return Value::Number(static_cast<int64_t>(view.header().time_ns - start_ns));
 }
 
-// The first 12 of the 64 digits that container runtimes put into the name of a container's cgroup: `docker-ID.scope`,
-// `cri-containerd-ID.scope`, `crio-ID.scope`, `libpod-ID.scope`, `ID`. Their monitors (conmon) run on the host.
+// The first 12 of the 64 digits that container runtimes put into the name of a container's cgroup:
+// `docker-ID.scope`, `cri-containerd-ID.scope`, `crio-ID.scope`, `libpod-ID.scope`, `ID`. Their monitors
+// (conmon) run on the host.
 std::string_view ContainerIdIn(std::string_view cgroup) {
   constexpr size_t kDigits = 64, kShown = 12;
   if (cgroup.find("conmon") != std::string_view::npos) return {};

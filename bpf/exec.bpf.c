@@ -379,6 +379,7 @@ SLUICE_INLINE void send_exec(struct task_struct *task, struct linux_binprm *bprm
   fill_header(&record->header, SLUICE_RECORD_EXEC, SLUICE_HOOK_BPRM_CHECK, task, task->real_parent);
   record->header.numbers[0] = state ? state->task.image.flags : 0;
   at = put_image(buffer, at, EXEC_LIMIT, state, 1);
+  at = put_cgroup(buffer, at, EXEC_LIMIT, task);
   at = put_string(buffer, at, EXEC_LIMIT, SLUICE_ITEM_FILENAME, bprm->filename);
   at = put_user(buffer, at, SLUICE_ITEM_ARGS, task->mm->arg_start, task->mm->arg_end, SLUICE_ARGS_BYTES);
   if (parked) at = put_decision(record, at, parked);

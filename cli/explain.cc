@@ -5,8 +5,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/missing_hooks.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
+#include "runtime/load/lsm_hooks.h"
 
 namespace sluice::cli {
 namespace {
@@ -33,6 +35,7 @@ int Explain(const Arguments& arguments) {
     return acceptable ? kFine : kRulesFailed;
   }
   if (!acceptable) return kRulesFailed;
+  fmt::print(stderr, "{}", MissingHooksText(compilation->partition, load::MissingHooks()));
   fmt::print("{}", arguments.format == "json" ? ExplainJson(*compilation) : ExplainText(*compilation));
   return kFine;
 }

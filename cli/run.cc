@@ -6,11 +6,13 @@
 #include <atomic>
 #include <csignal>
 
+#include "cli/missing_hooks.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
 #include "compiler/diag/render.h"
 #include "compiler/explain.h"
 #include "runtime/engine.h"
+#include "runtime/load/lsm_hooks.h"
 #include "runtime/reload.h"
 #include "runtime/sink/line_sink.h"
 
@@ -88,6 +90,7 @@ int Run(const Arguments& arguments) {
     return kHost;
   }
   Tell(Summary(*compilation));
+  Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
   const size_t rules = compilation->user.checked.rules.size();
   sink::LineSink sink(STDOUT_FILENO, FormatFor(arguments.format));
   Engine engine(

@@ -22,6 +22,10 @@ constexpr Number kNumbers[] = {{FieldId::kUserUid, SLUICE_INT_UID},
                                {FieldId::kGroupGid, SLUICE_INT_GID},
                                {FieldId::kUserLoginuid, SLUICE_INT_LOGINUID}};
 
+constexpr Number kCapabilitySets[] = {{FieldId::kThreadCapEffective, SLUICE_WORD_CAP_EFFECTIVE},
+                                      {FieldId::kThreadCapPermitted, SLUICE_WORD_CAP_PERMITTED},
+                                      {FieldId::kThreadCapInheritable, SLUICE_WORD_CAP_INHERITABLE}};
+
 struct Bit {
   FieldId field;
   uint64_t bit;
@@ -45,7 +49,7 @@ Value Get(const eval::Event& event, FieldId field, std::string_view argument = {
 uint64_t BitsOf(std::string_view text, const check::NameTable& names) {
   uint64_t bits = 0;
   while (!text.empty()) {
-    const std::string_view word = text.substr(0, text.find('|'));
+    const std::string_view word = text.substr(0, text.find_first_of("| "));
     for (const check::NamedNumber& named : names) {
       if (named.name == word) bits |= named.number;
     }
@@ -168,6 +172,9 @@ KernelEvent KernelEventOf(const eval::Event& event, const kplan::Model& model) {
   for (const Bit& bit : kBits) {
     if (Get(event, bit.field).number != 0) subject.flags[SLUICE_WORD_EVENT] |= bit.bit;
   }
+  for (const Number& set : kCapabilitySets) {
+    subject.flags[set.number] = BitsOf(Get(event, set.field).text, check::NamesOf(check::Names::kCapabilities));
+  }
   if (subject.hook == SLUICE_HOOK_FILE_OPEN) {
     const Value flags = Get(event, FieldId::kEvtArg, "flags");
     subject.flags[SLUICE_WORD_EVENT] |= BitsOf(flags.text, split::OpenFlags());
@@ -195,6 +202,7 @@ bool IsKernelField(const check::FieldUse& use, check::HookId hook) {
   const auto is = [&](const auto& row) { return row.field == use.field; };
   return std::any_of(std::begin(kNumbers), std::end(kNumbers), is) ||
          std::any_of(std::begin(kBits), std::end(kBits), is) ||
+         std::any_of(std::begin(kCapabilitySets), std::end(kCapabilitySets), is) ||
          std::find(std::begin(kOthers), std::end(kOthers), use.field) != std::end(kOthers);
 }
 

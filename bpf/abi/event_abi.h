@@ -67,7 +67,8 @@ enum sluice_item_tag {
   SLUICE_ITEM_ARGS = 7,       /* argv, each with its NUL */
   SLUICE_ITEM_ENV = 8,        /* environment, likewise, with SLUICE_HOOK_NEEDS_ENV; CWD likewise */
   SLUICE_ITEM_CWD = 9,
-  SLUICE_ITEM_CGROUP = 10, /* reserved for the container look-up */
+  SLUICE_ITEM_CGROUP = 10, /* last components of the cgroup in the unified hierarchy, the leaf first, each
+                              with its NUL */
   SLUICE_ITEM_COMM = 11,   /* comm as the kernel has it, when it differs from the name */
   SLUICE_ITEM_TARGET = 12, /* SLUICE_STR_TARGET */
   SLUICE_ITEM_TEXT = 13,   /* SLUICE_STR_TEXT */

@@ -181,6 +181,7 @@ static __noinline __attribute__((unused)) int conclude(struct scratch *s,
   at = put_path(s, SLUICE_STR_PATH, SLUICE_ITEM_PATH);
   if (operands) at = put_operands(s, at);
   at = put_image((char *)&s->record, at, RECORD_LIMIT, state_of(task), 1);
+  at = put_cgroup((char *)&s->record, at, RECORD_LIMIT, task);
   at = put_undecided(s, at, verdict);
   count_verdict(hook, verdict);
   if (s->match.unknown & PATH_LOOKUPS) COUNT(hook, no_path, 1);

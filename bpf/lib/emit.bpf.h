@@ -166,6 +166,35 @@ SLUICE_INLINE __u32 put_image(char *buffer, __u32 at, __u32 limit, const struct 
                   SLUICE_IMAGE_HEAD - 1, 0);
 }
 
+#define CGROUP_LEVELS 4
+#define CGROUP_NAME_BYTES 128
+
+static __noinline __u32 put_cgroup(char *buffer, __u32 at, __u32 limit, struct task_struct *task) {
+  struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+  struct sluice_item *item;
+  __u32 length = 0, i;
+
+  if (at > limit) return at;
+  item = (struct sluice_item *)(buffer + at);
+  SLUICE_ROLLED
+  for (i = 0; i < CGROUP_LEVELS; i++) {
+    struct kernfs_node *parent = BPF_CORE_READ(node, parent);
+    long bytes;
+
+    if (!parent) break;
+    BOUND(length, CGROUP_LEVELS * CGROUP_NAME_BYTES - 1);
+    bytes =
+        bpf_probe_read_kernel_str((char *)(item + 1) + length, CGROUP_NAME_BYTES, BPF_CORE_READ(node, name));
+    if (bytes <= 0) break;
+    length += bytes;
+    node = parent;
+  }
+  item->tag = SLUICE_ITEM_CGROUP;
+  item->flags = 0;
+  item->length = length;
+  return position(buffer, at + 8 + ((length + 7) & ~7u));
+}
+
 #define RECORD_LIMIT (sizeof(struct event_record) - 8 - SLUICE_PATH_BYTES)
 
 /* Turns the path, where it was built, into the record's first item. */

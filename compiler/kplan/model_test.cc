@@ -292,9 +292,12 @@ std::optional<std::array<uint8_t, 16>> AddressOf(std::string_view text) { return
 // Nets within nets, and nets of IPv6 around the addresses that stand for IPv4.
 TEST(Model, AnEndOfAConnectionIsInTheNetsOfItsFamily) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> clauses = {
-      {"10.0.0.0/8", {"10.0.0.1", "10.9.1.2"}}, {"10.9.0.0/16", {"10.9.1.2"}},
-      {"0.0.0.0/0", {"10.0.0.1", "10.9.1.2", "192.0.2.1"}}, {"10.9.1.2/32", {"10.9.1.2"}},
-      {"::/1", {"::1", "2001:db8::1"}}, {"2001:db8::/33", {"2001:db8::1"}}};
+      {"10.0.0.0/8", {"10.0.0.1", "10.9.1.2"}},
+      {"10.9.0.0/16", {"10.9.1.2"}},
+      {"0.0.0.0/0", {"10.0.0.1", "10.9.1.2", "192.0.2.1"}},
+      {"10.9.1.2/32", {"10.9.1.2"}},
+      {"::/1", {"::1", "2001:db8::1"}},
+      {"2001:db8::/33", {"2001:db8::1"}}};
   split::Partition partition;
   const uint32_t lookup = uint32_t{SLUICE_LOOKUP_NET} + SLUICE_END_REMOTE;
   for (const auto& [net, members] : clauses) {
@@ -312,7 +315,8 @@ TEST(Model, AnEndOfAConnectionIsInTheNetsOfItsFamily) {
     for (size_t bit = 0; bit < clauses.size(); ++bit) {
       const auto& members = clauses[bit].second;
       const bool member = std::find(members.begin(), members.end(), address) != members.end();
-      EXPECT_EQ((verdict.surviving.words[0] >> bit & 1) != 0, member) << address << " in " << clauses[bit].first;
+      EXPECT_EQ((verdict.surviving.words[0] >> bit & 1) != 0, member)
+          << address << " in " << clauses[bit].first;
     }
   }
   Subject absent;

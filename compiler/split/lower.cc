@@ -19,7 +19,16 @@ using diag::Code;
 using Kind = Lowered::Kind;
 
 // What the kernel knows, and by which lookup it answers.
-enum class SubjectKind : uint8_t { kType, kConstant, kBit, kOpenFlags, kNumber, kText, kLineage };
+enum class SubjectKind : uint8_t {
+  kType,
+  kConstant,
+  kBit,
+  kOpenFlags,
+  kCapability,
+  kNumber,
+  kText,
+  kLineage
+};
 
 struct Subject {
   FieldId field;
@@ -45,6 +54,9 @@ constexpr Subject kSubjects[] = {
     {FieldId::kEvtArg, SubjectKind::kOpenFlags, 0, true, 0, "flags"},
     {FieldId::kEvtArg, SubjectKind::kText, SLUICE_STR_NAME, false, 0, "comm"},
     {FieldId::kEvtArg, SubjectKind::kText, SLUICE_STR_EXEPATH, false, 0, "trusted_exepath"},
+    {FieldId::kThreadCapEffective, SubjectKind::kCapability, SLUICE_WORD_CAP_EFFECTIVE},
+    {FieldId::kThreadCapPermitted, SubjectKind::kCapability, SLUICE_WORD_CAP_PERMITTED},
+    {FieldId::kThreadCapInheritable, SubjectKind::kCapability, SLUICE_WORD_CAP_INHERITABLE},
     {FieldId::kUserUid, SubjectKind::kNumber, SLUICE_INT_UID},
     {FieldId::kGroupGid, SubjectKind::kNumber, SLUICE_INT_GID},
     {FieldId::kUserLoginuid, SubjectKind::kNumber, SLUICE_INT_LOGINUID},
@@ -223,6 +235,15 @@ Lowered Lowering::LowerSubject(const Predicate& predicate, check::HookId hook) {
     case SubjectKind::kOpenFlags:
       if (hook != SLUICE_HOOK_FILE_OPEN) return NoTable(predicate, "the flags of an open");
       return LowerFlagNames(predicate, OpenFlags());
+    case SubjectKind::kCapability: {
+      if (hook == SLUICE_HOOK_BPRM_CHECK) {
+        return InUserSpace(Code::N302, "at exec the capabilities of the new image are not known yet",
+                           "ask at another hook");
+      }
+      Lowered lowered = LowerFlagNames(predicate, check::NamesOf(check::Names::kCapabilities));
+      lowered.test.word = parameter;
+      return lowered;
+    }
     case SubjectKind::kNumber:
       return LowerNumber(predicate, parameter);
     case SubjectKind::kText:

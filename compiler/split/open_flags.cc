@@ -29,7 +29,7 @@ const check::NameTable& OpenFlags() {
 }
 
 std::optional<uint64_t> FlagsThatShow(const check::NameTable& names, std::string_view text) {
-  if (text.empty() || text.find('|') != std::string_view::npos) return std::nullopt;
+  if (text.empty() || text.find_first_of("| ") != std::string_view::npos) return std::nullopt;
   uint64_t bits = 0;
   for (const check::NamedNumber& flag : names) {
     if (flag.name.find(text) == std::string_view::npos) continue;

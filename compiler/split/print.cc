@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kMaxShown = 20;
 constexpr std::string_view kStrings[] = {"proc.name",    "proc.exepath", "fd.name",
                                          "fd.directory", "target",       "text"};
+constexpr std::string_view kCapabilitySets[] = {"cap_effective", "cap_permitted", "cap_inheritable"};
 constexpr std::string_view kModes[] = {"exact", "prefix", "suffix"};
 constexpr std::string_view kInts[] = {"user.uid", "group.gid", "user.loginuid"};
 
@@ -65,7 +66,8 @@ const check::NameTable& NamesAt(check::HookId hook) {
   return check::NamesOf(check::Names::kNone);
 }
 
-std::string FlagText(check::HookId hook, uint64_t flags) {
+std::string FlagText(check::HookId hook, const Test& test) {
+  uint64_t flags = test.flags;
   static constexpr std::pair<uint64_t, std::string_view> kNames[] = {
       {SLUICE_FLAG_READ, "open-read"},  {SLUICE_FLAG_WRITE, "open-write"},
       {SLUICE_FLAG_EXEC, "open-exec"},  {SLUICE_FLAG_CREATED, "created"},
@@ -79,8 +81,12 @@ std::string FlagText(check::HookId hook, uint64_t flags) {
     out += name;
     flags &= ~bit;
   };
-  for (const auto& [bit, name] : kNames) add(bit, name);
-  for (const check::NamedNumber& flag : NamesAt(hook)) add(flag.number, flag.name);
+  const bool of_event = test.word == SLUICE_WORD_EVENT;
+  if (of_event) {
+    for (const auto& [bit, name] : kNames) add(bit, name);
+  }
+  const check::NameTable& flag_names = of_event ? NamesAt(hook) : check::NamesOf(check::Names::kCapabilities);
+  for (const check::NamedNumber& flag : flag_names) add(flag.number, flag.name);
   if (flags != 0) out += fmt::format("{}{:#x}", out.empty() ? "" : "|", flags);
   return out;
 }
@@ -102,13 +108,13 @@ std::string MembersText(const Test& test) {
 
 std::string TestText(check::HookId hook, uint32_t lookup, const Test& test) {
   const std::string name = lookup == SLUICE_LOOKUP_BITS && test.word != SLUICE_WORD_EVENT
-                               ? fmt::format("flags/{}", test.word)
+                               ? std::string(kCapabilitySets[test.word - 1])
                                : LookupName(lookup);
   std::string text;
   if (test.atom) {
     text = fmt::format("{} has atom {}", name, *test.atom);
   } else if (test.flags != 0) {
-    text = fmt::format("{} {} {}", name, test.complement ? "without" : "with", FlagText(hook, test.flags));
+    text = fmt::format("{} {} {}", name, test.complement ? "without" : "with", FlagText(hook, test));
     return test.negated ? "not " + text : text;
   } else if (test.complement && test.strings.empty() && test.ranges.empty() && test.types.empty() &&
              test.nets.empty()) {

@@ -358,6 +358,23 @@ TEST_F(Extract, UnknownPathsAndFoldersAndNodes) {
   Expect({{"fd.directory", "\"/\""}, {"fd.filename", "\"x\""}});
 }
 
+TEST_F(Extract, AContainerIsKnownByItsCgroup) {
+  const std::string id(64, 'a');
+  const std::pair<std::string, const char*> cases[] = {
+      {"docker-" + id + ".scope", "\"aaaaaaaaaaaa\""},
+      {std::string("init.scope\0", 11) + "cri-containerd-" + id + ".scope", "\"aaaaaaaaaaaa\""},
+      {id, "\"aaaaaaaaaaaa\""},
+      {"libpod-conmon-" + id + ".scope", "\"host\""},
+      {id + "b", "\"host\""},
+      {std::string("ssh.service\0system.slice\0", 25), "\"host\""}};
+  for (const auto& [cgroup, shown] : cases) {
+    RecordBuilder open = Open();
+    open.Item(SLUICE_ITEM_CGROUP, cgroup);
+    Load(open, Chain());
+    EXPECT_EQ(Get("container.id"), shown) << cgroup;
+  }
+}
+
 TEST_F(Extract, AnotherNamespaceIsNotTheHost) {
   RecordBuilder builder = Open();
   builder.header().mnt_ns = 77;

@@ -33,50 +33,6 @@ constexpr NamedBit kLateOpenFlags[] = {{"O_TMPFILE", kTmpFile}, {"O_F_CREATED", 
 constexpr NamedBit kImageFlags[] = {{"EXE_UPPER_LAYER", SLUICE_IMAGE_UPPER},
                                     {"EXE_FROM_MEMFD", SLUICE_IMAGE_MEMFD}};
 
-constexpr std::string_view kCapabilities[] = {
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_DAC_READ_SEARCH",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETPCAP",
-    "CAP_LINUX_IMMUTABLE",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",
-    "CAP_NET_RAW",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",
-    "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_ADMIN",
-    "CAP_SYS_BOOT",
-    "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",
-    "CAP_MKNOD",
-    "CAP_LEASE",
-    "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MAC_ADMIN",
-    "CAP_SYSLOG",
-    "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ",
-    "CAP_PERFMON",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
-};
-
 // Collects names in a buffer of its own.
 class NameList {
  public:
@@ -150,8 +106,8 @@ std::string_view RenderFlags(uint64_t word, const check::NameTable& flags, Arena
 
 std::string_view RenderCapabilities(uint64_t set, Arena& arena) {
   NameList names(' ');
-  for (size_t bit = 0; bit < std::size(kCapabilities); ++bit) {
-    if (set >> bit & 1) names.Add(kCapabilities[bit]);
+  for (const check::NamedNumber& capability : check::NamesOf(check::Names::kCapabilities)) {
+    if (set & capability.number) names.Add(capability.name);
   }
   return names.Keep(arena);
 }

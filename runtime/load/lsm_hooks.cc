@@ -57,6 +57,14 @@ check::HookMask MissingHooks(bpf_object* object) {
   return ours & ~there & check::kAllHooks;
 }
 
+check::HookMask MissingHooks() {
+  check::HookMask missing = 0;
+  for (const check::HookRow& row : check::Hooks()) {
+    if (!IsThere(std::string(row.name))) missing |= check::MaskOf(row.id);
+  }
+  return missing;
+}
+
 void ChoosePrograms(bpf_object* object, check::HookMask mask, bool lineage) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {

@@ -22,6 +22,9 @@ check::HookId DecisionPointOf(const std::string& lsm_hook);
 // The decision points of `object` that this kernel has no hook for.
 check::HookMask MissingHooks(bpf_object* object);
 
+// The same of every decision point, without any programs; needs no rights.
+check::HookMask MissingHooks();
+
 // Of the programs of decision points only those of `mask` that the kernel has a hook for are loaded; of the
 // others, which keep the lineage, all or none. REQUIRES: `object` is not loaded yet.
 void ChoosePrograms(bpf_object* object, check::HookMask mask, bool lineage);

@@ -48,6 +48,8 @@ Text* SlotOf(Record& record, uint16_t tag) {
       return &record.cwd;
     case SLUICE_ITEM_COMM:
       return &record.comm;
+    case SLUICE_ITEM_CGROUP:
+      return &record.cgroup;
     case SLUICE_ITEM_TARGET:
       return &record.target;
     case SLUICE_ITEM_TEXT:

@@ -38,7 +38,7 @@ struct Record {
   Record& operator=(const Record&) = delete;
 
   sluice_record header{};
-  Text name, exepath, path, filename, args, env, cwd, comm, target, text;
+  Text name, exepath, path, filename, args, env, cwd, comm, target, text, cgroup;
   std::array<Text, SLUICE_ENDS> ends;                           // of a connection: 16 bytes each
   std::optional<std::array<uint64_t, SLUICE_WORDS>> undecided;  // clauses to judge whole; of an UNDECIDED
                                                                 // event without it, all

@@ -1,0 +1,16 @@
+// cli/missing_hooks.h - what rules lose on a kernel that lacks a hook.
+//
+// Threads: pure function. Errors: none.
+#pragma once
+
+#include <string>
+
+#include "compiler/split/partition.h"
+
+namespace sluice::cli {
+
+// A line for each decision point of `missing` at which a rule can be true, with these rules; "" when there is
+// none.
+std::string MissingHooksText(const split::Partition& partition, check::HookMask missing);
+
+}  // namespace sluice::cli

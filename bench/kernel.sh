@@ -13,8 +13,7 @@ root=${here%/*}
 ops=$root/build/bench/kernel_ops
 mkdir -p "${ops%/*}"
 cc -O2 -static -Wall -Wextra "$here/kernel_ops.c" -o "$ops"
-for kernel in "${@:-6.1 6.12}"; do
-  for version in $kernel; do
-    "$root/dev" vm --kernel "$version" --icount --timeout 900 --script "$here/kernel_guest.sh" "$ops"
-  done
+(($#)) || set -- 6.1 6.12
+for kernel in "$@"; do
+  "$root/dev" vm --kernel "$kernel" --icount --timeout 900 --script "$here/kernel_guest.sh" "$ops"
 done

@@ -3,8 +3,8 @@
  *   exec_bprm_check     bprm_check_security: decides execve and execveat, once per interpreter round
  *   exec_bprm_committed bprm_committed_creds: the task's image is the new one from here on
  *   exec_task_alloc     task_alloc: the child inherits image and ancestors
- *   exec_sched_fork, exec_sched_exec, exec_sched_exit   tracepoints: the records that the process tree lives
- * on exec_seed           iterator: lineage of tasks that are older than the agent or than a rule set
+ *   exec_sched_fork, exec_sched_exec, exec_sched_exit   tracepoints: the records that the process tree lives on
+ *   exec_seed            iterator: lineage of tasks that are older than the agent or than a rule set
  *
  * A round that a rule denies ends the exec: its record is sent at once. A set that merely survives is parked
  * with the task, joined with those of later rounds, and sent with arguments and environment when the new

@@ -3,8 +3,9 @@
  *   file_open          open, openat, openat2, creat, open_by_handle_at; other calls (execve, ...) have no
  *                      type
  *   file_path_mknod    mknod, mknodat; and a creating open, which it only stops where file_open's rules deny
- * it, so that no empty file remains: the open itself is file_open's event file_path_*        what changes
- * names, sizes, modes and owners file_inode_setxattr  knows no mount: see mount_with()
+ *                      it, so that no empty file remains: the open itself is file_open's event
+ *   file_path_*        what changes names, sizes, modes and owners
+ *   file_inode_setxattr  knows no mount: see mount_with()
  *
  * Fail direction: allow (lib/decide.bpf.h). An error that another LSM program decided on is passed on unseen.
  */

@@ -1,7 +1,8 @@
 // compile.h - the pipeline: one line per stage, top to bottom. The file to read first.
 //
 // Threads: pure functions. Errors: a fault in a rule is in `diagnostics`; a file that cannot be read is a
-// Status. Cost:    10,000 rules in about a second.
+//          Status.
+// Cost:    10,000 rules in about a second.
 #pragma once
 
 #include <memory>

@@ -6,7 +6,7 @@
 // opens.
 //
 // Threads: one Coverage a thread, then Merge(). Memory: borrows the Suite. Errors: none; a value that could
-// not be had is neither true nor false.
+//          not be had is neither true nor false.
 #pragma once
 
 #include <string>

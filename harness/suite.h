@@ -4,7 +4,7 @@
 // may carry the call's result), which is what a test's author means.
 //
 // Threads: immutable after Read(). Memory: self-contained. Errors: a file that cannot be read is a Status;
-// faults of rules and of tests are in `diagnostics`, and then nothing is run.
+//          faults of rules and of tests are in `diagnostics`, and then nothing is run.
 #pragma once
 
 #include <map>

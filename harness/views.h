@@ -4,7 +4,7 @@
 // evaluator's, made from the words alone. The kernel's is in kernel_subject.h.
 //
 // Threads: one thread an event. Memory: PlanEvent borrows nothing. Errors: REQUIRES values that FaultOf()
-// finds nothing in.
+//          finds nothing in.
 #pragma once
 
 #include <memory>

@@ -7,7 +7,7 @@
 // `proc.pname` or `proc.ppid` its child. docs/testing-rules.md is the reference for authors.
 //
 // Threads: pure functions. Memory: self-contained. Errors: E201, E208, E209, E210 and E109 at the words of
-// the test.
+//          the test.
 #pragma once
 
 #include <map>

@@ -1,8 +1,7 @@
 // engine.h - load -> ring -> lineage -> eval -> alert -> sink, wired on one screen.
 //
 // Threads: Run() owns ring, tree and evaluation on the calling thread and never blocks on NSS, DNS, disk or a
-// socket;
-//          sinks have their own. Stop() and Reload() may be called from a signal handler.
+//          socket; sinks have their own. Stop() and Reload() may be called from a signal handler.
 // Errors:  a Status when the host cannot do it; a failed reload keeps the old set.
 #pragma once
 

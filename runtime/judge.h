@@ -4,7 +4,8 @@
 // drained. One operation gives a rule at most one alert, however many hooks it passes.
 //
 // Threads: engine thread. Memory: kKeptSets user plans; one small entry per thread that may be inside an
-// exec. Errors:  a record of a generation that is no longer kept is counted as orphaned and gives no alert.
+//          exec.
+// Errors:  a record of a generation that is no longer kept is counted as orphaned and gives no alert.
 #pragma once
 
 #include <deque>

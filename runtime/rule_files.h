@@ -1,8 +1,8 @@
 // rule_files.h - which files a list of paths means: a folder stands for the .rule files below it.
 //
 // Threads: a pure function of the file system. Errors: kNotFound or kPermissionDenied naming the path that is
-// given but cannot be read; a sub-folder that cannot be read likewise, since silently missing rules would be
-// worse.
+//          given but cannot be read; a sub-folder that cannot be read likewise, since silently missing rules
+//          would be worse.
 #pragma once
 
 #include <string>

@@ -28,7 +28,6 @@ host_can() {
 
 bash tools/setup.sh
 bash tools/build.sh sluice
-[[ -e tools/demo.sh ]] || die "there is no tools/demo.sh yet"
 if ((ask)) && host_can; then
   read -r -p "This host's kernel can run sluice. Run the demo here, on the host? [y/N] " answer
   if [[ $answer == [yY]* ]]; then

@@ -73,13 +73,10 @@ build_and_unit() {
 }
 
 rules() {
-  compgen -G 'rules/*' >/dev/null || { echo "SKIP rules: there are none yet" && return; }
-  build/sluice --help | grep -q '^  test ' || { echo "SKIP rules: sluice has no verb test yet" && return; }
   build/sluice test rules/ --fail-under 100
 }
 
 live() {
-  [[ -e tests/live/run.sh ]] || { echo "SKIP live-$1: there is no tests/live/run.sh yet" && return; }
   bash tools/vm.sh --no-build --kernel "$1" --timeout 900 --script tests/live/run.sh --kernel "$1" |
     sed "s#^\(PASS\|FAIL\|SKIP\) #\1 live-$1/#"
   return "${PIPESTATUS[0]}"
@@ -91,7 +88,6 @@ live_without_lsm() {
 }
 
 fuzz() {
-  compgen -G 'fuzz/*.cc' >/dev/null || { echo "SKIP fuzz: there are no targets yet" && return; }
   SLUICE_QUIET='' bash tools/fuzz.sh "$fuzz_seconds"
 }
 

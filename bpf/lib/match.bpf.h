@@ -7,10 +7,13 @@
  * are then in m->set, what could not be decided in m->undecided and m->unknown:
  *
  *   standing = sluice_match_begin(m, config);
- *   standing = sluice_match_text(m, config, SLUICE_STR_NAME, &name, &suffix, 0, standing);      likewise
- * EXEPATH standing = sluice_match_ends(m, config, component, ending, standing);       where the ends are
- * known if (standing) { build the path; standing = sluice_match_path(m, config, PATH, &path, &directory,
- * &suffix, standing); } if (standing && sluice_match_finish(m, config)) verdict = sluice_judge(m, config);
+ *   standing = sluice_match_text(m, config, SLUICE_STR_NAME, &name, &suffix, 0, standing);   likewise EXEPATH
+ *   standing = sluice_match_ends(m, config, component, ending, standing);    where the ends are known
+ *   if (standing) {
+ *     build the path;
+ *     standing = sluice_match_path(m, config, SLUICE_STR_PATH, &path, &directory, &suffix, standing);
+ *   }
+ *   if (standing && sluice_match_finish(m, config)) verdict = sluice_judge(m, config);
  *
  * Until the end only the 64-bit summaries are ANDed: a summary of 0 is proof that no clause survives. Which
  * way it fails: a table entry that cannot be read makes its lookup unknown, so its clauses stay and become

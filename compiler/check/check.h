@@ -2,7 +2,8 @@
 //
 // Macros are resolved on the tree (never as text) and may be declared in any order; lists may hold lists to
 // any depth. Threads: a pure function. Errors: E2xx and W2xx diagnostics; rules with errors are left out of
-// the result. Cost:    linear in the expanded conditions, which are bounded by Limits.
+// the result.
+// Cost: linear in the expanded conditions, which are bounded by Limits.
 #pragma once
 
 #include "compiler/ast/ast.h"

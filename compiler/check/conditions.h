@@ -5,7 +5,8 @@
 // is reported once, however many rules use it. The faults of a lenient macro are kept back until a rule does.
 //
 // Threads: none shared. Memory: borrows the ast::RuleSet. Errors: E202, E204, E205, E211 and those of
-// predicates.h. Cost:    linear in the conditions after expansion, which Limits bounds in nodes and in depth.
+//          predicates.h.
+// Cost:    linear in the conditions after expansion, which Limits bounds in nodes and in depth.
 #pragma once
 
 #include <memory>

@@ -2,7 +2,7 @@
 // to check/.
 //
 // Threads: none shared. Memory: borrows the ast::RuleSet. Errors: none; adds warnings, unless `# allow: slug`
-// above the rule, or above the macro that holds the words, names them.
+//          above the rule, or above the macro that holds the words, names them.
 #pragma once
 
 #include <map>

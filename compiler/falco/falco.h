@@ -7,7 +7,7 @@
 //
 // Threads: one Loader belongs to one compilation. Memory: adds derived texts to `files`.
 // Errors:  E1xx diagnostics, as many as there are; broken items are left out. Unknown keys are warnings, as
-// in Falco.
+//          in Falco.
 #pragma once
 
 #include <memory>

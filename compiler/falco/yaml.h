@@ -4,8 +4,7 @@
 //
 // Threads: pure function. Memory: the tree is self-contained.
 // Errors:  E111 with yaml-cpp's sentence and place; documents before the fault are returned. Aliases are
-// followed, up to
-//          kMaxNodes nodes in all, so that a few lines cannot grow into gigabytes (E110).
+//          followed, up to kMaxNodes nodes in all, so that a few lines cannot grow into gigabytes (E110).
 #pragma once
 
 #include <string>

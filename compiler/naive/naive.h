@@ -8,8 +8,9 @@
 // true. A value that could not be had (kUnknown) makes a comparison unknown; and, or, not are then Kleene's.
 //
 // Threads: an Evaluator belongs to one thread; the rules may be shared. Memory: borrows the rules; keeps the
-// words of each list that was asked for. Errors: REQUIRES rules that check/ accepts; anything else aborts.
-// Cost: linear in the condition and its words, for every event.
+//          words of each list that was asked for. Errors: REQUIRES rules that check/ accepts; anything else
+//          aborts.
+// Cost:    linear in the condition and its words, for every event.
 #pragma once
 
 #include <cstdint>

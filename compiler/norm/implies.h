@@ -1,7 +1,7 @@
 // norm/implies.h - does one condition follow from another, by their form? Private to norm/.
 //
 // Threads: one Implication belongs to one thread. Errors: none. Cost: every step is taken from a budget; when
-// it is used up, nothing implies anything any more.
+//          it is used up, nothing implies anything any more.
 #pragma once
 
 #include <vector>

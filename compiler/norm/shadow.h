@@ -6,7 +6,7 @@
 //
 // Threads: pure function. Errors: none; adds warnings unless `# allow: slug` names them.
 // Cost:    rules are compared through an index, and all comparisons together are bounded; past the bound it
-// finds less.
+//          finds less.
 #pragma once
 
 #include <utility>

@@ -5,7 +5,7 @@
 // does not know.
 //
 // Threads: pure but for the diagnostics. Memory: results are self-contained. Errors: E101, E103, E106 to
-// E109.
+//          E109.
 #pragma once
 
 #include <string>

@@ -4,7 +4,7 @@
 // words are those of the grammar's BODY mode. Private to parse/.
 //
 // Threads: a pure function. Errors: none reported; whatever is not a faultless list is left to the parser,
-// which knows what to say. Cost: one pass, no memory but the words.
+//          which knows what to say. Cost: one pass, no memory but the words.
 #pragma once
 
 #include <string_view>

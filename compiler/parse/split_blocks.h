@@ -4,7 +4,7 @@
 // line. Strings cannot span lines, so no quote can hide a start.
 //
 // Threads: pure functions. Memory: names in the result borrow nothing. Errors: none; text before the first
-// block is reported as such. Cost: one pass over the text.
+//          block is reported as such. Cost: one pass over the text.
 #pragma once
 
 #include <cstdint>

@@ -50,7 +50,8 @@ void Decide(const norm::Condition& condition, const Placed& placed, check::HookI
       if (placed.weakened) {
         decision.code = Code::N305;
         decision.reason =
-            fmt::format("the hook has more than {} distinct conditions; this one shares a bit with others",
+            fmt::format("the hook has more than {} distinct conditions: the kernel tests a weaker one that this "
+                        "rule shares with others, and user space judges the whole",
                         budget.clauses_per_hook);
       } else if (left.count(literal.predicate) != 0) {
         LeftByOr(placed, budget, decision);

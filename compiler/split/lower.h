@@ -5,7 +5,8 @@
 // the process and the type in kSubjects (lower.cc); each kind has one function (lower_operand.cc, lower.cc).
 //
 // Threads: not synchronized. Memory: one Lowered per predicate and hook that was asked for, kept until
-// destruction. Errors:  none; what does not fit a kernel table is kUser with the code that says why.
+//          destruction.
+// Errors:  none; what does not fit a kernel table is kUser with the code that says why.
 #pragma once
 
 #include <array>

@@ -4,7 +4,7 @@
 // asked after the answer is known. Inside an `and` or `or` the cheap questions come first.
 //
 // Threads: not synchronized. Memory: one key per distinct condition. Errors: none. Cost: n log n in the
-// literals.
+//          literals.
 #pragma once
 
 #include <unordered_map>

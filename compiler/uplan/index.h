@@ -15,7 +15,7 @@
 // Invariant: a condition that is not false of an event is at a node that the event reaches.
 //
 // Threads: not synchronized. Errors: none. Cost: about n log n in the literals; at most kCopies leaves a
-// condition on average. Memory: the same.
+//          condition on average. Memory: the same.
 #pragma once
 
 #include <bitset>

@@ -5,7 +5,8 @@
 //
 // Threads: Make() on the engine thread; an Alert owns everything and may go to any thread.
 // Time:    boot-time nanoseconds inside; wall time in ToJson()/ToText() through the offset that the alert
-// carries. Errors:  none.
+//          carries.
+// Errors:  none.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // eval/arena.h - room for the texts and lists that one event's values are made of.
 //
 // Threads: one. Memory: Reset() keeps what was allocated, so that a stream of like events allocates nothing;
-// a text stays where it is until Reset().
+//          a text stays where it is until Reset().
 #pragma once
 
 #include <cstring>

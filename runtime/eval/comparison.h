@@ -1,8 +1,9 @@
 // eval/comparison.h - one present, scalar value against the constants of a predicate, compiled once.
 //
 // Threads: const after construction; may be shared. Memory: owns its constants. Errors: none; a value of a
-// kind that does not fit the field's type is no match. Cost: hash look-ups for `=` and `in`, one pass for the
-// substring tests; no allocation, except for a regular expression on text that is not UTF-8.
+//          kind that does not fit the field's type is no match. Cost: hash look-ups for `=` and `in`, one
+//          pass for the substring tests; no allocation, except for a regular expression on text that is not
+//          UTF-8.
 #pragma once
 
 #include <memory>

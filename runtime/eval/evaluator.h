@@ -8,12 +8,10 @@
 // value is not wholly known, all that depends on it is.
 //
 // Threads: an Evaluator belongs to one thread; the plan may be shared. Memory: the index's tables; one cache
-// entry per
-//          slot, predicate and condition, made once; no allocation per event on the fast path (transformers
-//          and list fields may allocate).
+//          entry per slot, predicate and condition, made once; no allocation per event on the fast path
+//          (transformers and list fields may allocate).
 // Errors:  none. Cost: each value is read, and each predicate asked, at most once per event; hardly more for
-// 10,000
-//          rules than for 100.
+//          10,000 rules than for 100.
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,8 @@
 // json_event.h). Both answer the one question Get(); the evaluator caches answers per slot.
 //
 // Threads: an event belongs to one thread. Memory: views in a Value borrow from the event and live as long as
-// it. Errors:  none; what is not there is kAbsent, what could not be had is kUnknown.
+//          it.
+// Errors:  none; what is not there is kAbsent, what could not be had is kUnknown.
 #pragma once
 
 #include <cstdint>

@@ -5,7 +5,7 @@
 // from NSS on this thread.
 //
 // Threads: engine thread. Memory: views borrow from the record, the link and a small arena that Reset()
-// empties. Errors: none. Cost: O(1) a field, O(depth) for a field over all ancestors.
+//          empties. Errors: none. Cost: O(1) a field, O(depth) for a field over all ancestors.
 #pragma once
 
 #include <memory>

@@ -1,7 +1,7 @@
 // eval/glob.h - shell patterns on whole texts, as fnmatch(3) without flags: `*` and `?` cross `/`.
 //
 // Threads: const after construction. Errors: none; a bracket that does not close is an ordinary character.
-// Cost: O(text * stars) at worst, no allocation.
+// Cost:    O(text * stars) at worst, no allocation.
 #pragma once
 
 #include <bitset>

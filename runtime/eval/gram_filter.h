@@ -8,7 +8,7 @@
 // each byte once, but its tables outgrow the caches.
 //
 // Threads: const after Build(). Errors: none. Cost: a look-up in a bitmap for each byte, and a comparison a
-// hit; no allocation. Memory: the texts, and some 60 bytes for each.
+//          hit; no allocation. Memory: the texts, and some 60 bytes for each.
 #pragma once
 
 #include <array>

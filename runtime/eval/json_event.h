@@ -6,7 +6,7 @@
 // UTF-8). The hook follows from evt.hook or evt.type.
 //
 // Threads: none shared. Errors: kInvalidArgument with the byte offset and reason; no exception leaves
-// (nlohmann-json is fenced in json_event.cc). Unknown keys are collected, to be warned about once.
+//          (nlohmann-json is fenced in json_event.cc). Unknown keys are collected, to be warned about once.
 #pragma once
 
 #include <memory>

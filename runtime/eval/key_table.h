@@ -1,7 +1,7 @@
 // eval/key_table.h - keys (numbers, or texts by hash) -> the numbers filed under each. Private to eval/.
 //
 // Threads: const after Build(). Memory: borrows the texts of its keys; 32 to 96 bytes a key, and 4 a number.
-// Errors: none. Cost: one or two cache lines a look-up, and one comparison of a text.
+// Errors:  none. Cost: one or two cache lines a look-up, and one comparison of a text.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // eval/net_set.h - a set of IPv4 and IPv6 nets that says whether one of them holds an address.
 //
 // Threads: const after the last Add(). Errors: none. Cost: one hash look-up for each distinct prefix length
-// in the set (a million nets have at most 33 + 129).
+//          in the set (a million nets have at most 33 + 129).
 #pragma once
 
 #include <cstring>

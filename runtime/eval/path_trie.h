@@ -4,8 +4,8 @@
 // within its component; `/` and the empty text are prefixes of everything.
 //
 // Threads: const after construction. Errors: none. Cost: one hash look-up a component, and one pattern for
-// each one that stands at that level; no allocation. A node is looked at once at most, for its depth fixes
-// the component.
+//          each one that stands at that level; no allocation. A node is looked at once at most, for its depth
+//          fixes the component.
 #pragma once
 
 #include <functional>

@@ -1,7 +1,7 @@
 // eval/pattern.h - a POSIX regular expression on whole texts. The only user of RE2 in eval/.
 //
 // Threads: const after construction. Errors: a pattern that does not compile matches nothing (check/ refuses
-// it). Cost: linear in the text. A text that is not UTF-8 is copied, with U+FFFD for each bad byte.
+//          it). Cost: linear in the text. A text that is not UTF-8 is copied, with U+FFFD for each bad byte.
 #pragma once
 
 #include <memory>

@@ -6,8 +6,8 @@
 // found is false.
 //
 // Threads: const after Build(). Errors: none. Cost: one pass over the value for each kind in use, whatever
-// the number of predicates. Memory: some 60 bytes for each value or text of a trigger; borrows the
-// predicates.
+//          the number of predicates. Memory: some 60 bytes for each value or text of a trigger; borrows the
+//          predicates.
 #pragma once
 
 #include <vector>

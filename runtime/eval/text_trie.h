@@ -3,7 +3,8 @@
 // A radix tree: one node per place at which texts part. A tree of ends holds its texts backwards.
 //
 // Threads: const after Build(). Errors: none. Cost: of a look-up the length of the longest common beginning;
-// no allocation, unless there are more hits than before. Memory: about 40 bytes a text beside its bytes.
+//          no allocation, unless there are more hits than before. Memory: about 40 bytes a text beside its
+//          bytes.
 #pragma once
 
 #include <algorithm>

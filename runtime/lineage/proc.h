@@ -1,8 +1,8 @@
 // lineage/proc.h - one process as /proc shows it.
 //
 // Threads: pure reads. Errors: a process that vanishes, or whose files do not parse, is nullopt; of files
-// that may be missing or unreadable (cwd, environ, loginuid) the value stays empty. Limits: every file is
-// read up to a bound; argv and environment up to what a record could carry.
+//          that may be missing or unreadable (cwd, environ, loginuid) the value stays empty. Limits: every
+//          file is read up to a bound; argv and environment up to what a record could carry.
 #pragma once
 
 #include <cstdint>

@@ -10,8 +10,7 @@
 //
 // Threads: not synchronized; owned by the engine thread.
 // Memory:  at most limits.max_processes living nodes and max_text_bytes of strings; when full, the oldest
-// exited node
-//          without descendants goes first, then the oldest; what was cut reads as a gap.
+//          exited node without descendants goes first, then the oldest; what was cut reads as a gap.
 // Errors:  none. Missed records are data: a chain may end in a gap, see stats().
 #pragma once
 

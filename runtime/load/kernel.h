@@ -5,9 +5,8 @@
 //
 // Threads: one owner thread; Poll() runs the callback on it. Ownership: closing detaches every program.
 // Errors:  Status with what is missing and what to do: kPermissionDenied (not root), kFailedPrecondition (no
-// BTF, no
-//          `bpf` in the kernel's LSM list, the canary was not seen), kResourceExhausted (a full map: which,
-//          its size).
+//          BTF, no `bpf` in the kernel's LSM list, the canary was not seen), kResourceExhausted (a full map:
+//          which, its size).
 // Cost:    opening takes about a second (verification); a swap 100 ms and more, by entries.
 #pragma once
 

@@ -1,7 +1,7 @@
 // load/lsm_hooks.h - which programs this kernel has a hook for.
 //
 // Threads: not synchronized. Errors: a kernel whose types cannot be read has every hook: loading says what is
-// wrong. Cost: one pass over the kernel's types in the life of the process, tens of milliseconds.
+//          wrong. Cost: one pass over the kernel's types in the life of the process, tens of milliseconds.
 #pragma once
 
 #include <bpf/libbpf.h>

@@ -5,7 +5,7 @@
 // asks for it, the bits stay without the generation's tag: unknown.
 //
 // Threads: pure function. Memory: about 600 bytes a process. Cost: the living processes times the depth of
-// the tree.
+//          the tree.
 #pragma once
 
 #include <cstdint>

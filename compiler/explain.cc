@@ -70,15 +70,19 @@ std::string Share(const HookLines& hook) {
   return fmt::format("the kernel decides {} of {} predicates", hook.kernel, hook.asked);
 }
 
-void AppendHook(const HookLines& hook, std::string& out) {
-  out += fmt::format("  {}: {}{}\n", hook.hook, Share(hook), hook.exact ? "; exact" : "");
+void AppendPredicates(const std::vector<PredicateLine>& lines, std::string& out) {
   size_t width = 0;
-  for (const PredicateLine& line : hook.predicates) width = std::max(width, line.text.size());
+  for (const PredicateLine& line : lines) width = std::max(width, line.text.size());
   width = std::min(width, kTextColumn);
-  for (const PredicateLine& line : hook.predicates) {
+  for (const PredicateLine& line : lines) {
     out += fmt::format("    {:<6}  {:<{}}  {}{}\n", line.where, line.text, width, line.why,
                        line.code.empty() ? "" : " [" + line.code + "]");
   }
+}
+
+void AppendHook(const HookLines& hook, std::string& out) {
+  out += fmt::format("  {}: {}{}\n", hook.hook, Share(hook), hook.exact ? "; exact" : "");
+  AppendPredicates(hook.predicates, out);
   if (hook.every_event) {
     out +=
         "    every event of this hook is sent to user space: nothing in the condition lets the kernel drop "
@@ -117,7 +121,13 @@ std::vector<RuleLines> Explain(const Compilation& compilation) {
   const auto inexact = FindInexact(partition);
   std::vector<RuleLines> rules;
   for (const check::CheckedRule& rule : checked.rules) {
-    rules.push_back({rule.rule.name.text, std::string(ast::ActionName(rule.rule.action)), {}});
+    rules.push_back({rule.rule.name.text, std::string(ast::ActionName(rule.rule.action)), {}, {}});
+  }
+  for (const check::Assumption& assumption : checked.assumptions) {
+    PredicateLine line{assumption.predicate, assumption.value ? "true" : "false", "", ""};
+    line.why = assumption.asks_result ? "a hook comes before the call's result" : "it is so for every event";
+    if (assumption.asks_result) line.code = diag::RowOf(diag::Code::W207).name;
+    rules[assumption.rule].assumed.push_back(std::move(line));
   }
   for (const split::HookPartition& hook : partition.hooks) {
     for (const auto& [rule, whole] : hook.whole) {
@@ -145,6 +155,8 @@ std::string ExplainText(const Compilation& compilation) {
   for (const RuleLines& rule : Explain(compilation)) {
     if (!out.empty()) out += '\n';
     out += fmt::format("rule \"{}\" ({})\n", rule.name, rule.action);
+    if (!rule.assumed.empty()) out += "  at every hook:\n";
+    AppendPredicates(rule.assumed, out);
     for (const HookLines& hook : rule.hooks) AppendHook(hook, out);
     if (rule.hooks.empty()) out += "  never matches\n";
   }

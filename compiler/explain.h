@@ -31,7 +31,8 @@ struct HookLines {
 struct RuleLines {
   std::string name;
   std::string action;
-  std::vector<HookLines> hooks;  // none: it can never match
+  std::vector<PredicateLine> assumed;  // taken as true or false before any hook is asked: results, idioms
+  std::vector<HookLines> hooks;        // none: it can never match
 };
 
 // Every rule in load order.

@@ -41,7 +41,7 @@
 #define SLUICE_KEY_BYTES \
   256 /* exact key: the value with its NUL and zero padding; a longer one equals no entry */
 #define SLUICE_SHORT_KEY_BYTES 64
-#define SLUICE_PREFIX_BYTES                                                                               \
+#define SLUICE_PREFIX_BYTES \
   252                          /* of the value, its NUL included when it fits: "P\0" is the exact value P \
                                 */
 #define SLUICE_SUFFIX_BYTES 64 /* of the value, reversed */
@@ -132,7 +132,7 @@ enum sluice_end { SLUICE_END_LOCAL = 0, SLUICE_END_REMOTE = 1 };
  */
 #define SLUICE_FLAG_READ (1ull << 32)  /* evt.is_open_read */
 #define SLUICE_FLAG_WRITE (1ull << 33) /* evt.is_open_write */
-#define SLUICE_FLAG_EXEC                                                             \
+#define SLUICE_FLAG_EXEC \
   (1ull << 34) /* evt.is_open_exec: opened with FMODE_EXEC, or created with an x bit \
                 */
 #define SLUICE_FLAG_CREATED (1ull << 35) /* the open made the file */

@@ -101,6 +101,7 @@ struct Assumption {
   source::Span span;
   std::string predicate;  // canonical text
   bool value = false;
+  bool asks_result = false;  // else one of Falco's ways to say always or never
 };
 
 struct CheckedRules {

@@ -165,7 +165,7 @@ bool ResultFolder::FoldLeaf(const ast::Rule& rule, RuleId id, Condition& leaf,
          : answer == Answer::kTrue ? "it is taken as true, as for a call that succeeds"
                                    : "it is taken as false, as for a call that succeeds");
   }
-  assumptions.push_back({id, leaf.span, Print(predicate), answer == Answer::kTrue});
+  assumptions.push_back({id, leaf.span, Print(predicate), answer == Answer::kTrue, !fixed});
   leaf.kind = answer == Answer::kTrue ? Condition::Kind::kTrue : Condition::Kind::kFalse;
   leaf.predicate = 0;
   return true;

@@ -49,10 +49,10 @@ void Decide(const norm::Condition& condition, const Placed& placed, check::HookI
     } else if (lowered.kind == Lowered::Kind::kTest || lowered.kind == Lowered::Kind::kAlternatives) {
       if (placed.weakened) {
         decision.code = Code::N305;
-        decision.reason =
-            fmt::format("the hook has more than {} distinct conditions: the kernel tests a weaker one that this "
-                        "rule shares with others, and user space judges the whole",
-                        budget.clauses_per_hook);
+        decision.reason = fmt::format(
+            "the hook has more than {} distinct conditions: the kernel tests a weaker one that this "
+            "rule shares with others, and user space judges the whole",
+            budget.clauses_per_hook);
       } else if (left.count(literal.predicate) != 0) {
         LeftByOr(placed, budget, decision);
       } else {

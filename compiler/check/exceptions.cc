@@ -99,9 +99,7 @@ class ExceptionLowering {
   bool LowerCheck(size_t column, const std::vector<ast::Word>& words, Expr& result) {
     Comparison comparison;
     const ast::Word& comp = exception_.comps[column];
-    if (!ParseComparison(comp.text, comparison)) {
-      return Refuse(comp.span, fmt::format("`{}` is not an operator", comp.text));
-    }
+    if (!ParseComparison(comp.text, comparison)) return false;  // KnowsOperators() told
     auto check = std::make_shared<ast::Check>();
     check->left = exception_.fields[column];
     check->op = comparison.op;
@@ -124,6 +122,19 @@ class ExceptionLowering {
   diag::Diagnostics& diagnostics_;
 };
 
+// Also of an exception that has no values yet.
+bool KnowsOperators(const ast::Exception& exception, diag::Diagnostics& diagnostics) {
+  bool known = true;
+  for (const ast::Word& comp : exception.comps) {
+    Comparison comparison;
+    if (ParseComparison(comp.text, comparison)) continue;
+    diagnostics.Add(Code::E109, comp.span.valid() ? comp.span : exception.span,
+                    fmt::format("`{}` is not an operator", comp.text));
+    known = false;
+  }
+  return known;
+}
+
 }  // namespace
 
 bool JoinExceptions(const ast::Rule& rule, diag::Diagnostics& diagnostics, Expr& condition) {
@@ -136,6 +147,10 @@ bool JoinExceptions(const ast::Rule& rule, diag::Diagnostics& diagnostics, Expr&
       auto& fault = diagnostics.Add(Code::E206, exception.name.span,
                                     fmt::format("There is already an exception `{}`", exception.name.text));
       fault.others.push_back({first->second->name.span, "first declared here"});
+      ok = false;
+      continue;
+    }
+    if (!KnowsOperators(exception, diagnostics)) {
       ok = false;
       continue;
     }

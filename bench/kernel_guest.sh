@@ -10,7 +10,7 @@ mkdir -p "${path%/*}"
 echo x >"$path"
 cp "$(command -v busybox)" "$work/true" # static, on the tmpfs: the guest's own disk is read over the network
 opens=2000
-execs=60
+execs=300
 types='evt.type in (open, openat, openat2, creat)'
 
 rule() { # NAME CONDITION
@@ -54,7 +54,7 @@ with_rules() { # RULES: prints OPEN EXEC and how many clauses file_open had
     cat "$work/err" >&2
     exit 1
   fi
-  sleep 1
+  sleep 3 # the engine gives back what it used while loading
   measure
   kill -INT $pid
   wait $pid || true

@@ -83,6 +83,7 @@ struct Kernel::State {
   RecordMerge merge;
   uint32_t generation = 0;  // the last one given out
   check::HookMask missing = 0, loaded = 0;
+  check::HookMask used = 0;  // by some rule set so far
   std::vector<sluice_bpf*> further;  // more programs over the maps of `skeleton`
   bool detached = false;
   bool flushing = false;  // hand over at once, without waiting for records from elsewhere
@@ -211,6 +212,7 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
   State& state = *state_;
   const uint32_t slot = 1 - (state.control().active & 1);
   const uint64_t mask = plan.HookMask();
+  state.used |= mask;
   const uint32_t next =
       ++state.generation;  // never used again, for tasks may keep it as the tag of their bits
   source::Status status = state.Prepare(slot, plan);
@@ -286,6 +288,7 @@ std::vector<HookCounters> Kernel::Counters() const {
   std::vector<sluice_hook_stats> per_cpu(static_cast<size_t>(std::max(cpus, 1)));
   std::vector<HookCounters> rows;
   for (const check::HookRow& hook : check::Hooks()) {
+    if ((state_->used >> hook.id & 1) == 0) continue;
     HookCounters& row = rows.emplace_back();
     row.hook = hook.name;
     const uint32_t key = hook.id;

@@ -65,6 +65,7 @@ class Kernel {
   // The bytes are valid during the call only.
   source::Status Poll(int timeout_ms, const std::function<void(std::string_view record)>& callback);
 
+  // Of the hooks that a rule set has needed so far.
   std::vector<HookCounters> Counters() const;
   uint64_t TreeRecordsLost() const;
 

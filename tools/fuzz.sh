@@ -18,6 +18,7 @@ run_target() {
   mkdir -p "$found" build-fuzz/crashes
   [[ ! -d fuzz/corpus/$name ]] || seeds=("fuzz/corpus/$name")
   [[ ! -e fuzz/$name.dict ]] || options=("-dict=fuzz/$name.dict")
+  [[ -z ${FUZZ_SEED:-} ]] || options+=("-seed=$FUZZ_SEED")
   "build-fuzz/fuzz/${name}_fuzz" "-max_total_time=$seconds" -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 \
     "-artifact_prefix=build-fuzz/crashes/$name-" "${options[@]}" "$found" "${seeds[@]}" >"$log" 2>&1 || status=$?
   if ((status)); then

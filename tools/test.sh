@@ -88,7 +88,7 @@ live_without_lsm() {
 }
 
 fuzz() {
-  SLUICE_QUIET='' bash tools/fuzz.sh "$fuzz_seconds"
+  FUZZ_SEED=1 SLUICE_QUIET='' bash tools/fuzz.sh "$fuzz_seconds"
 }
 
 finish() {

@@ -83,7 +83,7 @@ struct Kernel::State {
   RecordMerge merge;
   uint32_t generation = 0;  // the last one given out
   check::HookMask missing = 0, loaded = 0;
-  check::HookMask used = 0;  // by some rule set so far
+  check::HookMask used = 0;          // by some rule set so far
   std::vector<sluice_bpf*> further;  // more programs over the maps of `skeleton`
   bool detached = false;
   bool flushing = false;  // hand over at once, without waiting for records from elsewhere

@@ -20,7 +20,8 @@ void RecordMerge::Add(std::string_view record) {
 }
 
 bool RecordMerge::holds_candidates() const {
-  return std::any_of(waiting_.begin(), waiting_.end(), [](const Waiting& record) { return record.candidate; });
+  return std::any_of(waiting_.begin(), waiting_.end(),
+                     [](const Waiting& record) { return record.candidate; });
 }
 
 void RecordMerge::HandOver(uint64_t until_ns, const std::function<void(std::string_view record)>& callback) {

@@ -1,4 +1,4 @@
-// replay.cc - sluice replay EVENTS.jsonl -r FILE...: alerts of a recorded stream, without a kernel.
+// replay.cc - sluice replay EVENTS.jsonl|CAPTURE -r FILE...: alerts of what was recorded, without a kernel.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -8,8 +8,10 @@
 #include <iostream>
 #include <unordered_set>
 
+#include "cli/replay_capture.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
+#include "runtime/capture/reader.h"
 #include "runtime/eval/json_event.h"
 #include "runtime/judge.h"
 
@@ -31,12 +33,6 @@ uint64_t TimeOf(const eval::Event& event) {
       return static_cast<uint64_t>(value.number);
   }
   return 0;
-}
-
-// A recorded event was judged by no kernel: what its mitigations would have done.
-alert::Decision WouldBe(const ast::Rule& rule, bool undecided) {
-  const uint32_t flags = rule.action == ast::Action::kKill ? SLUICE_EVENT_KILLED : SLUICE_EVENT_DENIED;
-  return Decide(rule, flags, undecided);
 }
 
 class Replay {
@@ -85,8 +81,17 @@ class Replay {
   std::unordered_set<std::string> warned_;
 };
 
-int ReplayFile(const Arguments& arguments) {
+int ReplayFile(Arguments arguments) {
   int status = kFine;
+  if (capture::IsCapture(arguments.events)) {
+    arguments.rules.results_known = false;  // as `run` compiles
+    std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
+    if (compilation == nullptr) return status;
+    status = ReplayCapture(arguments.events, std::move(compilation),
+                           [](std::string_view line) { fmt::print("{}\n", line); });
+    std::fflush(stdout);
+    return status;
+  }
   const std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
   if (compilation == nullptr) return status;
   std::ifstream file;
@@ -115,7 +120,8 @@ int ReplayFile(const Arguments& arguments) {
 Verb AddReplay(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   arguments->rules.results_known = true;
-  app.add_option("EVENTS", arguments->events, "Events, one JSON object a line; - is stdin")
+  app.add_option("EVENTS", arguments->events,
+                 "A capture of `sluice record`, or events, one JSON object a line; - is stdin")
       ->required()
       ->type_name("");
   AddRulesOption(app, arguments->rules);

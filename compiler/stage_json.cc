@@ -107,7 +107,6 @@ class WrittenJson {
     return json;
   }
 
-  // NOLINTNEXTLINE(misc-no-recursion): bounded by the parser's limit on nesting
   Json Of(const ast::Expr& expr) const {
     const auto all = [this](const std::vector<ast::Expr>& children) {
       return Listed(children, [this](const ast::Expr& child) { return Of(child); });
@@ -141,7 +140,6 @@ class WrittenJson {
     return json;
   }
 
-  // NOLINTNEXTLINE(misc-no-recursion): as above
   Json Of(const ast::Operand& operand) const {
     const auto all = [this](const std::vector<ast::Operand>& operands) {
       return Listed(operands, [this](const ast::Operand& one) { return Of(one); });
@@ -170,7 +168,6 @@ class WrittenJson {
 
 // ---- check, norm: conditions over predicates --------------------------------------------------------------
 
-// NOLINTNEXTLINE(misc-no-recursion): bounded by the parser's limit on nesting
 Json ToJson(const check::Condition& condition, const check::CheckedRules& checked) {
   const auto child = [&](const check::Condition& one) { return ToJson(one, checked); };
   switch (condition.kind) {
@@ -190,7 +187,6 @@ Json ToJson(const check::Condition& condition, const check::CheckedRules& checke
   return {{"predicate", check::Print(checked.predicates[condition.predicate])}, {"id", condition.predicate}};
 }
 
-// NOLINTNEXTLINE(misc-no-recursion): as above
 Json ToJson(const norm::Condition& condition, const check::CheckedRules& checked) {
   const auto child = [&](const norm::Condition& one) { return ToJson(one, checked); };
   switch (condition.kind) {

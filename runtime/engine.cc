@@ -46,9 +46,11 @@ struct Engine::State {
   State(EngineOptions o, AlertSink s) : options(std::move(o)), sink(std::move(s)), judge(sink) {}
 
   source::Status Open();
-  source::Status Activate(const kplan::KernelPlan& kernel_plan, uplan::UserPlan&& user);
+  source::Status Activate(Compilation& compilation);
   source::Status Poll(int timeout_ms);
   void Apply(std::string_view bytes);
+  void SetHost();
+  void SetNames(std::shared_ptr<const eval::Names> names);
   source::Status Loop(Reloader& reloader);
   void FollowClock();
   void TellLosses(int64_t now_ns);
@@ -86,7 +88,7 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
   if (source::Status usable = Usable(*compilation); !usable.ok()) return usable;
   state.options.load.hooks = compilation->kernel.HookMask();
   source::Status status = state.Open();
-  if (status.ok()) status = state.Activate(compilation->kernel, std::move(compilation->user));
+  if (status.ok()) status = state.Activate(*compilation);
   if (status.ok()) status = state.kernel->Canary();
   if (status.ok()) {
     compilation.reset();
@@ -102,23 +104,39 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
 
 // Lineage first: a process that forks or execs while /proc is read is then seen twice rather than never.
 source::Status Engine::State::Open() {
-  judge.SetHost(host);
-  judge.SetNames(std::make_shared<const eval::Names>(eval::Names::Read("/etc")));
+  SetHost();
+  SetNames(std::make_shared<const eval::Names>(eval::Names::Read("/etc")));
   source::Result<std::unique_ptr<load::Kernel>> opened = load::Kernel::Open(options.load);
   if (!opened.ok()) return opened.status();
   kernel = std::move(*opened);
   if (source::Status status = kernel->AttachLineage(); !status.ok()) return status;
-  if (source::Status status = tree.SeedFrom("/proc"); !status.ok()) return status;
+  source::Result<std::vector<lineage::ProcEntry>> processes = lineage::ReadProcesses("/proc", false);
+  if (!processes.ok()) return processes.status();
+  if (options.capture != nullptr) options.capture->Processes(*processes);
+  tree.Seed(*std::move(processes));
   return Poll(0);
 }
 
-source::Status Engine::State::Activate(const kplan::KernelPlan& kernel_plan, uplan::UserPlan&& user) {
+void Engine::State::SetHost() {
+  eval::HostFacts facts = eval::HostFacts::Read();
+  if (options.capture != nullptr) options.capture->Host(host, facts);
+  judge.SetHost(host, std::move(facts));
+}
+
+void Engine::State::SetNames(std::shared_ptr<const eval::Names> names) {
+  if (options.capture != nullptr) options.capture->Users(*names);
+  judge.SetNames(std::move(names));
+}
+
+source::Status Engine::State::Activate(Compilation& compilation) {
   // Swap() drains before the flip only, so no record of the new generation is read before the judge knows its
   // plan.
   const auto drain = [&] { Poll(0).IgnoreError(); };
-  source::Result<uint32_t> generation = kernel->Swap(kernel_plan, tree, drain);
+  source::Result<uint32_t> generation = kernel->Swap(compilation.kernel, tree, drain);
   if (!generation.ok()) return generation.status();
-  judge.Add(*generation, std::make_shared<const uplan::UserPlan>(std::move(user)));
+  if (options.capture != nullptr)
+    options.capture->Rules(*generation, capture::FingerprintOf(compilation), options.every_event);
+  judge.Add(*generation, std::make_shared<const uplan::UserPlan>(std::move(compilation.user)));
   return absl::OkStatus();
 }
 
@@ -134,7 +152,9 @@ void Engine::State::Apply(std::string_view bytes) {
     ++stats.undecodable;
     return;
   }
+  if (options.capture != nullptr) options.capture->Record(bytes);
   if (record.header.kind != SLUICE_RECORD_EVENT) tree.Apply(record);
+  if (options.every_event) return;
   judge.Apply(record, tree.Find({.pid = record.header.pid, .start_ns = record.header.start_ns}));
 }
 
@@ -148,6 +168,7 @@ source::Status Engine::State::Loop(Reloader& reloader) {
       looked_ns = now_ns;
       FollowClock();
       TellLosses(now_ns);
+      if (options.capture != nullptr && !options.capture->status().ok()) return options.capture->status();
     }
   }
   return absl::OkStatus();
@@ -158,18 +179,20 @@ void Engine::State::FollowClock() {
   const int64_t offset = BootToUnixNs();
   if (std::abs(offset - host.boot_to_unix_ns) < kClockStepNs) return;
   host.boot_to_unix_ns = offset;
-  judge.SetHost(host);
+  SetHost();
 }
 
 void Engine::State::TellLosses(int64_t now_ns) {
   const std::optional<alert::Alert> alert =
       losses.Look(now_ns, kernel->Counters(), kernel->TreeRecordsLost(), host);
-  if (alert) sink(*alert);
+  if (!alert) return;
+  if (options.capture != nullptr) options.capture->OwnAlert(*alert);
+  sink(*alert);
 }
 
 void Engine::State::FinishReload(Reloader& reloader, Fresh fresh) {
-  source::Status status = Activate(fresh.compilation->kernel, std::move(fresh.compilation->user));
-  if (status.ok()) judge.SetNames(std::move(fresh.names));
+  source::Status status = Activate(*fresh.compilation);
+  if (status.ok()) SetNames(std::move(fresh.names));
   reloader.Finish(std::move(status));
 }
 

@@ -12,6 +12,7 @@
 
 #include "compiler/compile.h"
 #include "runtime/alert/alert.h"
+#include "runtime/capture/writer.h"
 #include "runtime/load/kernel.h"
 
 namespace sluice {
@@ -20,6 +21,8 @@ struct EngineOptions {
   std::vector<std::string> rule_files;  // and folders; read again at Reload()
   Options compile;
   load::Options load;
+  capture::Writer* capture = nullptr;  // borrowed; gets everything that the kernel sends
+  bool every_event = false;            // the rules only ask for every event: they raise no alerts
 };
 
 // What went missing on the way to an alert, besides what the kernel counts per hook.

@@ -1,12 +1,11 @@
 #include "compiler/uplan/index.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <map>
+#include <tuple>
+#include <unordered_map>
 #include <utility>
-
-#include "compiler/uplan/trigger.h"
 
 namespace sluice::uplan {
 namespace {
@@ -15,65 +14,19 @@ using check::FieldId;
 using check::PredicateId;
 using norm::Condition;
 
-constexpr size_t kFew = 3;          // as many are judged one by one
-constexpr size_t kMaxCover = 64;    // predicates of a cover
-constexpr size_t kMaxDepth = 12;    // predicates assumed on the way down
-constexpr size_t kMaxAsked = 32;    // literals without a trigger that a node asks
-constexpr size_t kLeastShared = 6;  // rules that make one worth it
-constexpr size_t kMany = 32;        // rules that are divided by switches first
-constexpr size_t kGoodPart = 8;     // one in so many has the switch
-constexpr size_t kCopies = 8;       // leaves of a condition, on average
+constexpr size_t kFew = 3;           // as many are judged one by one
+constexpr size_t kMaxCover = 64;     // predicates of a cover
+constexpr size_t kMaxDepth = 12;     // predicates assumed on the way down
+constexpr size_t kMaxSwitches = 32;  // literals that a node asks
+constexpr size_t kLeastShared = 6;   // rules that make one worth it
+constexpr size_t kMany = 32;         // rules that are divided by switches first
+constexpr size_t kGoodPart = 8;      // one in so many has the switch
+constexpr size_t kCopies = 8;        // leaves of a condition, on average
+constexpr size_t kSharedList = 4;    // conditions that make a list's own node worth it
 constexpr size_t kMaxTypesFiled = 64;
-constexpr double kFewValues = 0.3;
-constexpr double kNever = 1e9;  // no cover: dearer than any
 
 bool IsEventType(const check::Term& term) {
   return term.kind == check::Term::Kind::kField && term.field.field == FieldId::kEvtType;
-}
-
-// Fields of which every event has one of a few values.
-bool HasFewValues(const check::Term& term) {
-  if (term.kind != check::Term::Kind::kField) return false;
-  switch (term.field.field) {
-    case FieldId::kEvtType:
-    case FieldId::kSyscallType:
-    case FieldId::kEvtHook:
-    case FieldId::kEvtSource:
-    case FieldId::kFdType:
-    case FieldId::kFdTypechar:
-      return true;
-    default:
-      return false;
-  }
-}
-
-uint64_t KeyOf(SlotId slot, int kind, std::string_view text) {
-  return std::hash<std::string_view>()(text) * 31 + slot * 8ull + static_cast<uint64_t>(kind);
-}
-
-std::string_view BytesOf(const check::Value& value, const check::Predicate& predicate) {
-  switch (predicate.left.type) {
-    case check::Type::kString:
-    case check::Type::kPath:
-    case check::Type::kBytes:
-      return value.text;
-    case check::Type::kAddress:
-    case check::Type::kNet:
-      return {reinterpret_cast<const char*>(value.net.address.bytes.data()), value.net.address.bytes.size()};
-    default:
-      return {reinterpret_cast<const char*>(&value.number), sizeof(value.number)};
-  }
-}
-
-template <typename Take>
-void ForEachKey(const Trigger& trigger, const check::Predicate& predicate, SlotId slot, Take take) {
-  const int kind = static_cast<int>(trigger.kind);
-  if (trigger.kind == Trigger::Kind::kValue) {
-    for (const check::Value& value : predicate.values)
-      take(KeyOf(slot, kind, BytesOf(value, predicate)), GuessFrequency(predicate, value));
-    return;
-  }
-  for (const std::string& text : trigger.texts) take(KeyOf(slot, kind, text), GuessFrequency(trigger, text));
 }
 
 const std::vector<Condition>& Conjuncts(const Condition& condition, std::vector<Condition>& one) {
@@ -87,61 +40,49 @@ const std::vector<Condition>& Conjuncts(const Condition& condition, std::vector<
 
 struct Indexer::Parts {
   std::vector<Leaf> leaves;
-  std::vector<Branch> found, asked;  // their nodes are written
+  std::vector<Branch> branches;  // their nodes are written
+  std::vector<Switch> switches;
 };
 
-Indexer::Indexer(UserPlan& plan)
-    : plan_(plan), known_(plan.checked.predicates.size()), grouped_(plan.checked.predicates.size()) {
+Indexer::Indexer(UserPlan& plan) : plan_(plan), marks_(plan) {
   plan_.index.nodes.emplace_back();  // kNoNode
-}
-
-// Conditions are filed by event type first: within a type its tests say no more.
-void Indexer::Learn(PredicateId id) {
-  const check::Predicate& predicate = plan_.checked.predicates[id];
-  known_[id].emplace();
-  if (!IsEventType(predicate.left)) known_[id]->trigger = TriggerOf(predicate, id);
 }
 
 void Indexer::Count(const Condition& condition) {
   for (const Condition& child : condition.children) Count(child);
-  if (condition.kind != Condition::Kind::kLiteral || condition.negated) return;
-  const PredicateId id = condition.predicate;
-  if (!known_[id]) Learn(id);
-  if (!known_[id]->trigger) return;
-  ForEachKey(*known_[id]->trigger, plan_.checked.predicates[id], plan_.left_slot[id],
-             [&](uint64_t key, double) { ++popularity_[key]; });
-}
-
-// A value that many rules ask for is one that many events have, or they would not have been written so.
-double Indexer::FrequencyOf(const Trigger& trigger, const check::Predicate& predicate) {
-  double sum = 0;
-  const bool few = HasFewValues(predicate.left);
-  ForEachKey(trigger, predicate, plan_.left_slot[trigger.predicate], [&](uint64_t key, double guess) {
-    sum += few ? kFewValues : guess * std::sqrt(static_cast<double>(popularity_[key]));
-  });
-  return predicate.left.shape == check::Shape::kScalar ? sum : sum * 4;  // more values, and gaps
-}
-
-const Indexer::Known& Indexer::Know(PredicateId id) {
-  if (!known_[id]) Learn(id);
-  Known& known = *known_[id];
-  if (known.frequency == 0) {
-    known.frequency = known.trigger ? FrequencyOf(*known.trigger, plan_.checked.predicates[id]) : kNever;
-  }
-  return known;
+  if (condition.kind == Condition::Kind::kLiteral) marks_.Count(condition.predicate, !condition.negated);
 }
 
 bool Indexer::IsAssumed(PredicateId predicate, bool negated) const {
-  return std::find(assumed_.begin(), assumed_.end(), Literal{predicate, negated}) != assumed_.end();
+  const Assumed assumed{negated ? Assumed::Kind::kFalse : Assumed::Kind::kTrue, predicate};
+  return std::find(assumed_.begin(), assumed_.end(), assumed) != assumed_.end();
+}
+
+// Its marks divide no more what is at this node.
+bool Indexer::IsSpent(PredicateId predicate) const {
+  // Conditions are filed by event type first: within a type its tests say no more.
+  const check::Term& left = plan_.checked.predicates[predicate].left;
+  if (IsEventType(left) || IsAssumed(predicate, false)) return true;
+  const Range own = marks_.Of(predicate);
+  const auto& lists = plan_.index.mark_lists;
+  for (const Assumed& assumed : assumed_) {
+    if (assumed.kind != Assumed::Kind::kMark) continue;
+    const Mark& mark = plan_.index.marks[assumed.id];
+    if (mark.slot != plan_.left_slot[predicate]) continue;
+    const bool whole = mark.kind == Mark::Kind::kText || mark.kind == Mark::Kind::kNumber;
+    if (whole && left.shape == check::Shape::kScalar) return true;
+    if (std::binary_search(lists.begin() + own.begin, lists.begin() + own.end, assumed.id)) return true;
+  }
+  return false;
 }
 
 Indexer::Cover Indexer::CoverOf(const Condition& condition) {
-  Cover cover{kNever, {}};
+  Cover cover;
   switch (condition.kind) {
     case Condition::Kind::kLiteral: {
-      if (condition.negated || IsAssumed(condition.predicate, false)) return cover;
-      const double frequency = Know(condition.predicate).frequency;
-      if (frequency < kNever) cover = {frequency, {condition.predicate}};
+      if (condition.negated || IsSpent(condition.predicate)) return cover;
+      const double frequency = marks_.FrequencyOf(condition.predicate);
+      if (frequency < Marks::kNever) cover = {frequency, {condition.predicate}};
       return cover;
     }
     case Condition::Kind::kAnd:
@@ -157,7 +98,7 @@ Indexer::Cover Indexer::CoverOf(const Condition& condition) {
         cover.frequency += of_child.frequency;
         cover.predicates.insert(cover.predicates.end(), of_child.predicates.begin(),
                                 of_child.predicates.end());
-        if (of_child.predicates.empty() || cover.predicates.size() > kMaxCover) return {kNever, {}};
+        if (of_child.predicates.empty() || cover.predicates.size() > kMaxCover) return {};
       }
       std::sort(cover.predicates.begin(), cover.predicates.end());
       cover.predicates.erase(std::unique(cover.predicates.begin(), cover.predicates.end()),
@@ -176,7 +117,7 @@ uint32_t Indexer::Add(const std::vector<Entry>& entries) {
   return Build(all);
 }
 
-uint32_t Indexer::Build(const std::vector<const Entry*>& entries) {
+uint32_t Indexer::Build(const Entries& entries) {
   if (entries.empty()) return kNoNode;
   Parts parts;
   if (entries.size() <= kFew || assumed_.size() >= kMaxDepth) {
@@ -187,34 +128,66 @@ uint32_t Indexer::Build(const std::vector<const Entry*>& entries) {
   return Write(parts);
 }
 
-void Indexer::Divide(std::vector<const Entry*> entries, Parts& parts) {
+uint32_t Indexer::BuildUnder(Assumed assumed, const Entries& entries) {
+  assumed_.push_back(assumed);
+  const uint32_t node = Build(entries);
+  assumed_.pop_back();
+  return node;
+}
+
+void Indexer::Divide(Entries entries, Parts& parts) {
   if (entries.size() >= kMany) DivideByShared(entries, entries.size() / kGoodPart, true, parts);
-  std::map<PredicateId, std::vector<const Entry*>> by_predicate;
-  std::vector<const Entry*> rest;
+  DivideByCover(entries, parts);
+  DivideByShared(entries, kLeastShared, false, parts);
+  for (const Entry* entry : entries) parts.leaves.push_back(entry->leaf);
+}
+
+// Leaves those without a cover.
+void Indexer::DivideByCover(Entries& entries, Parts& parts) {
+  std::vector<Cover> covers;
+  std::unordered_map<PredicateId, size_t> uses;
   for (const Entry* entry : entries) {
-    const Cover cover = CoverOf(*entry->condition);
-    if (cover.predicates.empty() || cover.predicates.size() > copies_) {
-      rest.push_back(entry);
+    covers.push_back(CoverOf(*entry->condition));
+    for (const PredicateId id : covers.back().predicates) ++uses[id];
+  }
+  std::map<PredicateId, Entries> by_list;
+  std::map<MarkId, Entries> by_mark;
+  Entries rest;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    size_t marks = 0;
+    for (const PredicateId id : covers[i].predicates)
+      marks += uses[id] >= kSharedList ? 1 : marks_.Of(id).end - marks_.Of(id).begin;
+    if (marks == 0 || marks > copies_) {
+      rest.push_back(entries[i]);
       continue;
     }
-    copies_ -= cover.predicates.size();
-    for (const PredicateId id : cover.predicates) by_predicate[id].push_back(entry);
+    copies_ -= marks;
+    for (const PredicateId id : covers[i].predicates) {
+      const Range range = marks_.Of(id);
+      if (uses[id] >= kSharedList && range.end - range.begin > 1) {
+        by_list[id].push_back(entries[i]);
+        continue;
+      }
+      for (uint32_t at = range.begin; at < range.end; ++at) {
+        Entries& filed = by_mark[marks_.At(at)];
+        if (filed.empty() || filed.back() != entries[i]) filed.push_back(entries[i]);
+      }
+    }
   }
-  for (const auto& [id, found] : by_predicate) {
-    grouped_[id] = true;
-    assumed_.push_back({id, false});
-    parts.found.push_back({id, false, Build(found)});
-    assumed_.pop_back();
+  for (const auto& [mark, filed] : by_mark)
+    parts.branches.push_back({mark, BuildUnder({Assumed::Kind::kMark, mark}, filed)});
+  for (const auto& [id, filed] : by_list) {
+    const uint32_t node = BuildUnder({Assumed::Kind::kTrue, id}, filed);
+    for (uint32_t at = marks_.Of(id).begin; at < marks_.Of(id).end; ++at)
+      parts.branches.push_back({marks_.At(at), node});
   }
-  DivideByShared(rest, kLeastShared, false, parts);
-  for (const Entry* entry : rest) parts.leaves.push_back(entry->leaf);
+  entries = std::move(rest);
 }
 
 // Takes out of `rest` what shares a literal with `least` others.
-void Indexer::DivideByShared(std::vector<const Entry*>& rest, size_t least, bool only_switches,
-                             Parts& parts) {
+void Indexer::DivideByShared(Entries& rest, size_t least, bool only_switches, Parts& parts) {
   std::vector<Condition> one;
-  while (rest.size() > kFew && parts.asked.size() < kMaxAsked) {
+  while (rest.size() > kFew && parts.switches.size() < kMaxSwitches) {
     std::map<std::pair<PredicateId, bool>, size_t> shared;
     for (const Entry* entry : rest) {
       for (const Condition& literal : Conjuncts(*entry->condition, one)) {
@@ -237,9 +210,8 @@ void Indexer::DivideByShared(std::vector<const Entry*>& rest, size_t least, bool
       });
     };
     const auto with = std::stable_partition(rest.begin(), rest.end(), std::not_fn(has));
-    assumed_.push_back({predicate, negated});
-    parts.asked.push_back({predicate, negated, Build(std::vector<const Entry*>(with, rest.end()))});
-    assumed_.pop_back();
+    const auto truth = negated ? Assumed::Kind::kFalse : Assumed::Kind::kTrue;
+    parts.switches.push_back({predicate, negated, BuildUnder({truth, predicate}, Entries(with, rest.end()))});
     rest.erase(with, rest.end());
   }
 }
@@ -251,22 +223,22 @@ uint32_t Indexer::Write(Parts& parts) {
   node.leaves.begin = size_of(index.leaves);
   index.leaves.insert(index.leaves.end(), parts.leaves.begin(), parts.leaves.end());
   node.leaves.end = size_of(index.leaves);
-  std::stable_sort(parts.found.begin(), parts.found.end(), [&](const Branch& a, const Branch& b) {
-    return std::pair(plan_.left_slot[a.predicate], a.predicate) <
-           std::pair(plan_.left_slot[b.predicate], b.predicate);
+  std::sort(parts.branches.begin(), parts.branches.end(), [&](const Branch& a, const Branch& b) {
+    return std::tuple(index.marks[a.mark].slot, a.mark, a.node) <
+           std::tuple(index.marks[b.mark].slot, b.mark, b.node);
   });
   node.groups.begin = size_of(index.groups);
-  for (const Branch& branch : parts.found) {
-    const SlotId slot = plan_.left_slot[branch.predicate];
+  for (const Branch& branch : parts.branches) {
+    const SlotId slot = index.marks[branch.mark].slot;
     if (size_of(index.groups) == node.groups.begin || index.groups.back().slot != slot)
       index.groups.push_back({slot, {size_of(index.branches), size_of(index.branches)}});
     index.branches.push_back(branch);
     index.groups.back().branches.end = size_of(index.branches);
   }
   node.groups.end = size_of(index.groups);
-  node.asked.begin = size_of(index.branches);
-  index.branches.insert(index.branches.end(), parts.asked.begin(), parts.asked.end());
-  node.asked.end = size_of(index.branches);
+  node.switches.begin = size_of(index.switches);
+  index.switches.insert(index.switches.end(), parts.switches.begin(), parts.switches.end());
+  node.switches.end = size_of(index.switches);
   index.nodes.push_back(node);
   return size_of(index.nodes) - 1;
 }
@@ -339,12 +311,6 @@ void Indexer::AddByType(const std::vector<Entry>& entries, HookPlan& hook) {
     for (const uint32_t i : filed[type]) own.push_back(entries[i]);
     hook.typed[type] = Add(own);
     roots.emplace(std::move(filed[type]), hook.typed[type]);
-  }
-}
-
-void Indexer::Finish() {
-  for (PredicateId id = 0; id < grouped_.size(); ++id) {
-    if (grouped_[id]) plan_.index.triggers.push_back(std::move(*known_[id]->trigger));
   }
 }
 

@@ -94,8 +94,6 @@ class Lowering {
     }
   }
 
-  void Finish() { indexer_.Finish(); }
-
  private:
   static constexpr size_t kWalked = 8;  // candidates of a bit that need no index
 
@@ -128,7 +126,6 @@ UserPlan LowerUser(const split::Partition& partition) {
     lowering.LowerRules(RulesOf(hook), of_hook);
     lowering.LowerBits(hook, of_hook);
   }
-  lowering.Finish();
   return plan;
 }
 

@@ -1,6 +1,9 @@
 // The plan as text: slots, predicates in use, conditions as steps, and each hook's candidates.
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <cstring>
+#include <map>
 #include <set>
 
 #include "compiler/uplan/user_plan.h"
@@ -38,29 +41,44 @@ void AppendConditions(const UserPlan& plan, std::string& out) {
   }
 }
 
-std::string_view KindText(Trigger::Kind kind) {
-  switch (kind) {
-    case Trigger::Kind::kValue:
-      return "value";
-    case Trigger::Kind::kPrefix:
-      return "prefix";
-    case Trigger::Kind::kPath:
-      return "path";
-    case Trigger::Kind::kSuffix:
-      return "suffix";
-    case Trigger::Kind::kSubstring:
+std::string MarkText(const Index& index, MarkId id) {
+  const Mark& mark = index.marks[id];
+  const std::string_view bytes = std::string_view(index.bytes).substr(mark.begin, mark.size);
+  const std::string text = fmt::format("\"{}\"", bytes);
+  switch (mark.kind) {
+    case Mark::Kind::kText:
+      return text;
+    case Mark::Kind::kNumber: {
+      int64_t number = 0;
+      std::memcpy(&number, bytes.data(), sizeof(number));
+      return fmt::format("{}", number);
+    }
+    case Mark::Kind::kNet: {
+      MarkedNet net;
+      std::memcpy(&net, bytes.data(), sizeof(net));
+      char shown[INET6_ADDRSTRLEN] = "";
+      const uint8_t* address = net.address.data();
+      inet_ntop(net.v4 ? AF_INET : AF_INET6, net.v4 ? address + 12 : address, shown, sizeof shown);
+      return fmt::format("{}/{}", shown, net.prefix);
+    }
+    case Mark::Kind::kPrefix:
+      return "prefix " + text;
+    case Mark::Kind::kPath:
+      return "path " + text;
+    case Mark::Kind::kSuffix:
+      return "suffix " + text;
+    case Mark::Kind::kSubstring:
       break;
   }
-  return "substring";
+  return "part " + text;
 }
 
-void AppendTriggers(const Index& index, std::string& out) {
-  for (const Trigger& trigger : index.triggers) {
-    out += fmt::format("trigger of predicate {}: {}", trigger.predicate, KindText(trigger.kind));
-    for (size_t i = 0; i < trigger.texts.size() && i < kMaxValues; ++i)
-      out += fmt::format("{} \"{}\"", i == 0 ? "" : ",", trigger.texts[i]);
-    out += '\n';
-  }
+std::string MarksText(const Index& index, const std::vector<MarkId>& marks) {
+  std::string text;
+  for (size_t i = 0; i < marks.size() && i < kMaxValues; ++i)
+    text += (i == 0 ? "" : " or ") + MarkText(index, marks[i]);
+  if (marks.size() > kMaxValues) text += fmt::format(" or {} more", marks.size() - kMaxValues);
+  return text;
 }
 
 // A node and all that is below it.
@@ -73,17 +91,21 @@ void AppendNode(const UserPlan& plan, uint32_t id, size_t indent, std::string& o
     out += fmt::format("{}judge \"{}\" {}\n", margin, plan.checked.rules[leaf.rule].rule.name.text,
                        ConditionText(leaf.condition));
   }
-  const auto append = [&](std::string_view how, const Range& branches) {
-    for (uint32_t i = branches.begin; i < branches.end; ++i) {
-      const Branch& branch = index.branches[i];
-      out +=
-          fmt::format("{}{} {}predicate {}\n", margin, how, branch.negated ? "not " : "", branch.predicate);
-      AppendNode(plan, branch.node, indent + 2, out);
+  for (uint32_t i = node.groups.begin; i < node.groups.end; ++i) {
+    const Group& group = index.groups[i];
+    std::map<uint32_t, std::vector<MarkId>> by_node;
+    for (uint32_t at = group.branches.begin; at < group.branches.end; ++at)
+      by_node[index.branches[at].node].push_back(index.branches[at].mark);
+    for (const auto& [child, marks] : by_node) {
+      out += fmt::format("{}slot {} has {}\n", margin, group.slot, MarksText(index, marks));
+      AppendNode(plan, child, indent + 2, out);
     }
-  };
-  for (uint32_t i = node.groups.begin; i < node.groups.end; ++i)
-    append(fmt::format("slot {} finds", index.groups[i].slot), index.groups[i].branches);
-  append("ask", node.asked);
+  }
+  for (uint32_t i = node.switches.begin; i < node.switches.end; ++i) {
+    const Switch& literal = index.switches[i];
+    out += fmt::format("{}ask {}predicate {}\n", margin, literal.negated ? "not " : "", literal.predicate);
+    AppendNode(plan, literal.node, indent + 2, out);
+  }
 }
 
 // Types that share a tree stand together.
@@ -143,7 +165,6 @@ std::string Print(const UserPlan& plan) {
     out += '\n';
   }
   AppendConditions(plan, out);
-  AppendTriggers(plan.index, out);
   for (const HookPlan& hook : plan.hooks) {
     if (!hook.rules.empty()) AppendHook(plan, hook, out);
   }

@@ -146,14 +146,13 @@ bool FillTexts(const check::Predicate& predicate, Trigger& trigger) {
 
 }  // namespace
 
-std::optional<Trigger> TriggerOf(const check::Predicate& predicate, check::PredicateId id) {
+std::optional<Trigger> TriggerOf(const check::Predicate& predicate) {
   using ast::Quantifier;
   if (!predicate.right.empty() || predicate.values.empty() || predicate.values.size() > kMaxValues)
     return std::nullopt;
   // All of an empty list is in any list.
   if (predicate.left.shape == check::Shape::kList && predicate.op != Op::kIntersects) return std::nullopt;
   Trigger trigger;
-  trigger.predicate = id;
   if (IsComparedWhole(predicate)) return trigger;
   const bool one = predicate.quantifier == Quantifier::kNone && predicate.values.size() == 1;
   const bool any = predicate.quantifier == Quantifier::kAnyOf &&
@@ -164,8 +163,8 @@ std::optional<Trigger> TriggerOf(const check::Predicate& predicate, check::Predi
   return trigger;
 }
 
-double GuessFrequency(const Trigger& trigger, std::string_view text) {
-  const double rarer = trigger.kind == Trigger::Kind::kSubstring ? 0.7 : 0.75;
+double GuessFrequency(Trigger::Kind kind, std::string_view text) {
+  const double rarer = kind == Trigger::Kind::kSubstring ? 0.7 : 0.75;
   return std::max(0.0005, 0.3 * std::pow(rarer, static_cast<double>(text.size())));
 }
 

@@ -19,7 +19,7 @@ check::Predicate Ask(Op op, std::vector<std::string> texts, check::Type type = c
 }
 
 std::string Shown(const check::Predicate& predicate) {
-  const std::optional<Trigger> trigger = TriggerOf(predicate, 0);
+  const std::optional<Trigger> trigger = TriggerOf(predicate);
   if (!trigger) return "none";
   static const char* const kKinds[] = {"value", "prefix", "path", "suffix", "substring"};
   std::string shown = kKinds[static_cast<size_t>(trigger->kind)];

@@ -5,10 +5,10 @@
 // evaluator asks each at most once per event. Values that predicates look at are *slots*: one per distinct
 // term.
 //
-// Rules are found, not walked: a tree of *nodes* says which predicates to look at. A node's rules are all
-// judged; its branches lead on where their predicate is not false. Branches stand in groups by slot: one
-// look-up of the slot's value among the *triggers* of all rules finds the few that may hold, however many
-// there are (uplan/index.h).
+// Rules are found, not walked. What a slot's value is, begins with, ends with or holds of what any rule looks
+// for are its *marks*, all found in one pass over the value. A tree of *nodes* leads from marks to rules: a
+// node's leaves are judged; its branches lead on where the event has their mark, or where a literal is not
+// false (uplan/index.h).
 //
 // Threads: passive data, immutable after LowerUser(). Memory: self-contained.
 #pragma once
@@ -47,31 +47,44 @@ struct Candidate {
   ConditionId whole = kAlways;    // when some lookup was unknown, or for events that no kernel judged
 };
 
-// Without one of these in the value, `predicate` is false.
-struct Trigger {
+// Something that a slot's value may have. Its bytes are in Index::bytes.
+using MarkId = uint32_t;
+struct Mark {
   enum class Kind : uint8_t {
-    kValue,      // the predicate's own values, compared whole; `texts` is empty
-    kPrefix,     // a text begins with one of `texts`
+    kText,       // the value is this text
+    kNumber,     // this number: an int64_t
+    kNet,        // within this net: MarkedNet
+    kPrefix,     // begins with the text
     kPath,       // the same of a path, normalised: one slash at the front, none doubled, none at the end
-    kSuffix,     // ends with one
-    kSubstring,  // one occurs, letters of ASCII in either case
+    kSuffix,     // ends with it
+    kSubstring,  // it occurs, letters of ASCII in either case; its own are small
   };
-  check::PredicateId predicate = 0;
-  Kind kind = Kind::kValue;
-  std::vector<std::string> texts;
+  SlotId slot = 0;
+  uint32_t begin = 0, size = 0;  // of Index::bytes
+  Kind kind = Kind::kText;
+};
+struct MarkedNet {
+  uint8_t v4 = 0, prefix = 0;
+  std::array<uint8_t, 16> address{};
 };
 
-// To be followed where the literal is not false.
+// To be followed where the event has the mark.
 struct Branch {
-  check::PredicateId predicate = 0;
-  bool negated = false;
+  MarkId mark = 0;
   uint32_t node = 0;
 };
 
-// Branches whose predicates look at one slot and have triggers, by predicate.
+// Branches whose marks are of one slot, by mark. A mark may lead to several nodes.
 struct Group {
   SlotId slot = 0;
   Range branches;
+};
+
+// To be followed where the literal is not false.
+struct Switch {
+  check::PredicateId predicate = 0;
+  bool negated = false;
+  uint32_t node = 0;
 };
 
 struct Leaf {
@@ -82,7 +95,7 @@ struct Leaf {
 struct Node {
   Range leaves;  // judged whenever the node is reached
   Range groups;
-  Range asked;  // branches without a trigger: each is asked
+  Range switches;  // each is asked
 };
 inline constexpr uint32_t kNoNode = 0;  // nodes[kNoNode] is empty
 
@@ -90,8 +103,14 @@ struct Index {
   std::vector<Node> nodes;
   std::vector<Group> groups;
   std::vector<Branch> branches;
+  std::vector<Switch> switches;
   std::vector<Leaf> leaves;
-  std::vector<Trigger> triggers;  // of the predicates in groups, each once, by predicate
+  std::vector<Mark> marks;
+  std::string bytes;  // of marks
+  // By PredicateId: a range of `mark_lists`, each in order. Where the value has none of them, the predicate is
+  // false; an empty range says nothing.
+  std::vector<Range> marks_of;
+  std::vector<MarkId> mark_lists;
 };
 
 struct HookPlan {

@@ -121,7 +121,7 @@ std::shared_ptr<const uplan::UserPlan> IndexedPlan() {
   checked.predicate_at.resize(checked.predicates.size());
   checked.rules.resize(200);
   auto plan = std::make_shared<uplan::UserPlan>(uplan::LowerUser(partition));
-  EXPECT_GT(plan->index.triggers.size(), 100u);
+  EXPECT_GT(plan->index.branches.size(), 100u);
   return plan;
 }
 

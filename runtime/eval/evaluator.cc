@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <bit>
 
+#include "runtime/eval/branch_table.h"
 #include "runtime/eval/question.h"
+#include "runtime/eval/shortcut.h"
 #include "runtime/eval/slot_index.h"
 #include "runtime/eval/terms.h"
 
 namespace sluice::eval {
 namespace {
+
+using Kind = Value::Kind;
+
+const check::FieldUse kEventType{.field = check::FieldId::kEvtType, .index = -1, .argument = {}};
 
 template <typename T>
 struct Cached {
@@ -16,26 +22,33 @@ struct Cached {
   T value{};
 };
 
-// Groups of as few branches are asked one by one.
-constexpr uint32_t kFewBranches = 4;
-
-const check::FieldUse kEventType{.field = check::FieldId::kEvtType, .index = -1, .argument = {}};
+// A slot's value and marks, each had when it is first asked for.
+struct SlotState {
+  uint32_t value_epoch = 0, whole_epoch = 0, marks_epoch = 0;
+  uplan::MarkId whole = SlotIndex::kNone;  // of the whole text
+  uint32_t begin = 0, end = 0;             // of `hits`: its marks
+  bool sure = false;                       // these are all
+  Value value;
+};
 
 }  // namespace
 
 struct Evaluator::State {
   explicit State(std::shared_ptr<const uplan::UserPlan> p);
 
+  void BuildIndexes();
   void Begin(const Event& event);
-  const Value& SlotValue(uplan::SlotId slot);
+  SlotState& Valued(uplan::SlotId slot);
+  uplan::MarkId WholeOf(uplan::SlotId id, SlotState& slot);
+  const SlotState& Marked(uplan::SlotId slot);
+  bool HasAny(const Shortcut& test) const;
   Truth Ask(check::PredicateId id);
-  Truth Evaluate(uplan::ConditionId id);
+  Truth AskQuestion(check::PredicateId id);
+  Truth Evaluate(uplan::ConditionId id) { return Walk(plan->conditions[id]); }
   Truth Walk(uplan::Range range);
   Truth WalkBothWays(uint32_t at, uplan::Range range);
-  const SlotIndex& IndexOf(uint32_t group);
   void Visit(uint32_t node);
   void VisitGroup(uint32_t group);
-  void Follow(const uplan::Branch& branch);
   void StartPass();
   const uplan::HookPlan& Rules() const;
   void Judge(check::RuleId rule, uplan::ConditionId condition);
@@ -45,68 +58,145 @@ struct Evaluator::State {
   const Event* event = nullptr;
   uint32_t epoch = 0;
   TermReader terms;
+  const BranchTable branches;
+  std::vector<Shortcut> tests;                       // by PredicateId
   std::vector<std::unique_ptr<Question>> questions;  // by PredicateId; made when first asked
-  std::vector<Cached<Value>> slots;                  // by SlotId
-  std::vector<std::unique_ptr<SlotIndex>> indexes;   // by group; made when it is first reached
-  std::vector<uint32_t> found;                       // branches to follow, of all groups on the way down
-  std::vector<uint32_t> found_in;                    // by branch: the pass that found it last
+  std::vector<std::unique_ptr<SlotIndex>> indexes;   // by SlotId; null: no marks
+  std::vector<SlotState> slots;                      // by SlotId
+  std::vector<uplan::MarkId> hits;                   // of all slots
+  std::vector<uint32_t> seen;                        // by MarkId: the event that had it last
+  std::vector<uint32_t> visited;                     // by node: the pass that came for want of a value
   uint32_t pass = 0;
   std::vector<Cached<Truth>> answers;     // by PredicateId
-  std::vector<Cached<Truth>> conditions;  // by ConditionId
-  std::vector<Cached<Truth>> judged;      // by RuleId
-  std::vector<check::RuleId> candidates;  // judged for this call
+  std::vector<Cached<Truth>> judged;      // by RuleId; kFalse is not kept
+  std::vector<check::RuleId> candidates;  // of this call, not false
   std::vector<uint32_t> pending;          // steps still to be followed, when a literal is unknown
   std::vector<bool> followed;
 };
 
-Evaluator::State::State(std::shared_ptr<const uplan::UserPlan> p) : plan(std::move(p)) {
+Evaluator::State::State(std::shared_ptr<const uplan::UserPlan> p)
+    : plan(std::move(p)), branches(plan->index) {
   const check::CheckedRules& checked = plan->checked;
   questions.resize(checked.predicates.size());
   slots.resize(plan->slots.size());
   answers.resize(checked.predicates.size());
-  conditions.resize(plan->conditions.size());
   judged.resize(checked.rules.size());
-  indexes.resize(plan->index.groups.size());
-  found_in.resize(plan->index.branches.size());
+  seen.resize(plan->index.marks.size());
+  visited.resize(plan->index.nodes.size());
+  tests = Shortcuts(*plan);
+  BuildIndexes();
+}
+
+void Evaluator::State::BuildIndexes() {
+  const uplan::Index& index = plan->index;
+  indexes.resize(plan->slots.size());
+  for (uplan::MarkId id = 0; id < index.marks.size(); ++id) {
+    const uplan::Mark& mark = index.marks[id];
+    std::unique_ptr<SlotIndex>& of_slot = indexes[mark.slot];
+    if (of_slot == nullptr) of_slot = std::make_unique<SlotIndex>();
+    of_slot->Add(mark.kind, std::string_view(index.bytes).substr(mark.begin, mark.size), id);
+  }
+  for (const std::unique_ptr<SlotIndex>& of_slot : indexes) {
+    if (of_slot != nullptr) of_slot->Build();
+  }
 }
 
 void Evaluator::State::Begin(const Event& next) {
   event = &next;
   terms.Begin(next);
+  hits.clear();
   if (++epoch != 0) return;
   // Once in four thousand million events: nothing cached may look current again.
-  std::fill(slots.begin(), slots.end(), Cached<Value>{});
+  std::fill(slots.begin(), slots.end(), SlotState{});
+  std::fill(seen.begin(), seen.end(), 0);
   std::fill(answers.begin(), answers.end(), Cached<Truth>{});
-  std::fill(conditions.begin(), conditions.end(), Cached<Truth>{});
   std::fill(judged.begin(), judged.end(), Cached<Truth>{});
   epoch = 1;
 }
 
-const Value& Evaluator::State::SlotValue(uplan::SlotId slot) {
-  Cached<Value>& cached = slots[slot];
-  if (cached.epoch != epoch) {
-    cached.value = terms.Of(plan->slots[slot]);
-    cached.epoch = epoch;
+SlotState& Evaluator::State::Valued(uplan::SlotId id) {
+  SlotState& slot = slots[id];
+  if (slot.value_epoch != epoch) {
+    slot.value = terms.Of(plan->slots[id]);
+    slot.value_epoch = epoch;
   }
-  return cached.value;
+  return slot;
 }
 
+// REQUIRES: its value is a text.
+uplan::MarkId Evaluator::State::WholeOf(uplan::SlotId id, SlotState& slot) {
+  if (slot.whole_epoch != epoch) {
+    slot.whole = indexes[id]->Whole(slot.value.text);
+    slot.whole_epoch = epoch;
+  }
+  return slot.whole;
+}
+
+// REQUIRES: some mark is the slot's.
+const SlotState& Evaluator::State::Marked(uplan::SlotId id) {
+  SlotState& slot = Valued(id);
+  if (slot.marks_epoch == epoch) return slot;
+  slot.marks_epoch = epoch;
+  slot.begin = static_cast<uint32_t>(hits.size());
+  slot.sure = indexes[id]->Find(slot.value, [this](uplan::MarkId mark) {
+    if (seen[mark] == epoch) return;
+    seen[mark] = epoch;
+    hits.push_back(mark);
+  });
+  slot.end = static_cast<uint32_t>(hits.size());
+  return slot;
+}
+
+bool Evaluator::State::HasAny(const Shortcut& test) const {
+  const std::vector<uplan::MarkId>& lists = plan->index.mark_lists;
+  for (uint32_t i = test.marks.begin; i < test.marks.end; ++i) {
+    if (seen[lists[i]] == epoch) return true;
+  }
+  return false;
+}
+
+// What needs more than a look at marks is asked as a question, once per event.
 Truth Evaluator::State::Ask(check::PredicateId id) {
+  const Shortcut& test = tests[id];
+  switch (test.kind) {
+    case Shortcut::Kind::kText: {
+      SlotState& slot = Valued(test.slot);
+      if (slot.value.kind == Kind::kAbsent) return Truth::kFalse;
+      if (slot.value.kind != Kind::kString || slot.value.truncated) break;
+      return TruthOf(test.Has(plan->index, WholeOf(test.slot, slot)));
+    }
+    case Shortcut::Kind::kNumber: {
+      const Value& value = Valued(test.slot).value;
+      if (value.kind != Kind::kNumber && value.kind != Kind::kBool) break;
+      return TruthOf(value.number == test.number);
+    }
+    case Shortcut::Kind::kAnyText:
+      if (Marked(test.slot).sure) return TruthOf(HasAny(test));
+      break;
+    case Shortcut::Kind::kPattern:
+      if (Marked(test.slot).sure && !HasAny(test)) return Truth::kFalse;
+      break;
+    case Shortcut::Kind::kSearch: {
+      const SlotState& slot = slots[test.slot];
+      if (slot.marks_epoch == epoch && slot.sure && !HasAny(test)) return Truth::kFalse;
+      break;
+    }
+    case Shortcut::Kind::kNone:
+      break;
+  }
+  return AskQuestion(id);
+}
+
+Truth Evaluator::State::AskQuestion(check::PredicateId id) {
   Cached<Truth>& cached = answers[id];
   if (cached.epoch == epoch) return cached.value;
   static const Value kNothing;
   const uplan::SlotId right = plan->right_slot[id];
-  const Value& left_value = SlotValue(plan->left_slot[id]);
+  const Value& left_value = Valued(plan->left_slot[id]).value;
   std::unique_ptr<Question>& question = questions[id];
   if (question == nullptr) question = std::make_unique<Question>(plan->checked.predicates[id]);
-  cached.value = question->Ask(left_value, right == uplan::kNoSlot ? kNothing : SlotValue(right));
+  cached.value = question->Ask(left_value, right == uplan::kNoSlot ? kNothing : Valued(right).value);
   cached.epoch = epoch;
-  return cached.value;
-}
-
-Truth Evaluator::State::Evaluate(uplan::ConditionId id) {
-  Cached<Truth>& cached = conditions[id];
-  if (cached.epoch != epoch) cached = {epoch, Walk(plan->conditions[id])};
   return cached.value;
 }
 
@@ -151,68 +241,39 @@ Truth Evaluator::State::WalkBothWays(uint32_t first, uplan::Range range) {
   return TruthOf(accepts);
 }
 
-const SlotIndex& Evaluator::State::IndexOf(uint32_t id) {
-  std::unique_ptr<SlotIndex>& made = indexes[id];
-  if (made != nullptr) return *made;
-  made = std::make_unique<SlotIndex>();
-  const uplan::Range branches = plan->index.groups[id].branches;
-  const std::vector<uplan::Trigger>& triggers = plan->index.triggers;
-  auto trigger = triggers.begin();
-  for (uint32_t i = branches.begin; i < branches.end; ++i) {
-    const check::PredicateId predicate = plan->index.branches[i].predicate;
-    trigger = std::lower_bound(
-        trigger, triggers.end(), predicate,
-        [](const uplan::Trigger& t, check::PredicateId wanted) { return t.predicate < wanted; });
-    made->Add(*trigger, plan->checked.predicates[predicate], i);
-  }
-  made->Build();
-  return *made;
-}
-
 void Evaluator::State::StartPass() {
   if (++pass != 0) return;
-  std::fill(found_in.begin(), found_in.end(), 0);
+  std::fill(visited.begin(), visited.end(), 0);
   pass = 1;
 }
 
 // Nodes lead on at most as deep as the index divides (uplan/index.cc).
 void Evaluator::State::Visit(uint32_t id) {
-  const uplan::Node& node = plan->index.nodes[id];
+  const uplan::Index& index = plan->index;
+  const uplan::Node& node = index.nodes[id];
   for (uint32_t i = node.leaves.begin; i < node.leaves.end; ++i)
-    Judge(plan->index.leaves[i].rule, plan->index.leaves[i].condition);
+    Judge(index.leaves[i].rule, index.leaves[i].condition);
   for (uint32_t i = node.groups.begin; i < node.groups.end; ++i) VisitGroup(i);
-  for (uint32_t i = node.asked.begin; i < node.asked.end; ++i) Follow(plan->index.branches[i]);
+  for (uint32_t i = node.switches.begin; i < node.switches.end; ++i) {
+    const uplan::Switch& literal = index.switches[i];
+    Truth truth = Ask(literal.predicate);
+    if (literal.negated) truth = Not(truth);
+    if (truth != Truth::kFalse) Visit(literal.node);
+  }
 }
 
-void Evaluator::State::VisitGroup(uint32_t id) {
-  const std::vector<uplan::Branch>& branches = plan->index.branches;
-  const uplan::Group& group = plan->index.groups[id];
-  const size_t first = found.size();
-  bool sure = false;
-  if (group.branches.end - group.branches.begin > kFewBranches) {
-    const Value& value = SlotValue(group.slot);
-    const bool one = value.kind != Value::Kind::kList;  // compared whole, it finds a branch once
-    sure = IndexOf(id).Find(value, [&](uint32_t branch, bool is_true) {
-      if (is_true) answers[branches[branch].predicate] = {epoch, Truth::kTrue};
-      if (!is_true || !one) {
-        if (found_in[branch] == pass) return;
-        found_in[branch] = pass;
-      }
-      found.push_back(branch);
-    });
+void Evaluator::State::VisitGroup(uint32_t group) {
+  const SlotState& slot = Marked(branches.SlotOf(group));
+  if (slot.sure) {
+    for (uint32_t i = slot.begin; i < slot.end; ++i)
+      branches.Find(group, hits[i], [this](uint32_t node) { Visit(node); });
+    return;
   }
-  if (sure) {
-    for (size_t i = first; i < found.size(); ++i) Follow(branches[found[i]]);
-  } else {
-    for (uint32_t i = group.branches.begin; i < group.branches.end; ++i) Follow(branches[i]);
-  }
-  found.resize(first);
-}
-
-void Evaluator::State::Follow(const uplan::Branch& branch) {
-  Truth truth = Ask(branch.predicate);
-  if (branch.negated) truth = Not(truth);
-  if (truth != Truth::kFalse) Visit(branch.node);
+  branches.ForEach(group, [this](uint32_t node) {
+    if (visited[node] == pass) return;
+    visited[node] = pass;
+    Visit(node);
+  });
 }
 
 const uplan::HookPlan& Evaluator::State::Rules() const {
@@ -220,21 +281,23 @@ const uplan::HookPlan& Evaluator::State::Rules() const {
   return plan->hooks[hook >= SLUICE_HOOKS || event->IsSelfContained() ? check::kNoHook : hook];
 }
 
-// A rule may stand behind several clauses: it matches when one of them does.
+// A rule may stand behind several clauses and at several nodes: it matches when one of its conditions does.
 void Evaluator::State::Judge(check::RuleId rule, uplan::ConditionId condition) {
+  const Truth truth = Evaluate(condition);
+  if (truth == Truth::kFalse) return;
   Cached<Truth>& so_far = judged[rule];
   if (so_far.epoch != epoch) {
-    so_far = {epoch, Truth::kFalse};
+    so_far = {epoch, truth};
     candidates.push_back(rule);
+  } else {
+    so_far.value = Or(so_far.value, truth);
   }
-  if (so_far.value != Truth::kTrue) so_far.value = Or(so_far.value, Evaluate(condition));
 }
 
 void Evaluator::State::Report(std::vector<Match>& matches) {
   std::sort(candidates.begin(), candidates.end());
   for (const check::RuleId rule : candidates) {
-    const Truth truth = judged[rule].value;
-    if (truth != Truth::kFalse) matches.push_back({rule, truth == Truth::kUnknown});
+    matches.push_back({rule, judged[rule].value == Truth::kUnknown});
     judged[rule].epoch = 0;  // a further call for this event judges afresh
   }
   candidates.clear();

@@ -63,9 +63,9 @@ class GramFilter {
       gram = (gram << 8 | LowerByte(static_cast<uint8_t>(value[at]))) & kMask;
       const uint32_t bit = HashOf(gram) >> of.shift;
       if ((of.bits[bit / 64] >> bit % 64 & 1) == 0 || at + 1 < width) continue;
-      for (const uint32_t index : of.table.Find(gram)) {
+      of.table.Find(gram, [&](uint32_t index) {
         if (IsAt(texts_[index], value, at + 1 - width)) take(texts_[index].number);
-      }
+      });
     }
   }
 

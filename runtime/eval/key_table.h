@@ -1,11 +1,16 @@
-// eval/key_table.h - keys (numbers, or texts by hash) -> the numbers filed under each. Private to eval/.
+// eval/key_table.h - keys (numbers, or texts) -> the numbers filed under each. Private to eval/.
 //
-// Threads: const after Build(). Memory: borrows the texts of its keys; 32 to 96 bytes a key, and 4 a number.
-// Errors:  none. Cost: one or two cache lines a look-up, and one comparison of a text.
+// Open addressing with 32 bits of each key's hash. A KeyTable may find what has another key, once in some
+// thousand million times: what it finds is a candidate. A TextTable compares, and is exact.
+//
+// Threads: const after Build(). Memory: 12 to 24 bytes a key of a KeyTable, twice that of a TextTable, which
+//          borrows its texts. Errors: none. Cost: one or two cache lines a look-up.
 #pragma once
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -13,33 +18,30 @@ namespace sluice::eval {
 
 class KeyTable {
  public:
-  void Add(uint64_t key, uint32_t number) { entries_.push_back({Mix(key), {}, number}); }
-  // `text` must outlive the table. REQUIRES: all keys are texts or all are numbers.
-  void Add(std::string_view text, uint32_t number) { entries_.push_back({HashOf(text), text, number}); }
+  void Add(uint64_t key, uint32_t number) { entries_.push_back({Mix(key), number}); }
   void Build();
 
   bool empty() const { return slots_.empty(); }
-  std::span<const uint32_t> Find(uint64_t key) const {
-    return FindHash(Mix(key), [](const Slot&) { return true; });
-  }
-  std::span<const uint32_t> Find(std::string_view text) const {
-    return FindHash(HashOf(text), [&](const Slot& slot) { return slot.text == text; });
+  // Calls take(number) for all that is filed under `key`.
+  template <typename Take>
+  void Find(uint64_t key, Take take) const {
+    if (slots_.empty()) return;
+    const uint64_t hash = Mix(key);
+    for (uint64_t at = hash & mask_; slots_[at].number != kFree; at = (at + 1) & mask_) {
+      if (slots_[at].tag == static_cast<uint32_t>(hash >> 32)) take(slots_[at].number);
+    }
   }
 
  private:
+  static constexpr uint32_t kFree = 0xffffffff;
   struct Entry {
     uint64_t hash;
-    std::string_view text;
     uint32_t number;
-    friend auto operator<=>(const Entry&, const Entry&) = default;
   };
   struct Slot {
-    uint64_t hash = 0;
-    std::string_view text;
-    uint32_t begin = 0, size = 0;  // of `numbers_`; size 0: free
+    uint32_t tag = 0;
+    uint32_t number = kFree;
   };
-
-  static uint64_t HashOf(std::string_view text);
   // One to one, and well mixed in all bits.
   static uint64_t Mix(uint64_t key) {
     key ^= key >> 32;
@@ -48,19 +50,47 @@ class KeyTable {
     key *= 0xd6e8feb86659fd93u;
     return key ^ key >> 32;
   }
-  template <typename Same>
-  std::span<const uint32_t> FindHash(uint64_t hash, Same same) const {
-    if (slots_.empty()) return {};
-    for (uint64_t at = hash & mask_;; at = (at + 1) & mask_) {
-      const Slot& slot = slots_[at];
-      if (slot.size == 0) return {};
-      if (slot.hash == hash && same(slot)) return {&numbers_[slot.begin], slot.size};
-    }
-  }
 
   std::vector<Entry> entries_;  // until Build()
   std::vector<Slot> slots_;
-  std::vector<uint32_t> numbers_;
+  uint64_t mask_ = 0;
+};
+
+// Distinct texts, one number each.
+class TextTable {
+ public:
+  static constexpr uint32_t kNone = 0xffffffff;
+
+  // `text` must outlive the table.
+  void Add(std::string_view text, uint32_t number) { entries_.push_back({text, number}); }
+  void Build();
+
+  uint32_t Find(std::string_view text) const {
+    if (slots_.empty()) return kNone;
+    const uint64_t hash = HashOf(text);
+    for (uint64_t at = hash & mask_; slots_[at].number != kNone; at = (at + 1) & mask_) {
+      const Slot& slot = slots_[at];
+      if (slot.tag == static_cast<uint32_t>(hash >> 32) && std::string_view(slot.text, slot.size) == text)
+        return slot.number;
+    }
+    return kNone;
+  }
+
+ private:
+  struct Entry {
+    std::string_view text;
+    uint32_t number;
+  };
+  struct Slot {
+    uint32_t tag = 0;
+    uint32_t number = kNone;
+    const char* text = nullptr;
+    uint32_t size = 0;
+  };
+  static uint64_t HashOf(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
+
+  std::vector<Entry> entries_;  // until Build()
+  std::vector<Slot> slots_;
   uint64_t mask_ = 0;
 };
 

@@ -1,10 +1,13 @@
 #include "runtime/eval/slot_index.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "runtime/eval/net_set.h"
 
 namespace sluice::eval {
 
-using Kind = uplan::Trigger::Kind;
+using Kind = uplan::Mark::Kind;
 
 uint64_t SlotIndex::KeyOf(const check::Address& address, Length length) {
   const NetSet::Key key = NetSet::Masked(address, length.prefix);
@@ -16,36 +19,41 @@ bool SlotIndex::IsNormalPath(std::string_view text) {
   return !text.empty() && text[0] == '/' && text.find("//") == std::string_view::npos;
 }
 
-void SlotIndex::Add(const uplan::Trigger& trigger, const check::Predicate& predicate, uint32_t number) {
-  if (trigger.kind == Kind::kValue) return AddValues(predicate, number);
-  if (trigger.kind == Kind::kPath) paths_.push_back(number);
-  for (const std::string& text : trigger.texts) {
-    if (trigger.kind == Kind::kSubstring) {
-      parts_.Add(text, number);
-    } else {
-      (trigger.kind == Kind::kSuffix ? suffixes_ : prefixes_).Add(text, number);
-    }
+// The beginning of such a path.
+std::string_view SlotIndex::Normalised(std::string_view path, char* bytes) {
+  size_t size = 0;
+  bytes[size++] = '/';
+  for (size_t at = 0; at < path.size() && size < kMaxPath; ++at) {
+    if (path[at] != '/' || bytes[size - 1] != '/') bytes[size++] = path[at];
   }
+  return {bytes, size};
 }
 
-void SlotIndex::AddValues(const check::Predicate& predicate, uint32_t number) {
-  for (const check::Value& value : predicate.values) {
-    switch (predicate.left.type) {
-      case check::Type::kString:
-      case check::Type::kPath:
-      case check::Type::kBytes:
-        texts_.Add(value.text, number);
-        break;
-      case check::Type::kAddress:
-      case check::Type::kNet: {
-        const Length length{value.net.address.v4, value.net.prefix};
-        if (std::find(lengths_.begin(), lengths_.end(), length) == lengths_.end()) lengths_.push_back(length);
-        nets_.Add(KeyOf(value.net.address, length), number);
-        break;
-      }
-      default:
-        numbers_.Add(static_cast<uint64_t>(value.number), number);
+void SlotIndex::Add(Kind kind, std::string_view bytes, uplan::MarkId mark) {
+  switch (kind) {
+    case Kind::kText:
+      return texts_.Add(bytes, mark);
+    case Kind::kNumber: {
+      uint64_t number = 0;
+      std::memcpy(&number, bytes.data(), sizeof(number));
+      return numbers_.Add(number, mark);
     }
+    case Kind::kNet: {
+      uplan::MarkedNet net;
+      std::memcpy(&net, bytes.data(), sizeof(net));
+      const Length length{net.v4 != 0, net.prefix};
+      if (std::find(lengths_.begin(), lengths_.end(), length) == lengths_.end()) lengths_.push_back(length);
+      return nets_.Add(KeyOf({net.address, length.v4}, length), mark);
+    }
+    case Kind::kPath:
+      has_paths_ = true;
+      return prefixes_.Add(bytes.substr(0, kMaxPath), mark);
+    case Kind::kPrefix:
+      return prefixes_.Add(bytes, mark);
+    case Kind::kSuffix:
+      return suffixes_.Add(bytes, mark);
+    case Kind::kSubstring:
+      return parts_.Add(bytes, mark);
   }
 }
 

@@ -1,15 +1,13 @@
-// eval/slot_index.h - a slot's value -> which of many predicates it may make true. Private to eval/.
+// eval/slot_index.h - a slot's value -> the marks that it has. Private to eval/.
 //
-// The triggers (uplan/user_plan.h) of all predicates of a group, matched together: whole values by hash,
-// beginnings and ends in two tries, parts by a filter over four bytes, nets by a hash for each prefix length.
-// What is found by its whole value is true; what is found otherwise may be true and is asked; what is not
-// found is false.
+// What all rules look for in a slot (uplan/user_plan.h), matched together: whole values by hash, beginnings
+// and ends in two tries, parts by a filter over four bytes, nets by a hash for each prefix length.
 //
 // Threads: const after Build(). Errors: none. Cost: one pass over the value for each kind in use, whatever
-//          the number of predicates. Memory: some 60 bytes for each value or text of a trigger; borrows the
-//          predicates.
+//          the number of marks. Memory: some 30 bytes a mark; borrows the index's bytes.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "compiler/uplan/user_plan.h"
@@ -22,12 +20,17 @@ namespace sluice::eval {
 
 class SlotIndex {
  public:
-  // `predicate` must outlive the index.
-  void Add(const uplan::Trigger& trigger, const check::Predicate& predicate, uint32_t number);
+  static constexpr uint32_t kNone = TextTable::kNone;
+
+  // `bytes`: the mark's own; they must outlive the index.
+  void Add(uplan::Mark::Kind kind, std::string_view bytes, uplan::MarkId mark);
   void Build();
 
-  // Calls take(number, is_true), perhaps several times for one number. False: the value is not wholly known,
-  // so that any predicate may be true or unknown.
+  // The mark of the whole text, or kNone.
+  uplan::MarkId Whole(std::string_view text) const { return texts_.Find(text); }
+
+  // Calls take(mark), perhaps several times for one. False: the value is not wholly known, so that it may
+  // have any mark.
   template <typename Take>
   bool Find(const Value& value, Take take) const {
     switch (value.kind) {
@@ -37,7 +40,7 @@ class SlotIndex {
         return true;
       case Value::Kind::kNumber:
       case Value::Kind::kBool:
-        for (const uint32_t number : numbers_.Find(static_cast<uint64_t>(value.number))) take(number, true);
+        numbers_.Find(static_cast<uint64_t>(value.number), take);
         return true;
       case Value::Kind::kNet:
         FindNet(value.net, take);
@@ -65,35 +68,34 @@ class SlotIndex {
     friend bool operator==(const Length&, const Length&) = default;
   };
   static uint64_t KeyOf(const check::Address& address, Length length);
+  static constexpr size_t kMaxPath = 128;
   static bool IsNormalPath(std::string_view text);
+  static std::string_view Normalised(std::string_view path, char* bytes);
 
   template <typename Take>
   void FindText(std::string_view text, Take take) const {
-    if (!texts_.empty()) {
-      for (const uint32_t number : texts_.Find(text)) take(number, true);
-    }
-    const auto maybe = [&](uint32_t number) { take(number, false); };
-    prefixes_.Find(text, maybe);
-    suffixes_.Find(text, maybe);
-    if (!parts_.empty()) parts_.Find(text, maybe);
-    if (paths_.empty() || IsNormalPath(text)) return;
-    for (const uint32_t number : paths_) take(number, false);
+    if (const uint32_t mark = texts_.Find(text); mark != kNone) take(mark);
+    prefixes_.Find(text, take);
+    suffixes_.Find(text, take);
+    if (!parts_.empty()) parts_.Find(text, take);
+    if (!has_paths_ || IsNormalPath(text)) return;
+    char bytes[kMaxPath];
+    prefixes_.Find(Normalised(text, bytes), take);
   }
 
   template <typename Take>
   void FindNet(const check::Net& net, Take take) const {
     for (const Length& length : lengths_) {
       if (length.v4 != net.address.v4 || length.prefix > net.prefix) continue;
-      for (const uint32_t number : nets_.Find(KeyOf(net.address, length))) take(number, false);
+      nets_.Find(KeyOf(net.address, length), take);
     }
   }
 
-  void AddValues(const check::Predicate& predicate, uint32_t number);
-
-  KeyTable texts_, numbers_, nets_;
+  TextTable texts_;
+  KeyTable numbers_, nets_;
   TextTrie prefixes_{TextTrie::Reads::kForwards}, suffixes_{TextTrie::Reads::kBackwards};
   GramFilter parts_;
-  std::vector<uint32_t> paths_;  // those that ignore doubled slashes
+  bool has_paths_ = false;  // marks that ignore doubled slashes
   std::vector<Length> lengths_;
 };
 

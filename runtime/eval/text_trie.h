@@ -21,9 +21,9 @@ class TextTrie {
   enum class Reads : uint8_t { kForwards, kBackwards };
   explicit TextTrie(Reads reads) : reads_(reads) {}
 
-  void Add(std::string text, uint32_t number) {
-    if (reads_ == Reads::kBackwards) std::reverse(text.begin(), text.end());
-    texts_.emplace_back(std::move(text), number);
+  void Add(std::string_view text, uint32_t number) {
+    std::string& added = texts_.emplace_back(text, number).first;
+    if (reads_ == Reads::kBackwards) std::reverse(added.begin(), added.end());
   }
   void Build();
 

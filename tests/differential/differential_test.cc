@@ -301,11 +301,11 @@ TEST(Differential, EveryStageAgreesWithTheNaiveEvaluator) {
   EXPECT_GT(denials, sets / 4) << "the generator no longer makes mitigations that compile";
 }
 
-// So many that every kind of trigger is looked up, and rules that share predicates are divided several times.
+// So many that every kind of mark is looked up, and rules that share predicates are divided several times.
 TEST(Differential, TheIndexAgreesWithTheNaiveEvaluator) {
   const uint64_t cases = FromEnvironment("SLUICE_DIFF_CASES", 20'000) * 5;
   uint64_t seed = FromEnvironment("SLUICE_DIFF_SEED", 1);
-  size_t triggers = 0;
+  size_t branches = 0;
   for (uint64_t done = 0; done < cases; ++seed) {
     Random random(seed);
     RuleOptions options;
@@ -314,7 +314,7 @@ TEST(Differential, TheIndexAgreesWithTheNaiveEvaluator) {
     const std::string text = GenerateRules(options, random);
     std::unique_ptr<Compilation> compilation = CompileTexts({{"generated.rule", text}}, SomeOptions(random));
     ASSERT_TRUE(compilation->ok()) << "SLUICE_DIFF_SEED=" << seed;
-    triggers += compilation->user.index.triggers.size();
+    branches += compilation->user.index.branches.size();
     Subject subject(std::move(compilation));
     for (size_t i = 0; i < kEventsPerRuleSet; ++i) {
       const EventCase event = GenerateEvent(random);
@@ -324,7 +324,7 @@ TEST(Differential, TheIndexAgreesWithTheNaiveEvaluator) {
                                                 << naive::Print(event.fields);
     }
   }
-  EXPECT_GT(triggers, cases / 200) << "the index is hardly used";
+  EXPECT_GT(branches, cases / 200) << "the index is hardly used";
 }
 
 }  // namespace

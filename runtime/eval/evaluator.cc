@@ -56,6 +56,7 @@ struct Evaluator::State {
 
   std::shared_ptr<const uplan::UserPlan> plan;
   const Event* event = nullptr;
+  check::EventType type = check::kNoType;  // of the event
   uint32_t epoch = 0;
   TermReader terms;
   const BranchTable branches;
@@ -64,6 +65,8 @@ struct Evaluator::State {
   std::vector<std::unique_ptr<SlotIndex>> indexes;   // by SlotId; null: no marks
   std::vector<SlotState> slots;                      // by SlotId
   std::vector<uplan::MarkId> hits;                   // of all slots
+  uplan::SlotId type_slot = uplan::kNoSlot;          // that of evt.type
+  std::vector<uplan::MarkId> type_marks;             // by EventType: that of its name
   std::vector<uint32_t> seen;                        // by MarkId: the event that had it last
   std::vector<uint32_t> visited;                     // by node: the pass that came for want of a value
   uint32_t pass = 0;
@@ -99,10 +102,19 @@ void Evaluator::State::BuildIndexes() {
   for (const std::unique_ptr<SlotIndex>& of_slot : indexes) {
     if (of_slot != nullptr) of_slot->Build();
   }
+  for (uplan::SlotId slot = 0; slot < plan->slots.size(); ++slot) {
+    const check::Term& term = plan->slots[slot];
+    if (term.kind != check::Term::Kind::kField || term.field != kEventType || indexes[slot] == nullptr)
+      continue;
+    type_slot = slot;
+    for (size_t named = 0; named <= check::Events().size(); ++named)
+      type_marks.push_back(indexes[slot]->Whole(check::EventName(static_cast<check::EventType>(named))));
+  }
 }
 
 void Evaluator::State::Begin(const Event& next) {
   event = &next;
+  type = next.type();
   terms.Begin(next);
   hits.clear();
   if (++epoch != 0) return;
@@ -160,6 +172,8 @@ Truth Evaluator::State::Ask(check::PredicateId id) {
   const Shortcut& test = tests[id];
   switch (test.kind) {
     case Shortcut::Kind::kText: {
+      if (test.slot == type_slot && type != check::kNoType)
+        return TruthOf(test.Has(plan->index, type_marks[type]));
       SlotState& slot = Valued(test.slot);
       if (slot.value.kind == Kind::kAbsent) return Truth::kFalse;
       if (slot.value.kind != Kind::kString || slot.value.truncated) break;
@@ -334,7 +348,7 @@ void Evaluator::MatchSet(const uint64_t* set, bool whole, std::vector<Match>& ma
 void Evaluator::MatchAll(std::vector<Match>& matches) {
   state_->StartPass();
   const uplan::HookPlan& rules = state_->Rules();
-  const check::EventType type = state_->event->type();
+  const check::EventType type = state_->type;
   if (type == check::kNoType && !rules.typed.empty()) {
     const Value name = state_->event->Get(kEventType);
     if (name.kind == Value::Kind::kUnknown || name.truncated) return WalkAll(matches);

@@ -19,12 +19,14 @@ namespace sluice::eval {
 
 struct Value {
   enum class Kind : uint8_t { kAbsent, kUnknown, kString, kNumber, kDouble, kBool, kNet, kList };
+  std::string_view text;  // kString; else empty
+  union {
+    int64_t number = 0;              // kNumber, kBool
+    double real;                     // kDouble
+    const std::vector<Value>* list;  // kList; elements are not lists
+  };
+  check::Net net;  // kNet: an address has its full prefix
   Kind kind = Kind::kAbsent;
-  std::string_view text;                     // kString
-  int64_t number = 0;                        // kNumber, kBool
-  double real = 0;                           // kDouble
-  check::Net net;                            // kNet: an address has its full prefix
-  const std::vector<Value>* list = nullptr;  // kList; elements are not lists
   bool truncated = false;  // kString: only a prefix is known; what it cannot decide is unknown
   bool partial = false;    // kList: there are more elements that are not known (a gap in a lineage)
 

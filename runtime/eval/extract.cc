@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 
@@ -30,14 +31,31 @@ uint32_t NamespaceOf(const std::string& kind) {
   return 0;
 }
 
-// By FieldId; null: absent.
-const std::vector<Extractor>& Table() {
-  static const std::vector<Extractor> table = [] {
-    std::vector<Extractor> by_field(check::Fields().size(), nullptr);
-    for (const auto* rows : {&EventExtractors(), &ProcessExtractors(), &LineageExtractors()}) {
-      for (const ExtractorRow& row : *rows) by_field[static_cast<size_t>(row.field)] = row.extract;
+// Where a field comes from at a hook: what the hook itself brings, else the extractor, else nowhere.
+struct Supply {
+  const check::Operand* operand = nullptr;
+  Extractor extract = nullptr;
+};
+
+// By FieldId; of evt.arg what each argument's own row says.
+using Supplies = std::vector<Supply>;
+
+// By HookId; the last one is of no hook.
+const std::vector<Supplies>& Table() {
+  static const std::vector<Supplies> table = [] {
+    const size_t fields = check::Fields().size();
+    std::vector<Supplies> by_hook(SLUICE_HOOKS + 1, Supplies(fields));
+    for (check::HookId hook = 0; hook <= SLUICE_HOOKS; ++hook) {
+      Supplies& supplies = by_hook[hook];
+      for (const auto* rows : {&EventExtractors(), &ProcessExtractors(), &LineageExtractors()}) {
+        for (const ExtractorRow& row : *rows) supplies[static_cast<size_t>(row.field)].extract = row.extract;
+      }
+      for (size_t field = 0; field < fields && hook < SLUICE_HOOKS; ++field) {
+        const check::FieldUse use{.field = static_cast<check::FieldId>(field), .index = -1, .argument = {}};
+        supplies[field].operand = check::FindOperand(use, hook);
+      }
     }
-    return by_field;
+    return by_hook;
   }();
   return table;
 }
@@ -56,6 +74,7 @@ HostFacts HostFacts::Read() {
 
 struct RecordEvent::State {
   RecordView view;
+  const Supply* supplies = nullptr;  // of the record's hook
 };
 
 RecordEvent::RecordEvent(const Names* names) : RecordEvent(names, HostFacts::Read()) {}
@@ -77,6 +96,8 @@ void RecordEvent::Reset(const ring::Record* record, std::shared_ptr<const lineag
   view.self = std::move(self);
   view.round = round;
   view.arena.Reset();
+  static const std::vector<Supplies>& table = Table();
+  state_->supplies = table[std::min<size_t>(view.hook(), SLUICE_HOOKS)].data();
 }
 
 check::HookId RecordEvent::hook() const { return state_->view.hook(); }
@@ -85,11 +106,12 @@ check::EventType RecordEvent::type() const { return state_->view.header().type; 
 
 Value RecordEvent::Get(const check::FieldUse& use) const {
   RecordView& view = state_->view;
-  if (const check::Operand* operand = check::FindOperand(use, view.hook(), view.header().type)) {
-    return ExtractOperand(view, *operand);
-  }
-  const Extractor extract = Table()[static_cast<size_t>(use.field)];
-  return extract == nullptr ? Value::Absent() : extract(view, use);
+  const Supply& supply = state_->supplies[static_cast<size_t>(use.field)];
+  const check::Operand* operand = supply.operand;
+  if (use.field == check::FieldId::kEvtArg)
+    operand = check::FindOperand(use, view.hook(), view.header().type);
+  if (operand != nullptr) return ExtractOperand(view, *operand);
+  return supply.extract == nullptr ? Value::Absent() : supply.extract(view, use);
 }
 
 Value RecordEvent::GetList(const check::FieldUse& use) const {

@@ -21,10 +21,17 @@ const ring::Text& TextAt(const RecordView& view, uint32_t place) {
   }
 }
 
+size_t LastSlash(std::string_view path) {
+  if (path.empty()) return std::string_view::npos;
+  const void* slash = memrchr(path.data(), '/', path.size());
+  return slash == nullptr ? std::string_view::npos
+                          : static_cast<size_t>(static_cast<const char*>(slash) - path.data());
+}
+
 Value Directory(Value path) {
   if (path.kind != Value::Kind::kString) return path;
   if (path.truncated) return Value::Unknown();
-  const size_t slash = path.text.rfind('/');
+  const size_t slash = LastSlash(path.text);
   if (slash == std::string_view::npos) return Value::Absent();
   path.text = path.text.substr(0, slash == 0 ? 1 : slash);
   return path;
@@ -33,7 +40,7 @@ Value Directory(Value path) {
 Value BaseName(Value path) {
   if (path.kind != Value::Kind::kString) return path;
   if (path.truncated) return Value::Unknown();
-  const size_t slash = path.text.rfind('/');
+  const size_t slash = LastSlash(path.text);
   if (slash != std::string_view::npos) path.text = path.text.substr(slash + 1);
   return path;
 }

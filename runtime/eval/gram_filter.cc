@@ -4,64 +4,70 @@
 #include <bit>
 #include <unordered_map>
 
+#include "runtime/eval/glob.h"
+
 namespace sluice::eval {
 
 void GramFilter::Add(std::string_view text, uint32_t number) {
-  texts_.push_back({static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(text.size()), number, 0});
+  texts_.push_back({static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(text.size()), number});
   for (const char c : text) bytes_ += static_cast<char>(LowerByte(static_cast<uint8_t>(c)));
 }
 
-uint32_t GramFilter::GramAt(const Text& text, uint32_t at, uint32_t width) const {
-  uint32_t gram = 0;
-  for (uint32_t i = 0; i < width; ++i) gram = gram << 8 | static_cast<uint8_t>(bytes_[text.begin + at + i]);
-  return gram;
+uint32_t GramFilter::GramAt(const Text& text, uint32_t offset, uint32_t width) const {
+  const char* bytes = bytes_.data() + text.begin + offset;
+  if (width == 4) return GramAt<4>(bytes);
+  return width == 2 ? GramAt<2>(bytes) : GramAt<1>(bytes);
 }
 
-// `gram`: where the chosen bytes stand in `value`.
-bool GramFilter::IsAt(const Text& text, std::string_view value, size_t gram) const {
-  if (gram < text.gram_at || value.size() - (gram - text.gram_at) < text.size) return false;
-  const char* at = value.data() + (gram - text.gram_at);
+// `at`: of the gram in `value`.
+bool GramFilter::IsAt(const Place& place, std::string_view value, size_t at) const {
+  const Text& text = texts_[place.text];
+  if (at < place.offset || value.size() - (at - place.offset) < text.size) return false;
+  const char* begin = value.data() + (at - place.offset);
   for (uint32_t i = 0; i < text.size; ++i) {
-    if (LowerByte(static_cast<uint8_t>(at[i])) != static_cast<uint8_t>(bytes_[text.begin + i])) return false;
+    if (LowerByte(static_cast<uint8_t>(begin[i])) != static_cast<uint8_t>(bytes_[text.begin + i]))
+      return false;
   }
   return true;
 }
 
 void GramFilter::Build() {
-  std::array<std::unordered_map<uint32_t, uint32_t>, 3> uses;  // of a gram, by width
-  const auto each_gram = [&](const Text& text, auto take) {
-    const uint32_t width = kWidths[WidthOf(text.size)];
-    for (uint32_t at = 0; at + width <= text.size; ++at) take(at, GramAt(text, at, width));
-  };
-  for (const Text& text : texts_)
-    each_gram(text, [&](uint32_t, uint32_t gram) { ++uses[WidthOf(text.size)][gram]; });
-  for (uint32_t index = 0; index < texts_.size(); ++index) {
-    Text& text = texts_[index];
-    Width& width = widths_[WidthOf(text.size)];
-    uint32_t least = ~0u, best = 0;
-    each_gram(text, [&](uint32_t at, uint32_t gram) {
-      const uint32_t count = uses[WidthOf(text.size)][gram];
-      if (count >= least) return;
-      least = count;
-      best = gram;
-      text.gram_at = at;
-    });
-    width.table.Add(best, index);
-  }
-  for (size_t w = 0; w < widths_.size(); ++w) {
-    Width& width = widths_[w];
-    if (uses[w].empty()) continue;
-    // One bit in sixteen is set at most, and the bitmap stays below 256 KB.
-    const auto log = std::clamp<uint32_t>(std::bit_width(texts_.size()) + 4, 10, 21);
-    width.shift = 32 - log;
-    width.bits.assign(size_t{1} << (log - 6), 0);
-  }
+  std::array<std::unordered_map<uint32_t, uint32_t>, 4> uses;  // of a gram, by class
   for (const Text& text : texts_) {
-    const size_t w = WidthOf(text.size);
-    const uint32_t bit = HashOf(GramAt(text, text.gram_at, kWidths[w])) >> widths_[w].shift;
-    widths_[w].bits[bit / 64] |= uint64_t{1} << bit % 64;
+    const size_t c = ClassOf(text.size);
+    for (uint32_t at = 0; at + kWidths[c] <= text.size; ++at) ++uses[c][GramAt(text, at, kWidths[c])];
   }
-  for (Width& width : widths_) width.table.Build();
+  for (uint32_t index = 0; index < texts_.size(); ++index) {
+    const Text& text = texts_[index];
+    const size_t c = ClassOf(text.size);
+    const uint32_t width = kWidths[c], run = c == 3 ? kStride : 1;  // so many neighbours
+    uint64_t least = ~uint64_t{0};
+    uint32_t best = 0;
+    for (uint32_t at = 0; at + run - 1 + width <= text.size; ++at) {
+      uint64_t sum = 0;
+      for (uint32_t i = 0; i < run; ++i) sum += uses[c][GramAt(text, at + i, width)];
+      if (sum >= least) continue;
+      least = sum;
+      best = at;
+    }
+    for (uint32_t i = 0; i < run; ++i) {
+      classes_[c].table.Add(GramAt(text, best + i, width), static_cast<uint32_t>(classes_[c].places.size()));
+      classes_[c].places.push_back({index, best + i});
+    }
+  }
+  for (size_t c = 0; c < classes_.size(); ++c) {
+    Class& of = classes_[c];
+    if (of.places.empty()) continue;
+    // One bit in sixteen is set at most, and the bitmap stays below 256 KB.
+    const auto log = std::clamp<uint32_t>(std::bit_width(of.places.size()) + 4, 10, 21);
+    of.shift = 32 - log;
+    of.bits.assign(size_t{1} << (log - 6), 0);
+    for (const Place& place : of.places) {
+      const uint32_t bit = HashOf(GramAt(texts_[place.text], place.offset, kWidths[c])) >> of.shift;
+      of.bits[bit / 64] |= uint64_t{1} << bit % 64;
+    }
+    of.table.Build();
+  }
 }
 
 }  // namespace sluice::eval

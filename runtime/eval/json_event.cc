@@ -4,6 +4,7 @@
 #include <cmath>
 #include <deque>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -20,7 +21,7 @@ using check::Shape;
 using check::Type;
 using nlohmann::json;
 
-constexpr size_t kMaxKeys = 4096;  // several times the number of fields; look-ups are linear
+constexpr size_t kMaxKeys = 4096;  // several times the number of fields
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -139,11 +140,13 @@ struct JsonEvent::State {
   std::optional<Value> Convert(const FieldUse& use, Scalar& scalar);
   bool Set(const std::string& key, std::vector<Scalar>& scalars, bool array, std::string& fault);
   void Finish();
+  void SortEntries();
   void JoinEnds();
   void JoinArguments();
 
   size_t keys = 0;
-  std::vector<Entry> entries;
+  std::vector<Entry> entries;      // by field, once it is finished
+  std::vector<uint16_t> first_of;  // by FieldId: where its entries begin; one more at the end
   std::deque<std::string> texts;
   std::vector<std::string> unknown_keys;
   Entry ends[std::size(kEnds)];
@@ -253,8 +256,10 @@ class FlatObjectReader : public json::json_sax_t {
 
 const JsonEvent::State::Entry* JsonEvent::State::Find(FieldId field, int32_t index,
                                                       std::string_view argument) const {
-  for (const Entry& entry : entries) {
-    if (entry.use.field == field && entry.use.index == index && entry.use.argument == argument) return &entry;
+  const auto at = static_cast<size_t>(field);
+  for (size_t i = first_of[at]; i < first_of[at + 1]; ++i) {
+    const Entry& entry = entries[i];
+    if (entry.use.index == index && entry.use.argument == argument) return &entry;
   }
   return nullptr;
 }
@@ -333,8 +338,17 @@ bool JsonEvent::State::Set(const std::string& key, std::vector<Scalar>& scalars,
   return true;
 }
 
+void JsonEvent::State::SortEntries() {
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.use.field < b.use.field; });
+  first_of.assign(check::Fields().size() + 1, 0);
+  for (const Entry& entry : entries) ++first_of[static_cast<size_t>(entry.use.field) + 1];
+  std::partial_sum(first_of.begin(), first_of.end(), first_of.begin());
+}
+
 // Lists are linked once nothing moves any more.
 void JsonEvent::State::Finish() {
+  SortEntries();
   for (Entry& entry : entries) {
     if (entry.array || entry.use.shape() != Shape::kScalar) entry.value = Value::List(&entry.list);
   }

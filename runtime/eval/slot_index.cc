@@ -14,12 +14,16 @@ uint64_t SlotIndex::KeyOf(const check::Address& address, Length length) {
   return (key.high + length.prefix + (length.v4 ? 256 : 0)) * 0x9e3779b97f4a7c15u ^ key.low;
 }
 
-// One slash at the front and none doubled: what begins with a path's components then begins with its bytes.
+// One slash at the front and none doubled.
 bool SlotIndex::IsNormalPath(std::string_view text) {
-  return !text.empty() && text[0] == '/' && text.find("//") == std::string_view::npos;
+  if (text.empty() || text[0] != '/') return false;
+  for (size_t at = 1; at < text.size(); ++at) {
+    if (text[at] == '/' && text[at - 1] == '/') return false;
+  }
+  return true;
 }
 
-// The beginning of such a path.
+// The beginning of a path, with one slash at the front and none doubled.
 std::string_view SlotIndex::Normalised(std::string_view path, char* bytes) {
   size_t size = 0;
   bytes[size++] = '/';
@@ -46,8 +50,7 @@ void SlotIndex::Add(Kind kind, std::string_view bytes, uplan::MarkId mark) {
       return nets_.Add(KeyOf({net.address, length.v4}, length), mark);
     }
     case Kind::kPath:
-      has_paths_ = true;
-      return prefixes_.Add(bytes.substr(0, kMaxPath), mark);
+      return paths_.Add(bytes.substr(0, kMaxPath), mark);
     case Kind::kPrefix:
       return prefixes_.Add(bytes, mark);
     case Kind::kSuffix:
@@ -62,6 +65,7 @@ void SlotIndex::Build() {
   numbers_.Build();
   nets_.Build();
   prefixes_.Build();
+  paths_.Build();
   suffixes_.Build();
   parts_.Build();
 }

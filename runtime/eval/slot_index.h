@@ -1,7 +1,7 @@
 // eval/slot_index.h - a slot's value -> the marks that it has. Private to eval/.
 //
 // What all rules look for in a slot (uplan/user_plan.h), matched together: whole values by hash, beginnings
-// and ends in two tries, parts by a filter over four bytes, nets by a hash for each prefix length.
+// and ends in tries, parts by a filter over four bytes, nets by a hash for each prefix length.
 //
 // Threads: const after Build(). Errors: none. Cost: one pass over the value for each kind in use, whatever
 //          the number of marks. Memory: some 30 bytes a mark; borrows the index's bytes.
@@ -68,7 +68,7 @@ class SlotIndex {
     friend bool operator==(const Length&, const Length&) = default;
   };
   static uint64_t KeyOf(const check::Address& address, Length length);
-  static constexpr size_t kMaxPath = 128;
+  static constexpr size_t kMaxPath = 64;
   static bool IsNormalPath(std::string_view text);
   static std::string_view Normalised(std::string_view path, char* bytes);
 
@@ -78,9 +78,9 @@ class SlotIndex {
     prefixes_.Find(text, take);
     suffixes_.Find(text, take);
     if (!parts_.empty()) parts_.Find(text, take);
-    if (!has_paths_ || IsNormalPath(text)) return;
+    if (paths_.empty() || IsNormalPath(text.substr(0, paths_.Find(text, take)))) return;
     char bytes[kMaxPath];
-    prefixes_.Find(Normalised(text, bytes), take);
+    paths_.Find(Normalised(text, bytes), take);
   }
 
   template <typename Take>
@@ -93,9 +93,9 @@ class SlotIndex {
 
   TextTable texts_;
   KeyTable numbers_, nets_;
-  TextTrie prefixes_{TextTrie::Reads::kForwards}, suffixes_{TextTrie::Reads::kBackwards};
+  TextTrie prefixes_{TextTrie::Reads::kForwards}, paths_{TextTrie::Reads::kForwards},
+      suffixes_{TextTrie::Reads::kBackwards};
   GramFilter parts_;
-  bool has_paths_ = false;  // marks that ignore doubled slashes
   std::vector<Length> lengths_;
 };
 

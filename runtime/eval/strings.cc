@@ -1,4 +1,7 @@
 // argv and environments: NUL-terminated strings in a row, of which perhaps only a beginning is known.
+#include <algorithm>
+#include <cstring>
+
 #include "runtime/eval/extractors.h"
 
 namespace sluice::eval {
@@ -26,18 +29,36 @@ class StringWalk {
   bool whole_ = true;
 };
 
+// Each NUL of eight bytes becomes a blank.
+uint64_t Blanked(uint64_t word) {
+  constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7f;
+  const uint64_t zeros = ~(((word & kLow) + kLow) | word | kLow);  // 0x80 where a byte is 0
+  return word | zeros >> 2;
+}
+
+void CopyBlanked(char* to, std::string_view from) {
+  size_t at = 0;
+  for (uint64_t word = 0; at + sizeof(word) <= from.size(); at += sizeof(word)) {
+    std::memcpy(&word, from.data() + at, sizeof(word));
+    word = Blanked(word);
+    std::memcpy(to + at, &word, sizeof(word));
+  }
+  for (; at < from.size(); ++at) to[at] = from[at] == '\0' ? ' ' : from[at];
+}
+
 // `head` and then each string from number `first` on, with blanks between.
 Value Line(RecordView& view, std::string_view head, bool with_head, const Strings& strings, size_t first) {
-  char* bytes = view.arena.Take(head.size() + 1 + strings.bytes.size());
-  size_t size = 0, number = 0;
-  bool some = with_head;
+  std::string_view rest = strings.bytes;
+  for (; first > 0 && !rest.empty(); --first)
+    rest.remove_prefix(std::min(rest.find('\0'), rest.size() - 1) + 1);
+  char* bytes = view.arena.Take(head.size() + 1 + rest.size());
+  size_t size = 0;
   if (with_head && !head.empty()) std::memcpy(bytes, head.data(), size = head.size());
-  for (StringWalk walk(strings); walk.Next(); ++number) {
-    if (number < first) continue;
-    if (some) bytes[size++] = ' ';
-    some = true;
-    if (!walk.text().empty()) std::memcpy(bytes + size, walk.text().data(), walk.text().size());
-    size += walk.text().size();
+  if (!rest.empty()) {
+    if (with_head) bytes[size++] = ' ';
+    if (rest.back() == '\0') rest.remove_suffix(1);
+    CopyBlanked(bytes + size, rest);
+    size += rest.size();
   }
   Value value = Value::String({bytes, size});
   value.truncated = strings.truncated || !strings.known;

@@ -1,14 +1,15 @@
 // eval/text_trie.h - which of many texts a value begins with, or ends with. Private to eval/.
 //
-// A radix tree: one node per place at which texts part. A tree of ends holds its texts backwards.
+// A radix tree: one node per place at which texts part. A node is one piece of an array: how much follows,
+// its label, the bytes that lead on and where they lead. A tree of ends reads its value backwards.
 //
-// Threads: const after Build(). Errors: none. Cost: of a look-up the length of the longest common beginning;
-//          no allocation, unless there are more hits than before. Memory: about 40 bytes a text beside its
-//          bytes.
+// Threads: const after Build(). Errors: none. Cost: of a look-up the length of the longest common beginning,
+//          and one or two cache lines a node on the way; no allocation. Memory: about 40 bytes a text beside
+//          its bytes.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,66 +22,52 @@ class TextTrie {
   enum class Reads : uint8_t { kForwards, kBackwards };
   explicit TextTrie(Reads reads) : reads_(reads) {}
 
-  void Add(std::string_view text, uint32_t number) {
-    std::string& added = texts_.emplace_back(text, number).first;
-    if (reads_ == Reads::kBackwards) std::reverse(added.begin(), added.end());
-  }
+  void Add(std::string_view text, uint32_t number);
   void Build();
 
   bool empty() const { return nodes_.empty(); }
-  // Calls take(number) for each of the texts that `value` begins (ends) with.
+  // Calls take(number) for each of the texts that `value` begins (ends) with. Returns how many of its bytes
+  // were looked at, or more.
   template <typename Take>
-  void Find(std::string_view value, Take take) const {
-    uint32_t at = 0;
-    for (size_t read = 0; !nodes_.empty();) {
-      const Node& node = nodes_[at];
-      if (value.size() - read < node.label_size || !HasLabel(node, value, read)) return;
-      read += node.label_size;
-      for (uint32_t i = node.numbers; i < nodes_[at + 1].numbers; ++i) take(numbers_[i]);
-      if (read == value.size() || node.first_child == node.end_child) return;
-      const uint32_t child = ChildBy(node, ByteAt(value, read));
-      if (child == 0) return;
-      at = child;
+  size_t Find(std::string_view value, Take take) const {
+    if (nodes_.empty()) return 0;
+    const bool forwards = reads_ == Reads::kForwards;
+    const char* at = nodes_.data();
+    for (size_t left = value.size();;) {
+      Head head;
+      std::memcpy(&head, at, sizeof(head));
+      at += sizeof(head);
+      if (left < head.label) return value.size();
+      const char* rest = forwards ? value.data() + (value.size() - left) : value.data() + (left - head.label);
+      if (head.label != 0 && std::memcmp(rest, at, head.label) != 0) return value.size() - left + head.label;
+      left -= head.label;
+      at += head.label;
+      for (uint32_t i = head.begin; i < head.end; ++i) take(numbers_[i]);
+      if (left == 0 || head.children == 0) return value.size() - left;
+      const char next = forwards ? value[value.size() - left] : value[left - 1];
+      const auto* found = static_cast<const char*>(std::memchr(at, next, head.children));
+      if (found == nullptr) return value.size() - left + 1;
+      uint32_t child = 0;
+      std::memcpy(&child, at + head.children + static_cast<size_t>(found - at) * sizeof(child),
+                  sizeof(child));
+      at = nodes_.data() + child;
     }
   }
 
  private:
-  // Nodes stand in the order in which they were made, their numbers too: those of a node end where the next
-  // one's begin.
-  struct Node {
-    uint32_t label = 0;  // of labels_
-    uint32_t label_size = 0;
-    uint32_t numbers = 0;
-    uint32_t first_child = 0, end_child = 0;  // of children_
+  // Then the label, as it stands in a value; a byte for each child; and for each where in nodes_ it is, as a
+  // uint32_t. The byte that leads to a child is the first one of its label.
+  struct Head {
+    uint32_t label = 0;           // bytes
+    uint32_t children = 0;        // how many
+    uint32_t begin = 0, end = 0;  // of numbers_
   };
-  struct Child {
-    char byte = 0;
-    uint32_t node = 0;
-  };
-
-  char ByteAt(std::string_view value, size_t at) const {
-    return reads_ == Reads::kForwards ? value[at] : value[value.size() - 1 - at];
-  }
-  bool HasLabel(const Node& node, std::string_view value, size_t read) const {
-    for (uint32_t i = 0; i < node.label_size; ++i) {
-      if (labels_[node.label + i] != ByteAt(value, read + i)) return false;
-    }
-    return true;
-  }
-  uint32_t ChildBy(const Node& node, char byte) const {
-    const auto begin = children_.begin() + node.first_child, end = children_.begin() + node.end_child;
-    const auto found =
-        std::lower_bound(begin, end, byte, [](const Child& child, char b) { return child.byte < b; });
-    return found != end && found->byte == byte ? found->node : 0;
-  }
   uint32_t Make(size_t begin, size_t end, size_t depth);
 
   const Reads reads_;
   std::vector<std::pair<std::string, uint32_t>> texts_;  // until Build()
-  std::vector<Node> nodes_;                              // the root first; one more at the end
-  std::vector<Child> children_;
+  std::vector<char> nodes_;                              // the root first
   std::vector<uint32_t> numbers_;
-  std::string labels_;
 };
 
 }  // namespace sluice::eval

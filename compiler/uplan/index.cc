@@ -24,6 +24,7 @@ constexpr size_t kGoodPart = 8;      // one in so many has the switch
 constexpr size_t kCopies = 8;        // leaves of a condition, on average
 constexpr size_t kSharedList = 4;    // conditions that make a list's own node worth it
 constexpr size_t kMaxTypesFiled = 64;
+constexpr double kVisitCost = 40;  // nanoseconds, roughly, of what a mark leads to
 
 bool IsEventType(const check::Term& term) {
   return term.kind == check::Term::Kind::kField && term.field.field == FieldId::kEvtType;
@@ -44,7 +45,7 @@ struct Indexer::Parts {
   std::vector<Switch> switches;
 };
 
-Indexer::Indexer(UserPlan& plan) : plan_(plan), marks_(plan) {
+Indexer::Indexer(UserPlan& plan) : plan_(plan), marks_(plan), spared_(plan.slots.size()) {
   plan_.index.nodes.emplace_back();  // kNoNode
 }
 
@@ -80,7 +81,8 @@ Indexer::Cover Indexer::CoverOf(const Condition& condition) {
   Cover cover;
   switch (condition.kind) {
     case Condition::Kind::kLiteral: {
-      if (condition.negated || IsSpent(condition.predicate)) return cover;
+      if (condition.negated || spared_[plan_.left_slot[condition.predicate]]) return cover;
+      if (IsSpent(condition.predicate)) return cover;
       const double frequency = marks_.FrequencyOf(condition.predicate);
       if (frequency < Marks::kNever) cover = {frequency, {condition.predicate}};
       return cover;
@@ -142,13 +144,57 @@ void Indexer::Divide(Entries entries, Parts& parts) {
   for (const Entry* entry : entries) parts.leaves.push_back(entry->leaf);
 }
 
+std::vector<SlotId> Indexer::SlotsOf(const Cover& cover) const {
+  std::vector<SlotId> slots;
+  for (const PredicateId id : cover.predicates) {
+    const SlotId slot = plan_.left_slot[id];
+    if (std::find(slots.begin(), slots.end(), slot) == slots.end()) slots.push_back(slot);
+  }
+  return slots;
+}
+
+// A slot at a node costs every event that comes there; another cover costs those that have its marks.
+void Indexer::SpareSlots(const Entries& entries, std::vector<Cover>& covers) {
+  std::map<SlotId, std::vector<size_t>> users;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    for (const SlotId slot : SlotsOf(covers[i])) users[slot].push_back(i);
+  }
+  std::vector<SlotId> dearest;
+  for (const auto& [slot, used_by] : users) dearest.push_back(slot);
+  std::stable_sort(dearest.begin(), dearest.end(),
+                   [&](SlotId a, SlotId b) { return marks_.CostOf(a) > marks_.CostOf(b); });
+  // Only what is looked at anyway may stand in.
+  spared_.assign(spared_.size(), true);
+  for (const SlotId slot : dearest) spared_[slot] = false;
+  for (const SlotId slot : looked_at_) spared_[slot] = false;
+  for (const SlotId slot : dearest) {
+    if (std::find(looked_at_.begin(), looked_at_.end(), slot) != looked_at_.end()) continue;
+    spared_[slot] = true;
+    double saved = marks_.CostOf(slot);
+    std::vector<std::pair<size_t, Cover>> others;
+    for (size_t i = 0; i < entries.size() && saved > 0; ++i) {
+      const std::vector<SlotId> slots = SlotsOf(covers[i]);
+      if (std::find(slots.begin(), slots.end(), slot) == slots.end()) continue;
+      others.emplace_back(i, CoverOf(*entries[i]->condition));
+      saved -= (others.back().second.frequency - covers[i].frequency) * kVisitCost;
+    }
+    if (saved <= 0) {
+      spared_[slot] = false;
+      continue;
+    }
+    for (auto& [i, cover] : others) covers[i] = std::move(cover);
+  }
+  spared_.assign(spared_.size(), false);
+}
+
 // Leaves those without a cover.
 void Indexer::DivideByCover(Entries& entries, Parts& parts) {
   std::vector<Cover> covers;
+  for (const Entry* entry : entries) covers.push_back(CoverOf(*entry->condition));
+  SpareSlots(entries, covers);
   std::unordered_map<PredicateId, size_t> uses;
-  for (const Entry* entry : entries) {
-    covers.push_back(CoverOf(*entry->condition));
-    for (const PredicateId id : covers.back().predicates) ++uses[id];
+  for (const Cover& cover : covers) {
+    for (const PredicateId id : cover.predicates) ++uses[id];
   }
   std::map<PredicateId, Entries> by_list;
   std::map<MarkId, Entries> by_mark;
@@ -174,6 +220,13 @@ void Indexer::DivideByCover(Entries& entries, Parts& parts) {
       }
     }
   }
+  const size_t above = looked_at_.size();
+  for (const Cover& cover : covers) {
+    for (const SlotId slot : SlotsOf(cover)) {
+      if (std::find(looked_at_.begin(), looked_at_.end(), slot) == looked_at_.end())
+        looked_at_.push_back(slot);
+    }
+  }
   for (const auto& [mark, filed] : by_mark)
     parts.branches.push_back({mark, BuildUnder({Assumed::Kind::kMark, mark}, filed)});
   for (const auto& [id, filed] : by_list) {
@@ -181,6 +234,7 @@ void Indexer::DivideByCover(Entries& entries, Parts& parts) {
     for (uint32_t at = marks_.Of(id).begin; at < marks_.Of(id).end; ++at)
       parts.branches.push_back({marks_.At(at), node});
   }
+  looked_at_.resize(above);
   entries = std::move(rest);
 }
 

@@ -7,7 +7,8 @@
 // patterns. Conditions that share a mark are divided again by their next cover, and so on: a popular value
 // leads to the few rules that ask for it together with another value which the event has (a BE-tree's
 // descent, Sadoghi and Jacobsen, SIGMOD 2011). A list that several conditions share is one node behind all
-// its marks. Before that, many conditions are divided by the switches (`evt.is_open_write = true`) that a good
+// its marks. A slot that is dear to look at is not looked at for a few conditions that another one's marks
+// find nearly as well. Before that, many conditions are divided by the switches (`evt.is_open_write = true`) that a good
 // part of them share; after it, what has no cover by the literals that most share. Such literals are asked one
 // by one; the few conditions that are left are judged.
 //
@@ -68,6 +69,8 @@ class Indexer {
   bool IsSpent(check::PredicateId predicate) const;
   uint32_t Build(const Entries& entries);
   uint32_t BuildUnder(Assumed assumed, const Entries& entries);
+  void SpareSlots(const Entries& entries, std::vector<Cover>& covers);
+  std::vector<SlotId> SlotsOf(const Cover& cover) const;
   void Divide(Entries entries, Parts& parts);
   void DivideByCover(Entries& entries, Parts& parts);
   void DivideByShared(Entries& rest, size_t least, bool only_switches, Parts& parts);
@@ -77,8 +80,10 @@ class Indexer {
 
   UserPlan& plan_;
   Marks marks_;
-  std::vector<Assumed> assumed_;  // on the way down
-  size_t copies_ = 0;             // leaves that may still be written
+  std::vector<Assumed> assumed_;   // on the way down
+  std::vector<SlotId> looked_at_;  // likewise
+  std::vector<bool> spared_;       // by SlotId: no cover shall need it
+  size_t copies_ = 0;              // leaves that may still be written
 };
 
 }  // namespace sluice::uplan

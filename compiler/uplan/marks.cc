@@ -29,6 +29,22 @@ bool HasFewValues(const check::Term& term) {
   }
 }
 
+// Texts that are put together, and longer than most.
+bool IsLine(FieldId field) {
+  switch (field) {
+    case FieldId::kProcArgs:
+    case FieldId::kProcCmdline:
+    case FieldId::kProcExeline:
+    case FieldId::kProcEnv:
+    case FieldId::kProcPcmdline:
+    case FieldId::kProcAcmdline:
+    case FieldId::kProcAargs:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Mark::Kind KindOf(Trigger::Kind kind) {
   switch (kind) {
     case Trigger::Kind::kPrefix:
@@ -61,6 +77,7 @@ Marks::Marks(UserPlan& plan) : plan_(plan) {
   plan.index.marks_of.resize(predicates);
   frequencies_.resize(predicates);
   learnt_.resize(predicates);
+  searched_.resize(plan.slots.size());
 }
 
 void Marks::Add(SlotId slot, Mark::Kind kind, std::string_view bytes, double frequency) {
@@ -78,6 +95,7 @@ void Marks::Add(SlotId slot, Mark::Kind kind, std::string_view bytes, double fre
   index.marks.push_back(
       {slot, static_cast<uint32_t>(index.bytes.size()), static_cast<uint32_t>(bytes.size()), kind});
   index.bytes += bytes;
+  if (kind == Mark::Kind::kSubstring) searched_[slot] = true;
   guesses_.push_back(static_cast<float>(frequency));
   popularity_.push_back(0);
   ids_.emplace(hash, id);
@@ -127,6 +145,16 @@ void Marks::Count(PredicateId id, bool positive) {
   if (!learnt_[id]) Learn(id);
   if (!positive) return;
   for (uint32_t i = Of(id).begin; i < Of(id).end; ++i) ++popularity_[At(i)];
+}
+
+double Marks::CostOf(SlotId slot) const {
+  const check::Term& term = plan_.slots[slot];
+  const bool is_line = term.kind == check::Term::Kind::kField && IsLine(term.field.field);
+  double cost = 15;
+  if (is_line) cost += 25;
+  if (searched_[slot]) cost += is_line ? 40 : 15;
+  if (term.kind != check::Term::Kind::kField) cost += 30;
+  return term.shape == check::Shape::kScalar ? cost : cost * 3;
 }
 
 double Marks::FrequencyOf(PredicateId id) {

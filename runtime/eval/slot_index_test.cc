@@ -7,6 +7,8 @@
 #include <random>
 #include <set>
 
+#include "runtime/eval/glob.h"
+
 namespace sluice::eval {
 namespace {
 

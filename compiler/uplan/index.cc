@@ -19,7 +19,7 @@ constexpr size_t kMaxCover = 64;     // predicates of a cover
 constexpr size_t kMaxDepth = 12;     // predicates assumed on the way down
 constexpr size_t kMaxSwitches = 32;  // literals that a node asks
 constexpr size_t kLeastShared = 6;   // rules that make one worth it
-constexpr size_t kMany = 32;         // rules that are divided by switches first
+constexpr size_t kMany = 8;          // rules that are divided by switches first
 constexpr size_t kGoodPart = 8;      // one in so many has the switch
 constexpr size_t kCopies = 8;        // leaves of a condition, on average
 constexpr size_t kSharedList = 4;    // conditions that make a list's own node worth it
@@ -153,38 +153,55 @@ std::vector<SlotId> Indexer::SlotsOf(const Cover& cover) const {
   return slots;
 }
 
-// A slot at a node costs every event that comes there; another cover costs those that have its marks.
+// A slot at a node costs every event that comes there; another cover costs those that have its marks. What is
+// looked at anyway stands in first, then anything else.
 void Indexer::SpareSlots(const Entries& entries, std::vector<Cover>& covers) {
-  std::map<SlotId, std::vector<size_t>> users;
-  for (size_t i = 0; i < entries.size(); ++i) {
-    for (const SlotId slot : SlotsOf(covers[i])) users[slot].push_back(i);
-  }
+  std::vector<bool> free(spared_.size());
+  for (const SlotId slot : looked_at_) free[slot] = true;
   std::vector<SlotId> dearest;
-  for (const auto& [slot, used_by] : users) dearest.push_back(slot);
+  for (const Cover& cover : covers) {
+    for (const SlotId slot : SlotsOf(cover)) {
+      if (!free[slot]) dearest.push_back(slot);
+      free[slot] = true;
+    }
+  }
   std::stable_sort(dearest.begin(), dearest.end(),
                    [&](SlotId a, SlotId b) { return marks_.CostOf(a) > marks_.CostOf(b); });
-  // Only what is looked at anyway may stand in.
-  spared_.assign(spared_.size(), true);
-  for (const SlotId slot : dearest) spared_[slot] = false;
-  for (const SlotId slot : looked_at_) spared_[slot] = false;
+  std::vector<bool> spared(spared_.size());
   for (const SlotId slot : dearest) {
-    if (std::find(looked_at_.begin(), looked_at_.end(), slot) != looked_at_.end()) continue;
-    spared_[slot] = true;
-    double saved = marks_.CostOf(slot);
-    std::vector<std::pair<size_t, Cover>> others;
-    for (size_t i = 0; i < entries.size() && saved > 0; ++i) {
-      const std::vector<SlotId> slots = SlotsOf(covers[i]);
-      if (std::find(slots.begin(), slots.end(), slot) == slots.end()) continue;
-      others.emplace_back(i, CoverOf(*entries[i]->condition));
-      saved -= (others.back().second.frequency - covers[i].frequency) * kVisitCost;
+    spared[slot] = true;
+    free[slot] = false;
+    for (const bool only_free : {true, false}) {
+      for (SlotId i = 0; i < spared_.size(); ++i) spared_[i] = spared[i] || (only_free && !free[i]);
+      if (SpareSlot(slot, free, entries, covers)) break;
+      if (only_free) continue;
+      spared[slot] = false;
+      free[slot] = true;
     }
-    if (saved <= 0) {
-      spared_[slot] = false;
-      continue;
-    }
-    for (auto& [i, cover] : others) covers[i] = std::move(cover);
   }
   spared_.assign(spared_.size(), false);
+}
+
+bool Indexer::SpareSlot(SlotId spared, std::vector<bool>& free, const Entries& entries,
+                        std::vector<Cover>& covers) {
+  double saved = marks_.CostOf(spared);
+  std::vector<std::pair<size_t, Cover>> others;
+  std::vector<SlotId> added;
+  for (size_t i = 0; i < entries.size() && saved > 0; ++i) {
+    const std::vector<SlotId> slots = SlotsOf(covers[i]);
+    if (std::find(slots.begin(), slots.end(), spared) == slots.end()) continue;
+    others.emplace_back(i, CoverOf(*entries[i]->condition));
+    saved -= (others.back().second.frequency - covers[i].frequency) * kVisitCost;
+    for (const SlotId slot : SlotsOf(others.back().second)) {
+      if (free[slot] || std::find(added.begin(), added.end(), slot) != added.end()) continue;
+      added.push_back(slot);
+      saved -= marks_.CostOf(slot);
+    }
+  }
+  if (saved <= 0) return false;
+  for (const SlotId slot : added) free[slot] = true;
+  for (auto& [i, cover] : others) covers[i] = std::move(cover);
+  return true;
 }
 
 // Leaves those without a cover.

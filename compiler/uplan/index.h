@@ -70,6 +70,7 @@ class Indexer {
   uint32_t Build(const Entries& entries);
   uint32_t BuildUnder(Assumed assumed, const Entries& entries);
   void SpareSlots(const Entries& entries, std::vector<Cover>& covers);
+  bool SpareSlot(SlotId spared, std::vector<bool>& free, const Entries& entries, std::vector<Cover>& covers);
   std::vector<SlotId> SlotsOf(const Cover& cover) const;
   void Divide(Entries entries, Parts& parts);
   void DivideByCover(Entries& entries, Parts& parts);

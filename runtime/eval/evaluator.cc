@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 
 #include "runtime/eval/branch_table.h"
 #include "runtime/eval/question.h"
@@ -129,7 +130,8 @@ void Evaluator::State::Begin(const Event& next) {
 SlotState& Evaluator::State::Valued(uplan::SlotId id) {
   SlotState& slot = slots[id];
   if (slot.value_epoch != epoch) {
-    slot.value = terms.Of(plan->slots[id]);
+    // In place: to copy what has just been written in small pieces stalls the processor.
+    new (&slot.value) Value(terms.Of(plan->slots[id]));
     slot.value_epoch = epoch;
   }
   return slot;

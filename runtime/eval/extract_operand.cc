@@ -28,21 +28,26 @@ size_t LastSlash(std::string_view path) {
                           : static_cast<size_t>(static_cast<const char*>(slash) - path.data());
 }
 
-Value Directory(Value path) {
-  if (path.kind != Value::Kind::kString) return path;
-  if (path.truncated) return Value::Unknown();
-  const size_t slash = LastSlash(path.text);
-  if (slash == std::string_view::npos) return Value::Absent();
-  path.text = path.text.substr(0, slash == 0 ? 1 : slash);
-  return path;
+Value Directory(const ring::Text& path) {
+  Value value = FromText(path);
+  if (value.truncated) value = Value::Unknown();
+  if (value.kind != Value::Kind::kString) return value;
+  const size_t slash = LastSlash(value.text);
+  if (slash == std::string_view::npos) {
+    value = Value::Absent();
+  } else {
+    value.text = value.text.substr(0, slash == 0 ? 1 : slash);
+  }
+  return value;
 }
 
-Value BaseName(Value path) {
-  if (path.kind != Value::Kind::kString) return path;
-  if (path.truncated) return Value::Unknown();
-  const size_t slash = LastSlash(path.text);
-  if (slash != std::string_view::npos) path.text = path.text.substr(slash + 1);
-  return path;
+Value BaseName(const ring::Text& path) {
+  Value value = FromText(path);
+  if (value.truncated) value = Value::Unknown();
+  if (value.kind != Value::Kind::kString) return value;
+  const size_t slash = LastSlash(value.text);
+  if (slash != std::string_view::npos) value.text.remove_prefix(slash + 1);
+  return value;
 }
 
 int64_t NumberAt(const RecordView& view, uint32_t place) {
@@ -94,11 +99,16 @@ Value Named(RecordView& view, int64_t number, const Operand& operand) {
 
 }  // namespace
 
+// One object on all ways, so that it is made where it is wanted.
 Value FromText(const ring::Text& text) {
-  if (text.state == ring::Text::State::kAbsent) return Value::Absent();
-  if (text.state == ring::Text::State::kUnknown) return Value::Unknown();
-  Value value = Value::String(text.bytes);
-  value.truncated = text.truncated;
+  Value value;
+  if (text.state == ring::Text::State::kPresent) {
+    value.kind = Value::Kind::kString;
+    value.text = text.bytes;
+    value.truncated = text.truncated;
+  } else if (text.state == ring::Text::State::kUnknown) {
+    value.kind = Value::Kind::kUnknown;
+  }
   return value;
 }
 
@@ -108,9 +118,9 @@ Value ExtractOperand(RecordView& view, const Operand& operand) {
     case OperandKind::kText:
       return FromText(TextAt(view, place));
     case OperandKind::kDirectory:
-      return Directory(FromText(TextAt(view, place)));
+      return Directory(TextAt(view, place));
     case OperandKind::kBaseName:
-      return BaseName(FromText(TextAt(view, place)));
+      return BaseName(TextAt(view, place));
     case OperandKind::kNumber:
       return Number(NumberAt(view, place));
     case OperandKind::kDecimal:

@@ -35,12 +35,15 @@ void GramFilter::Build() {
   std::array<std::unordered_map<uint32_t, uint32_t>, 4> uses;  // of a gram, by class
   for (const Text& text : texts_) {
     const size_t c = ClassOf(text.size);
+    classes_[c].least = std::min(classes_[c].least, text.size);
     for (uint32_t at = 0; at + kWidths[c] <= text.size; ++at) ++uses[c][GramAt(text, at, kWidths[c])];
   }
+  classes_[3].stride = 4;
+  classes_[2].stride = classes_[2].least > 4 ? 2 : 1;
   for (uint32_t index = 0; index < texts_.size(); ++index) {
     const Text& text = texts_[index];
     const size_t c = ClassOf(text.size);
-    const uint32_t width = kWidths[c], run = c == 3 ? kStride : 1;  // so many neighbours
+    const uint32_t width = kWidths[c], run = classes_[c].stride;  // so many neighbours
     uint64_t least = ~uint64_t{0};
     uint32_t best = 0;
     for (uint32_t at = 0; at + run - 1 + width <= text.size; ++at) {

@@ -4,7 +4,7 @@
 // Four bytes of the value are looked up in a bitmap, which nearly always ends it, then in a table, and what is
 // found there is compared. For texts of seven bytes or more every fourth place of the value is enough: of four
 // neighbouring places in the text one stands there, and these four are chosen where they stand in few other
-// texts. Shorter texts are looked up at every place, by four, two or one of their bytes. So the cost hardly
+// texts. Shorter texts are looked up at every second or every place, by four, two or one of their bytes. So the cost hardly
 // depends on the number of texts (as the multi-pattern filters of Hyperscan's FDR and of Wu and Manber); an
 // Aho-Corasick automaton would read each byte, and its tables outgrow the caches.
 //
@@ -34,10 +34,10 @@ class GramFilter {
   // Calls take(number) for each text that occurs; more than once if it does.
   template <typename Take>
   void Find(std::string_view value, Take take) const {
-    if (!classes_[3].bits.empty()) Read<4, kStride>(classes_[3], value, take);
-    if (!classes_[2].bits.empty()) Read<4, 1>(classes_[2], value, take);
-    if (!classes_[1].bits.empty()) Read<2, 1>(classes_[1], value, take);
-    if (!classes_[0].bits.empty()) Read<1, 1>(classes_[0], value, take);
+    if (!classes_[3].bits.empty()) Read<4>(classes_[3], value, take);
+    if (!classes_[2].bits.empty()) Read<4>(classes_[2], value, take);
+    if (!classes_[1].bits.empty()) Read<2>(classes_[1], value, take);
+    if (!classes_[0].bits.empty()) Read<1>(classes_[0], value, take);
   }
 
  private:
@@ -54,13 +54,13 @@ class GramFilter {
     KeyTable table;  // gram -> index of `places`
     std::vector<Place> places;
     std::vector<uint64_t> bits;
-    uint32_t shift = 0;  // of a gram's hash, to its bit
+    uint32_t shift = 0;    // of a gram's hash, to its bit
+    uint32_t stride = 1;   // places of a value that are looked up: each so manieth
+    uint32_t least = ~0u;  // size of its texts
   };
-  static constexpr uint32_t kStride = 4;
   static constexpr uint32_t kWidths[] = {1, 2, 4, 4};
-  static constexpr uint32_t kSizes[] = {1, 2, 4, 4 + kStride - 1};  // the least of a class
 
-  static size_t ClassOf(size_t size) { return size >= kSizes[3] ? 3 : size >= 4 ? 2 : size >= 2 ? 1 : 0; }
+  static size_t ClassOf(size_t size) { return size >= 7 ? 3 : size >= 4 ? 2 : size >= 2 ? 1 : 0; }
   static uint32_t HashOf(uint32_t gram) { return gram * 0x9e3779b1u; }
   // Letters in either case are alike, and so are a few other bytes.
   template <uint32_t width>
@@ -72,12 +72,16 @@ class GramFilter {
   uint32_t GramAt(const Text& text, uint32_t offset, uint32_t width) const;
   bool IsAt(const Place& place, std::string_view value, size_t at) const;
 
-  template <uint32_t width, uint32_t stride, typename Take>
+  template <uint32_t width, typename Take>
   void Read(const Class& of, std::string_view value, Take take) const {
-    for (size_t at = 0; at + width <= value.size(); at += stride) {
+    if (value.size() < of.least) return;
+    const uint64_t* const bits = of.bits.data();
+    const uint32_t shift = of.shift, stride = of.stride;
+    const size_t end = value.size() - width;
+    for (size_t at = 0; at <= end; at += stride) {
       const uint32_t gram = GramAt<width>(value.data() + at);
-      const uint32_t bit = HashOf(gram) >> of.shift;
-      if ((of.bits[bit / 64] >> bit % 64 & 1) == 0) continue;
+      const uint32_t bit = HashOf(gram) >> shift;
+      if ((bits[bit / 64] >> bit % 64 & 1) == 0) continue;
       of.table.Find(gram, [&](uint32_t index) {
         const Place& place = of.places[index];
         if (IsAt(place, value, at)) take(texts_[place.text].number);

@@ -1,14 +1,12 @@
 #include "runtime/eval/key_table.h"
 
+#include <bit>
+
 namespace sluice::eval {
 namespace {
 
-// At most two thirds full.
-size_t RoomFor(size_t keys) {
-  size_t size = 2;
-  while (size * 2 < keys * 3) size *= 2;
-  return size;
-}
+// At most half full.
+size_t RoomFor(size_t keys) { return std::bit_ceil(keys * 2); }
 
 }  // namespace
 
@@ -26,16 +24,15 @@ void KeyTable::Build() {
 
 void TextTable::Build() {
   if (entries_.empty()) return;
+  entries_.shrink_to_fit();
   slots_.assign(RoomFor(entries_.size()), {});
   mask_ = slots_.size() - 1;
-  for (const Entry& entry : entries_) {
-    const uint64_t hash = HashOf(entry.text);
+  for (uint32_t i = 0; i < entries_.size(); ++i) {
+    const uint64_t hash = HashOf(entries_[i].text);
     uint64_t at = hash & mask_;
-    while (slots_[at].number != kNone) at = (at + 1) & mask_;
-    slots_[at] = {static_cast<uint32_t>(hash >> 32), entry.number, entry.text.data(),
-                  static_cast<uint32_t>(entry.text.size())};
+    while (slots_[at].entry != kNone) at = (at + 1) & mask_;
+    slots_[at] = {static_cast<uint32_t>(hash >> 32), i};
   }
-  entries_ = {};
 }
 
 }  // namespace sluice::eval

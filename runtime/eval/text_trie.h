@@ -62,6 +62,18 @@ class TextTrie {
     uint32_t children = 0;        // how many
     uint32_t begin = 0, end = 0;  // of numbers_
   };
+  // Most labels are too short for a call.
+  static bool AreSame(const char* a, const char* b, size_t size) {
+    for (uint64_t x = 0, y = 0; size >= sizeof(x); a += sizeof(x), b += sizeof(y), size -= sizeof(x)) {
+      std::memcpy(&x, a, sizeof(x));
+      std::memcpy(&y, b, sizeof(y));
+      if (x != y) return false;
+    }
+    for (; size > 0; ++a, ++b, --size) {
+      if (*a != *b) return false;
+    }
+    return true;
+  }
   uint32_t Make(size_t begin, size_t end, size_t depth);
 
   const Reads reads_;

@@ -41,7 +41,9 @@ struct Subject {
 };
 
 std::unique_ptr<Compilation> CompileOrExit(const Subject& subject) {
-  std::unique_ptr<Compilation> compilation = CompileTexts({{subject.name, subject.text}}, {});
+  Options options;
+  options.keeps_stages = false;  // as `run` has it
+  std::unique_ptr<Compilation> compilation = CompileTexts({{subject.name, subject.text}}, options);
   if (compilation->ok()) return compilation;
   std::cerr << diag::RenderText(compilation->diagnostics, compilation->files, false);
   std::exit(1);

@@ -27,10 +27,10 @@ int Check(const Arguments& arguments) {
     return Acceptable(*compilation, arguments.rules) ? kFine : kRulesFailed;
   }
   if (!TellDiagnostics(*compilation, arguments.rules)) return kRulesFailed;
-  const ast::RuleSet& ast = compilation->ast;
-  std::string text = fmt::format("{}, {}, {}", Count(ast.rules.size(), "rule"),
-                                 Count(ast.macros.size(), "macro"), Count(ast.lists.size(), "list"));
-  if (!ast.tests.empty()) text += ", " + Count(ast.tests.size(), "test");
+  const Written& written = compilation->written;
+  std::string text = fmt::format("{}, {}, {}", Count(written.rules, "rule"), Count(written.macros, "macro"),
+                                 Count(written.lists, "list"));
+  if (written.tests != 0) text += ", " + Count(written.tests, "test");
   const size_t warnings = compilation->diagnostics.warnings();
   fmt::print(stderr, "{}: ok{}\n", text, warnings == 0 ? "" : ", with " + Count(warnings, "warning"));
   return kFine;

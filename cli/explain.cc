@@ -42,6 +42,7 @@ int Explain(const Arguments& arguments) {
 
 Verb AddExplain(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
+  arguments->rules.keeps_stages = true;
   app.add_option("FILE", arguments->rules.paths, "Rule files; a folder stands for the .rule files below it")
       ->required()
       ->type_name("");

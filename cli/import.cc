@@ -33,6 +33,7 @@ int Import(const RuleArguments& arguments) {
 
 Verb AddImport(CLI::App& app) {
   auto arguments = std::make_shared<RuleArguments>();
+  arguments->keeps_stages = true;
   app.add_option("FALCO.yaml", arguments->paths, "Falco's rule files, in the order in which Falco loads them")
       ->required()
       ->type_name("");

@@ -17,6 +17,7 @@ Options RuleArguments::CompileOptions() const {
   Options options;
   options.warnings_are_errors = !warnings.empty();
   options.check.results_known = results_known;
+  options.keeps_stages = keeps_stages;
   return options;
 }
 

@@ -17,6 +17,7 @@ namespace sluice::cli {
 struct RuleArguments {
   std::vector<std::string> paths;  // files and folders
   std::vector<std::string> warnings;
+  bool keeps_stages = false;   // for verbs that print them
   bool results_known = false;  // events are written ones and may carry the call's result
 
   Options CompileOptions() const;

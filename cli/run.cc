@@ -74,7 +74,7 @@ void TellReload(const source::Status& status, const Compilation* compilation) {
     Tell(diag::RenderText(compilation->diagnostics, compilation->files, ColourOn(STDERR_FILENO)));
   }
   if (status.ok()) {
-    Tell(fmt::format("sluice: reloaded: {}\n", Count(compilation->ast.rules.size(), "rule")));
+    Tell(fmt::format("sluice: reloaded: {}\n", Count(compilation->written.rules, "rule")));
     return;
   }
   Tell(fmt::format("sluice: reload failed: {}; the rules from before stay active\n", MessageOf(status)));

@@ -35,9 +35,18 @@ void ParseAll(const std::vector<source::FileId>& ids, const parse::Limits& limit
 void Compile(const std::vector<source::FileId>& ids, const Options& options, Compilation& compilation) {
   diag::Diagnostics& diagnostics = compilation.diagnostics;
   ParseAll(ids, options.parse, compilation);
-  check::CheckedRules checked = check::Check(compilation.ast, options.check, diagnostics);
+  ast::RuleSet& ast = compilation.ast;
+  compilation.written = {ast.rules.size(), ast.macros.size(), ast.lists.size(), ast.tests.size()};
+  check::CheckedRules checked = options.keeps_stages
+                                    ? check::Check(ast, options.check, diagnostics)
+                                    : check::Check(std::move(ast), options.check, diagnostics);
   norm::NormalRules normal = norm::Normalize(std::move(checked), diagnostics);
-  compilation.partition = split::Split(std::move(normal), options.split, diagnostics);
+  if (!options.keeps_stages) {
+    for (check::CheckedRule& rule : normal.checked.rules.Edit()) rule.condition = {};
+  }
+  split::Budget budget = options.split;
+  budget.tells_decisions = options.keeps_stages;
+  compilation.partition = split::Split(std::move(normal), budget, diagnostics);
   compilation.kernel = kplan::LowerKernel(compilation.partition, diagnostics);
   compilation.user = uplan::LowerUser(compilation.partition);
 }

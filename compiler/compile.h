@@ -24,12 +24,21 @@ struct Options {
   check::Limits check;
   split::Budget split;
   bool warnings_are_errors = false;
+  // The AST, and where each predicate is decided, stay in the Compilation: for explain, import and tests. Without
+  // them a large rule set takes half the memory.
+  bool keeps_stages = true;
 };
 
-// Everything that was made on the way, so that any stage can be printed.
+// How many of each were written.
+struct Written {
+  size_t rules = 0, macros = 0, lists = 0, tests = 0;
+};
+
+// Everything that was made on the way, so that any stage can be printed; see Options::keeps_stages.
 struct Compilation {
   source::Files files;
   diag::Diagnostics diagnostics;
+  Written written;
   ast::RuleSet ast;
   split::Partition partition;  // holds checked and normal rules
   kplan::KernelPlan kernel;

@@ -68,9 +68,15 @@ class RuleChecker {
         results_(predicates_, limits.results_known, diagnostics),
         warnings_(rules, predicates_, diagnostics) {}
 
-  CheckedRules Check() {
+  // `taken`: the rules themselves, to be emptied; or null.
+  CheckedRules Check(std::vector<ast::Rule>* taken) {
     result_.rules.reserve(rules_.rules.size());
-    for (const ast::Rule& rule : rules_.rules) Check(rule);
+    for (size_t i = 0; i < rules_.rules.size(); ++i) {
+      Check(rules_.rules[i]);
+      if (taken == nullptr) continue;
+      (*taken)[i].condition = {};
+      (*taken)[i].exceptions = {};
+    }
     WarnOfOtherSources();
     names_.WarnUnusedLists(diagnostics_);
     conditions_.WarnUnusedMacros();
@@ -184,7 +190,12 @@ class RuleChecker {
 }  // namespace
 
 CheckedRules Check(const ast::RuleSet& rules, const Limits& limits, diag::Diagnostics& diagnostics) {
-  return RuleChecker(rules, limits, diagnostics).Check();
+  return RuleChecker(rules, limits, diagnostics).Check(nullptr);
+}
+
+CheckedRules Check(ast::RuleSet&& rules, const Limits& limits, diag::Diagnostics& diagnostics) {
+  ast::RuleSet taken = std::move(rules);
+  return RuleChecker(taken, limits, diagnostics).Check(&taken.rules);
 }
 
 CheckedRules CheckCondition(const ast::Expr& condition, const Limits& limits,

@@ -25,6 +25,8 @@ struct Limits {
 };
 
 CheckedRules Check(const ast::RuleSet& rules, const Limits& limits, diag::Diagnostics& diagnostics);
+// The same; each rule's condition is gone once it is checked, so that not all are in memory twice.
+CheckedRules Check(ast::RuleSet&& rules, const Limits& limits, diag::Diagnostics& diagnostics);
 
 // A condition alone, with no macros or lists declared (`sluice eval`): one rule named "condition".
 CheckedRules CheckCondition(const ast::Expr& condition, const Limits& limits, diag::Diagnostics& diagnostics);

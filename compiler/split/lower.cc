@@ -192,10 +192,22 @@ const Lowered& Lowering::At(check::PredicateId predicate, check::HookId hook) {
   if (known == 0) {
     Lowered lowered = Lower(rules_.predicates[predicate], hook);
     if (lowered.kind == Kind::kTest && lowered.lookup == SLUICE_LOOKUP_BITS) ReserveMask(lowered, hook);
-    all_.push_back(std::move(lowered));
-    known = static_cast<uint32_t>(all_.size());
+    known = Keep(std::move(lowered)) + 1;
   }
   return all_[known - 1];
+}
+
+// Most predicates are nothing to the kernel at most hooks, for a few reasons.
+uint32_t Lowering::Keep(Lowered lowered) {
+  const auto next = static_cast<uint32_t>(all_.size());
+  const bool plain = lowered.kind != Kind::kTest && lowered.kind != Kind::kAlternatives;
+  if (plain) {
+    const auto [at, added] = plain_.emplace(
+        std::tuple(lowered.kind, lowered.code, lowered.reason, lowered.how, lowered.help), next);
+    if (!added) return at->second;
+  }
+  all_.push_back(std::move(lowered));
+  return next;
 }
 
 Lowered Lowering::Lower(const Predicate& predicate, check::HookId hook) {

@@ -4,7 +4,7 @@
 // The subjects that the kernel knows stand in two tables: what a hook itself brings in check/operands.def,
 // the process and the type in kSubjects (lower.cc); each kind has one function (lower_operand.cc, lower.cc).
 //
-// Threads: not synchronized. Memory: one Lowered per predicate and hook that was asked for, kept until
+// Threads: not synchronized. Memory: one Lowered per test and hook that was asked for, kept until
 //          destruction.
 // Errors:  none; what does not fit a kernel table is kUser with the code that says why.
 #pragma once
@@ -15,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "compiler/split/partition.h"
@@ -57,12 +58,16 @@ class Lowering {
   Lowered Lower(const check::Predicate& predicate, check::HookId hook);
   Lowered LowerSubject(const check::Predicate& predicate, check::HookId hook);
   Lowered LowerLineage(const check::Predicate& predicate, uint32_t string, uint32_t level);
+  uint32_t Keep(Lowered lowered);
   void ReserveMask(Lowered& lowered, check::HookId hook);
 
   const check::CheckedRules& rules_;
   const Budget budget_;
   std::deque<Lowered> all_;
   std::array<std::vector<uint32_t>, SLUICE_HOOKS> known_;  // by PredicateId: index into all_ + 1
+  std::map<std::tuple<Lowered::Kind, std::optional<diag::Code>, std::string, std::string, std::string>,
+           uint32_t>
+      plain_;  // constants and what is left to user space, each once: index into all_
   std::vector<KernelCondition> atoms_;
   std::map<KernelCondition, uint32_t> atom_ids_;
   std::array<std::set<std::pair<uint32_t, uint64_t>>, SLUICE_HOOKS> masks_;  // word, bits

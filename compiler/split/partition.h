@@ -83,7 +83,7 @@ struct Partition {
   norm::NormalRules normal;
   std::vector<HookPartition> hooks;    // SLUICE_HOOK_IMAGE first when there are atoms, then by hook id
   std::vector<KernelCondition> atoms;  // image conditions: over NAME and EXEPATH lookups only
-  std::vector<Decision> decisions;     // by rule, hook, predicate
+  std::vector<Decision> decisions;     // by rule, hook, predicate; for `explain`
 };
 
 struct Budget {
@@ -91,6 +91,7 @@ struct Budget {
       64;  // at one hook; past it conjuncts are left to user space (a mitigation: E302)
   uint32_t clauses_per_hook = SLUICE_CLAUSES;
   uint32_t atoms = SLUICE_ATOMS;
+  bool tells_decisions = true;  // else Partition::decisions stays empty: it is the largest part
 };
 
 Partition Split(norm::NormalRules normal, const Budget& budget, diag::Diagnostics& diagnostics);

@@ -23,7 +23,7 @@ class Splitter {
   Splitter(norm::NormalRules normal, const Budget& budget, diag::Diagnostics& diagnostics)
       : normal_(std::move(normal)),
         budget_{budget.clauses_per_rule, std::min<uint32_t>(budget.clauses_per_hook, SLUICE_CLAUSES),
-                std::min<uint32_t>(budget.atoms, SLUICE_ATOMS)},
+                std::min<uint32_t>(budget.atoms, SLUICE_ATOMS), budget.tells_decisions},
         diagnostics_(diagnostics),
         lowering_(normal_.checked, budget_),
         mitigation_(normal_.checked, lowering_, diagnostics) {}
@@ -37,10 +37,14 @@ class Splitter {
     }
     Partition partition;
     for (const check::HookRow& row : check::Hooks()) {
-      if (!placed_[row.id].empty()) partition.hooks.push_back(Assemble(row.id));
+      if (placed_[row.id].empty()) continue;
+      partition.hooks.push_back(Assemble(row.id));
+      if (budget_.tells_decisions) continue;
+      for (Placed& placed : placed_[row.id]) placed.expansion = {};
     }
     NumberAtoms(partition);
     for (const check::HookRow& row : check::Hooks()) {
+      if (!budget_.tells_decisions) break;
       for (const Placed& placed : placed_[row.id]) {
         Decide(normal_.conditions[placed.rule], placed, row.id, budget_, lowering_, atom_numbers_,
                partition.decisions);
@@ -49,6 +53,10 @@ class Splitter {
     std::stable_sort(
         partition.decisions.begin(), partition.decisions.end(),
         [](const auto& a, const auto& b) { return std::pair(a.rule, a.hook) < std::pair(b.rule, b.hook); });
+    for (HookPartition& hook : partition.hooks) {
+      for (Placed& placed : placed_[hook.hook]) hook.whole.emplace_back(placed.rule, std::move(placed.whole));
+      placed_[hook.hook] = {};
+    }
     partition.normal = std::move(normal_);
     return partition;
   }
@@ -150,13 +158,12 @@ class Splitter {
       return std::pair(a.bit, a.rule) < std::pair(b.bit, b.rule);
     });
     std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) { return a.rule < b.rule; });
-    for (const Placed& rule : placed) partition.whole.emplace_back(rule.rule, rule.whole);
     return partition;
   }
 
   // Clauses of one rule may have come to share a bit; it is listed there once.
-  static void AddEntries(Placed& rule, const std::vector<uint32_t>& clauses, const Bits& bits,
-                         HookPartition& partition) {
+  void AddEntries(Placed& rule, const std::vector<uint32_t>& clauses, const Bits& bits,
+                  HookPartition& partition) const {
     std::map<uint32_t, Entry> by_bit;
     for (size_t i = 0; i < clauses.size(); ++i) {
       const uint32_t bit = bits.bit_of[clauses[i]];
@@ -164,7 +171,8 @@ class Splitter {
       rule.weakened = rule.weakened || weakened;
       const auto [it, added] = by_bit.emplace(bit, Entry{rule.rule, bit, {}, weakened});
       Entry& entry = it->second;
-      Condition residue = rule.expansion.clauses[i].residue;
+      Condition& own = rule.expansion.clauses[i].residue;
+      Condition residue = budget_.tells_decisions ? own : std::move(own);
       entry.residue = added ? std::move(residue) : Any({std::move(entry.residue), std::move(residue)});
       entry.judge_whole = entry.judge_whole || weakened;
       if (entry.judge_whole) entry.residue = True();

@@ -2,6 +2,15 @@
 
 namespace sluice::eval {
 
+namespace {
+
+bool IsOneLeaf(const uplan::Node& node) {
+  return node.leaves.end - node.leaves.begin == 1 && node.groups.begin == node.groups.end &&
+         node.switches.begin == node.switches.end;
+}
+
+}  // namespace
+
 BranchTable::BranchTable(const uplan::Index& index) {
   groups_.reserve(index.groups.size());
   cells_.reserve(index.branches.size() * 3 / 2);
@@ -24,6 +33,10 @@ BranchTable::BranchTable(const uplan::Index& index) {
       }
     }
     groups_.push_back(group);
+  }
+  for (uplan::Branch& cell : cells_) {
+    const uplan::Node& node = index.nodes[cell.node];
+    if (cell.node != uplan::kNoNode && IsOneLeaf(node)) cell.node = node.leaves.begin | kLeaf;
   }
 }
 

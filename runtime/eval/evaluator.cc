@@ -50,6 +50,7 @@ struct Evaluator::State {
   Truth WalkBothWays(uint32_t at, uplan::Range range);
   void Visit(uint32_t node);
   void VisitGroup(uint32_t group);
+  void Follow(BranchTable::Target target);
   void StartPass();
   const uplan::HookPlan& Rules() const;
   void Judge(check::RuleId rule, uplan::ConditionId condition);
@@ -282,14 +283,20 @@ void Evaluator::State::VisitGroup(uint32_t group) {
   const SlotState& slot = Marked(branches.SlotOf(group));
   if (slot.sure) {
     for (uint32_t i = slot.begin; i < slot.end; ++i)
-      branches.Find(group, hits[i], [this](uint32_t node) { Visit(node); });
+      branches.Find(group, hits[i], [this](BranchTable::Target target) { Follow(target); });
     return;
   }
-  branches.ForEach(group, [this](uint32_t node) {
-    if (visited[node] == pass) return;
-    visited[node] = pass;
-    Visit(node);
+  branches.ForEach(group, [this](BranchTable::Target target) {
+    if (!target.is_leaf && visited[target.id] == pass) return;
+    if (!target.is_leaf) visited[target.id] = pass;
+    Follow(target);
   });
+}
+
+void Evaluator::State::Follow(BranchTable::Target target) {
+  if (!target.is_leaf) return Visit(target.id);
+  const uplan::Leaf& leaf = plan->index.leaves[target.id];
+  Judge(leaf.rule, leaf.condition);
 }
 
 const uplan::HookPlan& Evaluator::State::Rules() const {

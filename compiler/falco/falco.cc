@@ -294,14 +294,17 @@ Loader::Loader(source::Files& files, const parse::Limits& limits, diag::Diagnost
 Loader::~Loader() = default;
 
 void Loader::Add(source::FileId file) {
-  for (const Node& document : ReadYaml(state_->files, file, state_->diagnostics)) {
+  for (Node& document : ReadYaml(state_->files, file, state_->diagnostics)) {
     if (document.kind == Node::Kind::kNull) continue;
     if (document.kind != Node::Kind::kSequence) {
       state_->diagnostics.Add(Code::E112, document.span, "A Falco rules file is a list of items").help =
           "begin each item with `- rule:`, `- macro:` or `- list:`";
       continue;
     }
-    for (const Node& item : document.items) state_->AddItem(item);
+    for (Node& item : document.items) {
+      state_->AddItem(item);
+      item = {};
+    }
   }
 }
 
@@ -326,7 +329,10 @@ void Loader::Finish(ast::RuleSet& rules) {
       rules.broken.push_back(std::move(macro.name));
     }
   }
-  for (RuleItem& item : state_->rules.items()) state_->BuildRule(item, rules);
+  for (RuleItem& item : state_->rules.items()) {
+    state_->BuildRule(item, rules);
+    item = {};
+  }
 }
 
 }  // namespace sluice::falco

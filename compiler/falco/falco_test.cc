@@ -97,6 +97,29 @@ TEST_F(FalcoTest, AnAliasOfWhatHoldsItIsRefused) {
   EXPECT_THAT(Errors(), HasSubstr("More than 64 levels of YAML"));
 }
 
+TEST_F(FalcoTest, AnAliasStandsForWhatItNames) {
+  const ast::RuleSet rules = Load({"- list: l\n  items: &i [a, b]\n- list: m\n  items: *i\n"
+                                   "- macro: x\n  condition: &c proc.name in (l)\n"
+                                   "- macro: y\n  condition: *c\n"});
+  EXPECT_EQ(Errors(), "");
+  ASSERT_EQ(rules.lists.size(), 2u);
+  EXPECT_EQ(rules.lists[1].items.size(), 2u);
+  ASSERT_EQ(rules.macros.size(), 2u);
+  EXPECT_EQ(rules.macros[1].condition.check->values[0].text, "l");
+}
+
+TEST_F(FalcoTest, AliasesThatGrowWithoutMeasureAreRefused) {
+  std::string text = "- list: l0\n  items: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 9; ++i) {
+    const std::string alias = "*a" + std::to_string(i - 1);
+    text += "- list: l" + std::to_string(i) + "\n  items: &a" + std::to_string(i) + " [";
+    for (int k = 0; k < 10; ++k) text += (k == 0 ? "" : ", ") + alias + " ";
+    text += "]\n";
+  }
+  Load({text});
+  EXPECT_THAT(Errors(), HasSubstr("more nodes than can be held"));
+}
+
 TEST_F(FalcoTest, ATextThatYamlCannotGoOnAtIsRefused) {
   Load({"a: b\n]\n, x\n"});
   Load({", rsl e u: redt\n\tcondition: evt.type = open[1"});

@@ -5,7 +5,9 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
+#include <unordered_map>
 
 #include "compiler/source/utf8.h"
 
@@ -100,42 +102,115 @@ class Alignment {
   size_t pending_ = 0;
 };
 
-class Converter {
+// Makes nodes of yaml-cpp's events, so that its own tree is never built. An anchor's node is kept for the
+// aliases that name it.
+class Builder final : public YAML::EventHandler {
  public:
-  Converter(const source::Files& files, source::FileId file, diag::Diagnostics& diagnostics)
+  Builder(const source::Files& files, source::FileId file, diag::Diagnostics& diagnostics)
       : text_(files.text(file)), file_(file), diagnostics_(diagnostics) {}
 
-  Node Convert(const YAML::Node& from) {
+  std::vector<Node> Take() { return std::move(documents_); }
+
+  // At some faults yaml-cpp starts a document after the other at one place, without end: here that is a fault
+  // like any other.
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos == last_) throw YAML::ParserException(mark, "a value cannot begin here");
+    last_ = mark.pos;
+    anchors_.clear();
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { Add(At(mark), anchor); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto known = anchors_.find(anchor);
+    const bool endless = known == anchors_.end() || open_.size() + known->second.height > kMaxDepth;
+    Node node = At(mark);
+    if (endless) return Add(TooDeep(std::move(node)), 0);
+    if (nodes_ + known->second.nodes > kMaxNodes) return Add(TooMany(std::move(node)), 0);
+    nodes_ += known->second.nodes;
+    Put(known->second.node, known->second.height);
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                const std::string& value) override {
+    Node node = At(mark);
+    FillScalar(value, node.span.begin, node);
+    Add(std::move(node), anchor);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    Open(mark, Node::Kind::kSequence, anchor);
+  }
+  void OnSequenceEnd() override { Close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    Open(mark, Node::Kind::kMap, anchor);
+  }
+  void OnMapEnd() override { Close(); }
+
+ private:
+  struct Collection {
     Node node;
-    const YAML::Mark mark = from.Mark();
+    YAML::anchor_t anchor = 0;
+    size_t first_node = 0;  // as counted
+    size_t height = 0;      // of what it holds
+    bool kept = true;       // false: it stands too deep
+    std::optional<Node> key;
+  };
+  struct Anchored {
+    Node node;
+    size_t nodes = 0, height = 0;
+  };
+
+  Node At(const YAML::Mark& mark) const {
+    Node node;
     const auto at =
         static_cast<uint32_t>(std::clamp<int64_t>(mark.pos, 0, static_cast<int64_t>(text_.size())));
     node.span = {file_, at, std::min<uint32_t>(at + 1, static_cast<uint32_t>(text_.size()))};
-    if (++nodes_ > kMaxNodes) return TooMany(std::move(node));
-    if (depth_ == kMaxDepth) return TooDeep(std::move(node));
-    ++depth_;
-    ConvertContent(from, at, node);
-    --depth_;
     return node;
   }
 
- private:
-  void ConvertContent(const YAML::Node& from, uint32_t at, Node& node) {
-    switch (from.Type()) {
-      case YAML::NodeType::Undefined:
-      case YAML::NodeType::Null:
-        break;
-      case YAML::NodeType::Scalar:
-        FillScalar(from.Scalar(), at, node);
-        break;
-      case YAML::NodeType::Sequence:
-        node.kind = Node::Kind::kSequence;
-        for (const YAML::Node& item : from) node.items.push_back(Convert(item));
-        break;
-      case YAML::NodeType::Map:
-        node.kind = Node::Kind::kMap;
-        for (const auto& entry : from) node.entries.push_back({Convert(entry.first), Convert(entry.second)});
-        break;
+  void Open(const YAML::Mark& mark, Node::Kind kind, YAML::anchor_t anchor) {
+    Collection opened;
+    opened.node = At(mark);
+    opened.first_node = nodes_;
+    opened.anchor = anchor;
+    opened.kept = open_.size() < kMaxDepth;
+    if (opened.kept) opened.node.kind = kind;
+    if (!opened.kept) opened.node = TooDeep(std::move(opened.node));
+    open_.push_back(std::move(opened));
+  }
+
+  void Close() {
+    Collection closed = std::move(open_.back());
+    open_.pop_back();
+    ++nodes_;
+    if (closed.anchor != 0)
+      anchors_[closed.anchor] = {closed.node, nodes_ - closed.first_node, closed.height + 1};
+    Put(std::move(closed.node), closed.height + 1);
+  }
+
+  void Add(Node node, YAML::anchor_t anchor) {
+    if (++nodes_ > kMaxNodes) node = TooMany(std::move(node));
+    if (open_.size() >= kMaxDepth) node = TooDeep(std::move(node));
+    if (anchor != 0) anchors_[anchor] = {node, 1, 1};
+    Put(std::move(node), 1);
+  }
+
+  // Into the collection that is open, or as a document.
+  void Put(Node node, size_t height) {
+    if (open_.empty()) {
+      documents_.push_back(std::move(node));
+      return;
+    }
+    Collection& into = open_.back();
+    into.height = std::max(into.height, height);
+    if (!into.kept || nodes_ > kMaxNodes) return;
+    if (into.node.kind == Node::Kind::kSequence) {
+      into.node.items.push_back(std::move(node));
+    } else if (!into.key) {
+      into.key = std::move(node);
+    } else {
+      into.node.entries.push_back({std::move(*into.key), std::move(node)});
+      into.key.reset();
     }
   }
 
@@ -145,7 +220,7 @@ class Converter {
           .note = "an alias that names what it stands in has no end";
       reported_ = true;
     }
-    return node;
+    return Emptied(std::move(node));
   }
 
   Node TooMany(Node node) {
@@ -154,7 +229,13 @@ class Converter {
           fmt::format("at most {} nodes, with aliases followed", kMaxNodes);
       reported_ = true;
     }
-    return node;
+    return Emptied(std::move(node));
+  }
+
+  static Node Emptied(Node node) {
+    Node empty;
+    empty.span = node.span;
+    return empty;
   }
 
   void FillScalar(const std::string& value, uint32_t at, Node& node) {
@@ -185,41 +266,13 @@ class Converter {
   std::string_view text_;
   source::FileId file_;
   diag::Diagnostics& diagnostics_;
-  size_t nodes_ = 0, depth_ = 0;
+  std::vector<Node> documents_;
+  std::vector<Collection> open_;
+  std::unordered_map<YAML::anchor_t, Anchored> anchors_;
+  size_t nodes_ = 0;
+  int last_ = -1;
   bool reported_ = false;
 };
-
-// Reads the documents without keeping them. At some faults yaml-cpp starts a document after the other at one
-// place, without end: here that is a fault like any other.
-class Progress final : public YAML::EventHandler {
- public:
-  void OnDocumentStart(const YAML::Mark& mark) override {
-    if (mark.pos == last_) throw YAML::ParserException(mark, "a value cannot begin here");
-    last_ = mark.pos;
-  }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-  }
-  void OnMapEnd() override {}
-
- private:
-  int last_ = -1;
-};
-
-// Throws YAML::Exception at the first fault.
-void CheckProgress(const std::string& text) {
-  std::istringstream input(text);
-  YAML::Parser parser(input);
-  Progress progress;
-  while (parser.HandleNextDocument(progress)) {
-  }
-}
 
 }  // namespace
 
@@ -244,11 +297,12 @@ std::vector<Node> ReadYaml(const source::Files& files, source::FileId file, diag
     return documents;
   }
   try {
-    CheckProgress(std::string(text));
-    Converter converter(files, file, diagnostics);
-    for (const YAML::Node& document : YAML::LoadAll(std::string(text))) {
-      documents.push_back(converter.Convert(document));
+    std::istringstream input{std::string(text)};
+    YAML::Parser parser(input);
+    Builder builder(files, file, diagnostics);
+    while (parser.HandleNextDocument(builder)) {
     }
+    documents = builder.Take();
   } catch (const YAML::Exception& error) {
     const auto size = static_cast<uint32_t>(files.text(file).size());
     const auto at = static_cast<uint32_t>(std::clamp<int64_t>(error.mark.pos, 0, size));

@@ -3,7 +3,7 @@
 // The only user of yaml-cpp; its exceptions end here.
 //
 // Threads: pure function. Memory: the tree is self-contained.
-// Errors:  E111 with yaml-cpp's sentence and place; documents before the fault are returned. Aliases are
+// Errors:  E111 with yaml-cpp's sentence and place; nothing is returned then. Aliases are
 //          followed, up to kMaxNodes nodes in all, so that a few lines cannot grow into gigabytes (E110).
 #pragma once
 

@@ -108,18 +108,6 @@ TEST_F(FalcoTest, AnAliasStandsForWhatItNames) {
   EXPECT_EQ(rules.macros[1].condition.check->values[0].text, "l");
 }
 
-TEST_F(FalcoTest, AliasesThatGrowWithoutMeasureAreRefused) {
-  std::string text = "- list: l0\n  items: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
-  for (int i = 1; i < 9; ++i) {
-    const std::string alias = "*a" + std::to_string(i - 1);
-    text += "- list: l" + std::to_string(i) + "\n  items: &a" + std::to_string(i) + " [";
-    for (int k = 0; k < 10; ++k) text += (k == 0 ? "" : ", ") + alias + " ";
-    text += "]\n";
-  }
-  Load({text});
-  EXPECT_THAT(Errors(), HasSubstr("more nodes than can be held"));
-}
-
 TEST_F(FalcoTest, ATextThatYamlCannotGoOnAtIsRefused) {
   Load({"a: b\n]\n, x\n"});
   Load({", rsl e u: redt\n\tcondition: evt.type = open[1"});

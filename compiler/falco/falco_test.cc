@@ -98,9 +98,10 @@ TEST_F(FalcoTest, AnAliasOfWhatHoldsItIsRefused) {
 }
 
 TEST_F(FalcoTest, AnAliasStandsForWhatItNames) {
-  const ast::RuleSet rules = Load({"- list: l\n  items: &i [a, b]\n- list: m\n  items: *i\n"
-                                   "- macro: x\n  condition: &c proc.name in (l)\n"
-                                   "- macro: y\n  condition: *c\n"});
+  const ast::RuleSet rules =
+      Load({"- list: l\n  items: &i [a, b]\n- list: m\n  items: *i\n"
+            "- macro: x\n  condition: &c proc.name in (l)\n"
+            "- macro: y\n  condition: *c\n"});
   EXPECT_EQ(Errors(), "");
   ASSERT_EQ(rules.lists.size(), 2u);
   EXPECT_EQ(rules.lists[1].items.size(), 2u);

@@ -73,7 +73,7 @@ build_and_unit() {
 }
 
 rules() {
-  build/sluice test rules/ --fail-under 100
+  build/sluice check -W error rules/ && build/sluice fmt --check rules/ && build/sluice test rules/ --fail-under 100
 }
 
 live() {

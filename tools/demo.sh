@@ -3,6 +3,7 @@
 #
 # Usage: tools/demo.sh [-r FILE...]        as root, on a kernel with BPF LSM; rules/ unless -r names others
 #
+# The mitigations of rules/ come in audit mode: those that the demo shows are enforced in a copy.
 # Starts `sluice run`, acts as an attacker step by step, and shows every alert and denial as it happens. It touches
 # only files that it makes itself, and removes them. Exit status: 0 when every step was noticed, 1 when one was
 # missed, sluice's own status when that could not run.
@@ -12,8 +13,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command -v sluice >/dev/null || PATH=$PWD/build:$PATH
 command -v sluice >/dev/null || { echo "error: sluice is not built; run ./dev build" >&2; exit 1; }
 rules=(rules/)
+given=0
 if [[ ${1:-} == -r && $# -ge 2 ]]; then
-  rules=("${@:2}")
+  rules=("${@:2}") given=1
 fi
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
@@ -43,9 +45,23 @@ cleanup() {
 }
 trap cleanup EXIT
 
+# Takes `mode: audit` out of the rules whose denials the demo shows.
+enforce() {
+  local file names='Shell started by a web server|Password hashes opened below a web server'
+  names+='|Program run from shared memory|Program run from a memory file|Preloaded libraries of the whole host changed'
+  mkdir "$work/rules"
+  for file in rules/*.rule; do
+    awk -v names="^rule \"($names)\"" '/^rule /{on = $0 ~ names} !(on && /^  mode: *audit$/)' "$file" >"$work/${file}"
+  done
+}
+
 start() {
   local waited=0 status=0
   : >"$work/alerts"
+  if ((!given)); then
+    enforce
+    rules=("$work/rules")
+  fi
   sluice run -r "${rules[@]}" --format text >"$work/alerts" 2>"$work/log" &
   sluice_pid=$!
   tail -q -n +1 -s 0.1 -f "$work/log" "$work/alerts" 2>/dev/null &

@@ -73,7 +73,7 @@ build_and_unit() {
 }
 
 rules() {
-  build/sluice test rules/ --fail-under 100
+  build/sluice check -W error rules/ && build/sluice fmt --check rules/ && build/sluice test rules/ --fail-under 100
 }
 
 live() {
@@ -128,6 +128,7 @@ run "address and undefined" build_and_unit asan || true
 ((!sanitize)) || run "thread" build_and_unit tsan || true
 run fuzz fuzz || true
 ((!built)) || run rules rules || true
+((!built)) || run "rules page" python3 tools/rules_page.py --check || true
 run vm bash tools/vm_test.sh || true
 ((!built)) || run "live 6.1" live 6.1 || true
 ((!built)) || run "live 6.12" live 6.12 || true

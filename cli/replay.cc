@@ -3,11 +3,15 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <iostream>
 #include <unordered_set>
 
+#include "cli/config.h"
+#include "cli/outputs.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
 #include "runtime/eval/json_event.h"
@@ -18,8 +22,27 @@ namespace {
 
 struct Arguments {
   RuleArguments rules;
-  std::string events;
+  std::string config, events;
 };
+
+std::atomic<sink::Outputs*> outputs_in_use = nullptr;
+std::atomic<bool> stopped = false;
+
+void OnSignal(int signal) {
+  if (signal == SIGHUP) return outputs_in_use.load()->Reopen();
+  stopped = true;
+}
+
+// Without SA_RESTART: the end is not put off until the next event of a pipe.
+void HandleSignals() {
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGHUP, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  for (const int signal : {SIGPIPE, SIGXFSZ}) sigaction(signal, &action, nullptr);
+}
 
 // Unix nanoseconds, when the event says so; otherwise 0, so that two replays print the same.
 uint64_t TimeOf(const eval::Event& event) {
@@ -41,7 +64,8 @@ alert::Decision WouldBe(const ast::Rule& rule, bool undecided) {
 
 class Replay {
  public:
-  explicit Replay(std::shared_ptr<const uplan::UserPlan> plan) : evaluator_(std::move(plan)) {
+  Replay(std::shared_ptr<const uplan::UserPlan> plan, sink::Outputs& outputs)
+      : evaluator_(std::move(plan)), outputs_(outputs) {
     char name[256] = "";
     if (gethostname(name, sizeof name - 1) == 0) host_.hostname = name;
   }
@@ -75,18 +99,25 @@ class Replay {
       const check::CheckedRule& rule = evaluator_.plan().checked.rules[match.rule];
       const alert::Alert alert = alert::Make(evaluator_, rule, WouldBe(rule.rule, match.undecided), event,
                                              nullptr, number, host_, TimeOf(event));
-      fmt::print("{}\n", alert::ToJson(alert));
+      while (!stopped && !outputs_.WaitForRoom(std::chrono::milliseconds(100))) {
+      }
+      outputs_.Push(alert);
     }
   }
 
   eval::Evaluator evaluator_;
+  sink::Outputs& outputs_;
   alert::Host host_;
   std::vector<eval::Match> matches_;
   std::unordered_set<std::string> warned_;
 };
 
-int ReplayFile(const Arguments& arguments) {
+// Events come as fast as the disk gives them: a queue that is full makes the replay wait, where a running
+// agent would have to lose.
+int ReplayFile(Arguments arguments) {
   int status = kFine;
+  const std::optional<config::Config> config = ReadConfig(arguments.config, arguments.rules, status);
+  if (!config) return status;
   const std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
   if (compilation == nullptr) return status;
   std::ifstream file;
@@ -97,14 +128,19 @@ int ReplayFile(const Arguments& arguments) {
     TellError(fmt::format("{}: cannot be read: {}", arguments.events, std::strerror(errno)));
     return kUsage;
   }
-  Replay replay(std::make_shared<const uplan::UserPlan>(std::move(compilation->user)));
+  const std::unique_ptr<sink::Outputs> outputs = OpenOutputs(*config, status);
+  if (outputs == nullptr) return status;
+  outputs_in_use = outputs.get();
+  HandleSignals();
+  Replay replay(std::make_shared<const uplan::UserPlan>(std::move(compilation->user)), *outputs);
   uint64_t number = 0, malformed = 0;
-  for (std::string line; std::getline(events, line);) {
+  for (std::string line; !stopped && std::getline(events, line);) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     if (!replay.Line(line, number, arguments.events)) ++malformed;
   }
-  std::fflush(stdout);
+  const std::vector<sink::OutputStats> alerts = outputs->Close();
+  if (!arguments.config.empty()) TellOutputs(alerts);
   if (malformed == 0) return kFine;
   TellError(fmt::format("{} in `{}` left out", Count(malformed, "malformed line"), arguments.events));
   return kUsage;
@@ -118,7 +154,8 @@ Verb AddReplay(CLI::App& app) {
   app.add_option("EVENTS", arguments->events, "Events, one JSON object a line; - is stdin")
       ->required()
       ->type_name("");
-  AddRulesOption(app, arguments->rules);
+  AddRulesOption(app, arguments->rules)->required(false);
+  AddConfigOption(app, arguments->config);
   AddWarningsOption(app, arguments->rules);
   return [arguments] { return ReplayFile(*arguments); };
 }

@@ -6,7 +6,9 @@
 #include <atomic>
 #include <csignal>
 
+#include "cli/config.h"
 #include "cli/missing_hooks.h"
+#include "cli/outputs.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
 #include "compiler/diag/render.h"
@@ -14,17 +16,17 @@
 #include "runtime/engine.h"
 #include "runtime/load/lsm_hooks.h"
 #include "runtime/reload.h"
-#include "runtime/sink/line_sink.h"
 
 namespace sluice::cli {
 namespace {
 
 struct Arguments {
   RuleArguments rules;
-  std::string format;
+  std::string config, format;
 };
 
 std::atomic<Engine*> running = nullptr;
+std::atomic<sink::Outputs*> outputs_in_use = nullptr;
 std::atomic<bool> stopped_early = false;  // before there was an engine
 
 void OnSignal(int signal) {
@@ -33,7 +35,9 @@ void OnSignal(int signal) {
     if (signal != SIGHUP) stopped_early = true;
     return;
   }
-  signal == SIGHUP ? engine->Reload() : engine->Stop();
+  if (signal != SIGHUP) return engine->Stop();
+  outputs_in_use.load()->Reopen();
+  engine->Reload();
 }
 
 // SIGINT too where the shell started us with it ignored. Who reads stdout or stderr may go away.
@@ -43,13 +47,18 @@ void HandleSignals() {
   action.sa_flags = SA_RESTART;
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
   action.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &action, nullptr);
+  for (const int signal : {SIGPIPE, SIGXFSZ}) sigaction(signal, &action, nullptr);
 }
 
-sink::Format FormatFor(const std::string& asked) {
-  const bool terminal = isatty(STDOUT_FILENO) == 1;
-  if (asked == "json" || (asked.empty() && !terminal)) return sink::Format::kJson;
-  return ColourOn(STDOUT_FILENO) ? sink::Format::kColourText : sink::Format::kText;
+// The command line over the file.
+std::optional<config::Config> ConfigOf(Arguments& arguments, int& status) {
+  std::optional<config::Config> config = ReadConfig(arguments.config, arguments.rules, status);
+  if (!config || arguments.format.empty()) return config;
+  for (config::Output& output : config->outputs) {
+    if (output.type != config::OutputType::kStdout) continue;
+    output.format = arguments.format == "json" ? config::Format::kJson : config::Format::kText;
+  }
+  return config;
 }
 
 void TellReload(const source::Status& status, const Compilation* compilation) {
@@ -63,22 +72,24 @@ void TellReload(const source::Status& status, const Compilation* compilation) {
   Tell(fmt::format("sluice: reload failed: {}; the rules from before stay active\n", MessageOf(status)));
 }
 
-void TellCounters(const Engine& engine, const sink::LineStats& alerts) {
+void TellCounters(const Engine& engine, const std::vector<sink::OutputStats>& outputs) {
   for (const load::HookCounters& row : engine.counters()) {
     const sluice_hook_stats& stats = row.stats;
     Tell(fmt::format("counters hook={} seen={} dropped={} sent={} lost={} denied={}\n", row.hook, stats.seen,
                      stats.dropped, stats.sent, stats.lost, stats.denied));
   }
-  Tell(fmt::format("alerts raised={} delivered={} lost={}\n", alerts.raised, alerts.delivered, alerts.lost));
+  TellOutputs(outputs);
   const EngineStats& missed = engine.stats();
   if (missed.undecodable + missed.orphaned + missed.tree_records_lost == 0) return;
   Tell(fmt::format("missed undecodable={} orphaned={} lineage={}\n", missed.undecodable, missed.orphaned,
                    missed.tree_records_lost));
 }
 
-int Run(const Arguments& arguments) {
+int Run(Arguments arguments) {
   HandleSignals();
   int status = kFine;
+  const std::optional<config::Config> config = ConfigOf(arguments, status);
+  if (!config) return status;
   std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
   if (compilation == nullptr) return status;
   if (const source::Status usable = Usable(*compilation); !usable.ok()) {
@@ -92,17 +103,19 @@ int Run(const Arguments& arguments) {
   Tell(Summary(*compilation));
   Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
   const size_t rules = compilation->user.checked.rules.size();
-  sink::LineSink sink(STDOUT_FILENO, FormatFor(arguments.format));
+  const std::unique_ptr<sink::Outputs> outputs = OpenOutputs(*config, status);
+  if (outputs == nullptr) return status;
+  outputs_in_use = outputs.get();
   Engine engine(
       {.rule_files = arguments.rules.paths, .compile = arguments.rules.CompileOptions(), .load = {}},
-      [&sink](const alert::Alert& alert) { sink.Push(alert); });
+      [&outputs](const alert::Alert& alert) { outputs->Push(alert); });
   running = &engine;
   if (stopped_early) engine.Stop();
   const source::Status ran = engine.Run(
       std::move(compilation),
       [rules] { Tell(fmt::format("sluice: ready: {} active\n", Count(rules, "rule"))); }, TellReload);
   running = nullptr;
-  const sink::LineStats alerts = sink.Close();
+  const std::vector<sink::OutputStats> alerts = outputs->Close();
   if (!ran.ok()) {
     TellError(ran);
     return kHost;
@@ -115,12 +128,15 @@ int Run(const Arguments& arguments) {
 
 Verb AddRun(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  AddRulesOption(app, arguments->rules);
+  AddRulesOption(app, arguments->rules)->required(false);
+  AddConfigOption(app, arguments->config);
   AddWarningsOption(app, arguments->rules);
   app.add_option("--format", arguments->format, "Form of the alerts (text on a terminal, otherwise json)")
       ->check(CLI::IsMember({"text", "json"}));
   app.footer(
-      "Needs root and a kernel with BPF LSM. SIGINT or SIGTERM ends it, SIGHUP reads the rule files again.");
+      "Needs root and a kernel with BPF LSM. SIGINT or SIGTERM ends it, SIGHUP reads the rule files again "
+      "and "
+      "opens files again.");
   return [arguments] { return Run(*arguments); };
 }
 

@@ -30,5 +30,6 @@ Verb AddTest(CLI::App& app);
 Verb AddFields(CLI::App& app);
 Verb AddFmt(CLI::App& app);
 Verb AddImport(CLI::App& app);
+Verb AddConfig(CLI::App& app);
 
 }  // namespace sluice::cli

@@ -1,5 +1,5 @@
 # ./dev test - every test: format, structure, unit, golden and differential tests, the same under sanitizers, fuzzing for
-# a short time, the rules' own tests, and live tests in guests with both kernels.
+# a short time, the rules' own tests, outputs against real receivers, and live tests in guests with both kernels.
 #
 # Usage: ./dev test [--quick] [--sanitize]
 #
@@ -76,6 +76,10 @@ rules() {
   build/sluice test rules/ --fail-under 100
 }
 
+outputs() {
+  python3 tests/outputs/run.py build/sluice
+}
+
 live() {
   bash tools/vm.sh --no-build --kernel "$1" --timeout 900 --script tests/live/run.sh --kernel "$1" |
     sed "s#^\(PASS\|FAIL\|SKIP\) #\1 live-$1/#"
@@ -128,6 +132,7 @@ run "address and undefined" build_and_unit asan || true
 ((!sanitize)) || run "thread" build_and_unit tsan || true
 run fuzz fuzz || true
 ((!built)) || run rules rules || true
+((!built)) || run outputs outputs || true
 run vm bash tools/vm_test.sh || true
 ((!built)) || run "live 6.1" live 6.1 || true
 ((!built)) || run "live 6.12" live 6.12 || true

@@ -16,12 +16,13 @@ std::unique_ptr<sink::Outputs> OpenOutputs(const config::Config& config, int& st
   return nullptr;
 }
 
-void TellOutputs(const std::vector<sink::OutputStats>& outputs) {
+void TellOutputs(const std::vector<sink::OutputStats>& outputs, uint64_t suppressed) {
   uint64_t raised = 0, delivered = 0, lost = 0;
   for (const sink::OutputStats& output : outputs) {
     raised += output.raised, delivered += output.delivered, lost += output.lost;
   }
   Tell(fmt::format("alerts raised={} delivered={} lost={}\n", raised, delivered, lost));
+  if (suppressed > 0) Tell(fmt::format("throttle suppressed={}\n", suppressed));
   for (const sink::OutputStats& output : outputs) {
     Tell(fmt::format(
         "output name={} raised={} recovered={} delivered={} waiting={} dead_lettered={} lost={} "

@@ -10,7 +10,7 @@ namespace sluice::cli {
 // Null after a fault that has been told: then `status` is set.
 std::unique_ptr<sink::Outputs> OpenOutputs(const config::Config& config, int& status);
 
-// A line for all outputs, and one for each.
-void TellOutputs(const std::vector<sink::OutputStats>& outputs);
+// A line for all outputs, one for what rules' throttles held back, when that is not zero, and one for each output.
+void TellOutputs(const std::vector<sink::OutputStats>& outputs, uint64_t suppressed);
 
 }  // namespace sluice::cli

@@ -44,7 +44,8 @@ void HandleSignals() {
   for (const int signal : {SIGPIPE, SIGXFSZ}) sigaction(signal, &action, nullptr);
 }
 
-// Unix nanoseconds, when the event says so; otherwise 0, so that two replays print the same.
+// Unix nanoseconds, when the event says so; otherwise 0, so that two replays print the same. (To a throttle, all
+// events without a time are at one moment.)
 uint64_t TimeOf(const eval::Event& event) {
   for (const char* name : {"evt.rawtime", "evt.time"}) {
     const check::FieldRow* row = check::FindField(name);
@@ -69,6 +70,8 @@ class Replay {
     char name[256] = "";
     if (gethostname(name, sizeof name - 1) == 0) host_.hostname = name;
   }
+
+  uint64_t suppressed() const { return throttle_.suppressed(); }
 
   // False when the line holds no event.
   bool Line(const std::string& line, uint64_t number, const std::string& file) {
@@ -97,8 +100,11 @@ class Replay {
     evaluator_.MatchAll(matches_);
     for (const eval::Match& match : matches_) {
       const check::CheckedRule& rule = evaluator_.plan().checked.rules[match.rule];
-      const alert::Alert alert = alert::Make(evaluator_, rule, WouldBe(rule.rule, match.undecided), event,
-                                             nullptr, number, host_, TimeOf(event));
+      const alert::Throttle::Verdict throttled = throttle_.Ask(rule, event, TimeOf(event));
+      if (!throttled.passes) continue;
+      alert::Alert alert = alert::Make(evaluator_, rule, WouldBe(rule.rule, match.undecided), event, nullptr,
+                                       number, host_, TimeOf(event));
+      alert.suppressed = throttled.suppressed;
       while (!stopped && !outputs_.WaitForRoom(std::chrono::milliseconds(100))) {
       }
       outputs_.Push(alert);
@@ -107,6 +113,7 @@ class Replay {
 
   eval::Evaluator evaluator_;
   sink::Outputs& outputs_;
+  alert::Throttle throttle_;
   alert::Host host_;
   std::vector<eval::Match> matches_;
   std::unordered_set<std::string> warned_;
@@ -140,7 +147,7 @@ int ReplayFile(Arguments arguments) {
     if (!replay.Line(line, number, arguments.events)) ++malformed;
   }
   const std::vector<sink::OutputStats> alerts = outputs->Close();
-  if (!arguments.config.empty()) TellOutputs(alerts);
+  if (!arguments.config.empty()) TellOutputs(alerts, replay.suppressed());
   if (malformed == 0) return kFine;
   TellError(fmt::format("{} in `{}` left out", Count(malformed, "malformed line"), arguments.events));
   return kUsage;

@@ -78,8 +78,8 @@ void TellCounters(const Engine& engine, const std::vector<sink::OutputStats>& ou
     Tell(fmt::format("counters hook={} seen={} dropped={} sent={} lost={} denied={}\n", row.hook, stats.seen,
                      stats.dropped, stats.sent, stats.lost, stats.denied));
   }
-  TellOutputs(outputs);
   const EngineStats& missed = engine.stats();
+  TellOutputs(outputs, missed.suppressed);
   if (missed.undecodable + missed.orphaned + missed.tree_records_lost == 0) return;
   Tell(fmt::format("missed undecodable={} orphaned={} lineage={}\n", missed.undecodable, missed.orphaned,
                    missed.tree_records_lost));

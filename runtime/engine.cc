@@ -189,6 +189,7 @@ void Engine::State::Close() {
   counters = kernel->Counters();
   stats.tree_records_lost = kernel->TreeRecordsLost();
   stats.orphaned = judge.orphaned();
+  stats.suppressed = judge.throttle().suppressed();
   kernel.reset();
 }
 

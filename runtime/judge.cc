@@ -126,9 +126,13 @@ void Judge::Match(RuleSet& set, const ring::Record& record, const std::shared_pt
     // refusal.
     if (match.undecided && refused_exec && rule.rule.action == ast::Action::kAlert) continue;
     fired.push_back(match.rule);
+    const alert::Throttle::Verdict throttled = throttle_.Ask(rule, *event_, header.time_ns);
+    if (!throttled.passes) continue;
     const alert::Decision decision = Decide(rule.rule, header.flags, match.undecided);
-    sink_(alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header), host_,
-                      header.time_ns));
+    alert::Alert alert = alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header),
+                                     host_, header.time_ns);
+    alert.suppressed = throttled.suppressed;
+    sink_(alert);
   }
 }
 

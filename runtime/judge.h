@@ -3,8 +3,10 @@
 // Every record is judged by the rule set that sent it: sets are kept by generation until their records are
 // drained. One operation gives a rule at most one alert, however many hooks it passes.
 //
+// A rule's throttle stands in front of its alerts (alert/throttle.h).
+//
 // Threads: engine thread. Memory: kKeptSets user plans; one small entry per thread that may be inside an
-//          exec.
+//          exec; the throttle's windows.
 // Errors:  a record of a generation that is no longer kept is counted as orphaned and gives no alert.
 #pragma once
 
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "runtime/alert/alert.h"
+#include "runtime/alert/throttle.h"
 #include "runtime/eval/evaluator.h"
 #include "runtime/eval/extract.h"
 #include "runtime/lineage/tree.h"
@@ -43,6 +46,7 @@ class Judge {
   void Apply(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self);
 
   uint64_t orphaned() const { return orphaned_; }
+  const alert::Throttle& throttle() const { return throttle_; }
 
  private:
   struct RuleSet {
@@ -71,6 +75,7 @@ class Judge {
   std::shared_ptr<const eval::Names> names_;
   std::unique_ptr<eval::RecordEvent> event_;
   std::deque<RuleSet> sets_;
+  alert::Throttle throttle_;
   std::unordered_map<uint32_t, Operation> operations_;  // by thread
   std::vector<eval::Match> matches_;                    // reused
   uint64_t orphaned_ = 0;

@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "cli/config.h"
+#include "cli/introspection.h"
 #include "cli/outputs.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
@@ -138,6 +139,9 @@ int ReplayFile(Arguments arguments) {
   const std::unique_ptr<sink::Outputs> outputs = OpenOutputs(*config, status);
   if (outputs == nullptr) return status;
   outputs_in_use = outputs.get();
+  const std::optional<Introspection> introspection =
+      Introspect(*config, Agent::kReplay, nullptr, *outputs, status);
+  if (!introspection) return status;
   HandleSignals();
   Replay replay(std::make_shared<const uplan::UserPlan>(std::move(compilation->user)), *outputs);
   uint64_t number = 0, malformed = 0;

@@ -7,8 +7,10 @@
 #include <csignal>
 
 #include "cli/config.h"
+#include "cli/introspection.h"
 #include "cli/missing_hooks.h"
 #include "cli/outputs.h"
+#include "cli/privileges.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
 #include "compiler/diag/render.h"
@@ -16,6 +18,8 @@
 #include "runtime/engine.h"
 #include "runtime/load/lsm_hooks.h"
 #include "runtime/reload.h"
+#include "runtime/rule_watch.h"
+#include "runtime/trusted.h"
 
 namespace sluice::cli {
 namespace {
@@ -61,6 +65,18 @@ std::optional<config::Config> ConfigOf(Arguments& arguments, int& status) {
   return config;
 }
 
+// Who gives a configuration runs a service: then nobody else may decide what it does.
+source::Status AllTrusted(const Arguments& arguments) {
+  if (arguments.config.empty()) return absl::OkStatus();
+  if (source::Status status = Trusted(arguments.config); !status.ok()) return status;
+  source::Result<std::vector<std::string>> files = RuleFiles(arguments.rules.paths, TestFiles::kSkip);
+  if (!files.ok()) return files.status();
+  for (const std::string& file : *files) {
+    if (source::Status status = Trusted(file); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 void TellReload(const source::Status& status, const Compilation* compilation) {
   if (compilation != nullptr) {
     Tell(diag::RenderText(compilation->diagnostics, compilation->files, ColourOn(STDERR_FILENO)));
@@ -72,24 +88,84 @@ void TellReload(const source::Status& status, const Compilation* compilation) {
   Tell(fmt::format("sluice: reload failed: {}; the rules from before stay active\n", MessageOf(status)));
 }
 
-void TellCounters(const Engine& engine, const std::vector<sink::OutputStats>& outputs) {
-  for (const load::HookCounters& row : engine.counters()) {
+void TellCounters(const EngineSnapshot& engine, const std::vector<sink::OutputStats>& outputs) {
+  for (const load::HookCounters& row : engine.hooks) {
     const sluice_hook_stats& stats = row.stats;
     Tell(fmt::format("counters hook={} seen={} dropped={} sent={} lost={} denied={}\n", row.hook, stats.seen,
                      stats.dropped, stats.sent, stats.lost, stats.denied));
   }
-  const EngineStats& missed = engine.stats();
+  const EngineStats& missed = engine.stats;
   TellOutputs(outputs, missed.suppressed);
   if (missed.undecodable + missed.orphaned + missed.tree_records_lost == 0) return;
   Tell(fmt::format("missed undecodable={} orphaned={} lineage={}\n", missed.undecodable, missed.orphaned,
                    missed.tree_records_lost));
 }
 
+// Null without a watch, or after a fault that has been told: SIGHUP reloads all the same.
+std::unique_ptr<RuleWatch> WatchRules(const config::Config& config, const Arguments& arguments,
+                                      Engine& engine, status::Service& service) {
+  if (!config.watch) return nullptr;
+  auto watch = RuleWatch::Open(arguments.rules.paths, [&engine, &service] {
+    service.Reloading();
+    engine.Reload();
+  });
+  if (watch.ok()) return std::move(*watch);
+  Tell(fmt::format("sluice: rule files are not watched: {}\n", MessageOf(watch.status())));
+  return nullptr;
+}
+
+int Watch(const Arguments& arguments, const config::Config& config,
+          std::unique_ptr<Compilation> compilation) {
+  int status = kFine;
+  const std::string rules = Count(compilation->user.checked.rules.size(), "rule");
+  const std::unique_ptr<sink::Outputs> outputs = OpenOutputs(config, status);
+  if (outputs == nullptr) return status;
+  outputs_in_use = outputs.get();
+  Engine engine({.rule_files = arguments.rules.paths,
+                 .trusted_files = !arguments.config.empty(),
+                 .compile = arguments.rules.CompileOptions(),
+                 .load = {}},
+                [&outputs](const alert::Alert& alert) { outputs->Push(alert); });
+  const std::optional<Introspection> introspection = Introspect(
+      config, Agent::kRun, [&engine] { return engine.Snapshot(); }, *outputs, status);
+  if (!introspection) return status;
+  status::Service& service = *introspection->service;
+  std::unique_ptr<RuleWatch> watch;
+  running = &engine;
+  if (stopped_early) engine.Stop();
+  const source::Status ran = engine.Run(
+      std::move(compilation),
+      [&] {
+        watch = WatchRules(config, arguments, engine, service);
+        Tell(fmt::format("sluice: ready: {} active\n", rules));
+        service.Ready(rules);
+      },
+      [&service](const source::Status& outcome, const Compilation* compiled) {
+        TellReload(outcome, compiled);
+        service.Ready(outcome.ok() ? "reloaded" : "the last reload failed");
+      });
+  running = nullptr;
+  watch.reset();
+  service.Stopping();
+  const std::vector<sink::OutputStats> alerts = outputs->Close();
+  if (!ran.ok()) {
+    TellError(ran);
+    return kHost;
+  }
+  TellCounters(engine.Snapshot(), alerts);
+  return kFine;
+}
+
 int Run(Arguments arguments) {
+  DropPrivileges();
   HandleSignals();
   int status = kFine;
   const std::optional<config::Config> config = ConfigOf(arguments, status);
   if (!config) return status;
+  if (const source::Status trusted = AllTrusted(arguments); !trusted.ok()) {
+    TellError(trusted);
+    return kUsage;
+  }
   std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
   if (compilation == nullptr) return status;
   if (const source::Status usable = Usable(*compilation); !usable.ok()) {
@@ -102,26 +178,7 @@ int Run(Arguments arguments) {
   }
   Tell(Summary(*compilation));
   Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
-  const size_t rules = compilation->user.checked.rules.size();
-  const std::unique_ptr<sink::Outputs> outputs = OpenOutputs(*config, status);
-  if (outputs == nullptr) return status;
-  outputs_in_use = outputs.get();
-  Engine engine(
-      {.rule_files = arguments.rules.paths, .compile = arguments.rules.CompileOptions(), .load = {}},
-      [&outputs](const alert::Alert& alert) { outputs->Push(alert); });
-  running = &engine;
-  if (stopped_early) engine.Stop();
-  const source::Status ran = engine.Run(
-      std::move(compilation),
-      [rules] { Tell(fmt::format("sluice: ready: {} active\n", Count(rules, "rule"))); }, TellReload);
-  running = nullptr;
-  const std::vector<sink::OutputStats> alerts = outputs->Close();
-  if (!ran.ok()) {
-    TellError(ran);
-    return kHost;
-  }
-  TellCounters(engine, alerts);
-  return kFine;
+  return Watch(arguments, *config, std::move(compilation));
 }
 
 }  // namespace

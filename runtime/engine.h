@@ -1,7 +1,8 @@
 // engine.h - load -> ring -> lineage -> eval -> alert -> sink, wired on one screen.
 //
 // Threads: Run() owns ring, tree and evaluation on the calling thread and never blocks on NSS, DNS, disk or a
-//          socket; sinks have their own. Stop() and Reload() may be called from a signal handler.
+//          socket; sinks have their own. Stop() and Reload() may be called from a signal handler. The sink is called on
+//          the engine thread and, when a reload fails, on the reloader's.
 // Errors:  a Status when the host cannot do it; a failed reload keeps the old set.
 #pragma once
 
@@ -12,22 +13,16 @@
 
 #include "compiler/compile.h"
 #include "runtime/alert/alert.h"
+#include "runtime/engine_snapshot.h"
 #include "runtime/load/kernel.h"
 
 namespace sluice {
 
 struct EngineOptions {
   std::vector<std::string> rule_files;  // and folders; read again at Reload()
+  bool trusted_files = false;           // a rule file that others can write fails the reload (trusted.h)
   Options compile;
   load::Options load;
-};
-
-// What went missing on the way to an alert, besides what the kernel counts per hook.
-struct EngineStats {
-  uint64_t undecodable = 0;        // records that do not parse
-  uint64_t orphaned = 0;           // records of a rule set that is no longer kept
-  uint64_t tree_records_lost = 0;  // forks, execs and exits: lineage may have gaps
-  uint64_t suppressed = 0;  // alerts that a rule's throttle held back; not missing: they were not wanted
 };
 
 class Engine {
@@ -44,9 +39,8 @@ class Engine {
   void Stop();    // async-signal-safe
   void Reload();  // async-signal-safe
 
-  // Valid after Run() returned.
-  const std::vector<load::HookCounters>& counters() const;
-  const EngineStats& stats() const;
+  // As of at most a second ago while Run() goes on, exact after it. From any thread.
+  EngineSnapshot Snapshot() const;
 
  private:
   struct State;

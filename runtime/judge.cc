@@ -127,7 +127,12 @@ void Judge::Match(RuleSet& set, const ring::Record& record, const std::shared_pt
     if (match.undecided && refused_exec && rule.rule.action == ast::Action::kAlert) continue;
     fired.push_back(match.rule);
     const alert::Throttle::Verdict throttled = throttle_.Ask(rule, *event_, header.time_ns);
-    if (!throttled.passes) continue;
+    RuleCounts& counts = rule_counts_[rule.rule.name.text];
+    ++counts.matches;
+    if (!throttled.passes) {
+      ++counts.suppressed;
+      continue;
+    }
     const alert::Decision decision = Decide(rule.rule, header.flags, match.undecided);
     alert::Alert alert = alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header),
                                      host_, header.time_ns);

@@ -6,18 +6,20 @@
 // A rule's throttle stands in front of its alerts (alert/throttle.h).
 //
 // Threads: engine thread. Memory: kKeptSets user plans; one small entry per thread that may be inside an
-//          exec; the throttle's windows.
+//          exec; the throttle's windows; one entry a rule that ever matched.
 // Errors:  a record of a generation that is no longer kept is counted as orphaned and gives no alert.
 #pragma once
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "runtime/alert/alert.h"
 #include "runtime/alert/throttle.h"
+#include "runtime/engine_snapshot.h"
 #include "runtime/eval/evaluator.h"
 #include "runtime/eval/extract.h"
 #include "runtime/lineage/tree.h"
@@ -47,6 +49,8 @@ class Judge {
 
   uint64_t orphaned() const { return orphaned_; }
   const alert::Throttle& throttle() const { return throttle_; }
+  // By name, of all rule sets.
+  const std::map<std::string, RuleCounts>& rule_counts() const { return rule_counts_; }
 
  private:
   struct RuleSet {
@@ -76,6 +80,7 @@ class Judge {
   std::unique_ptr<eval::RecordEvent> event_;
   std::deque<RuleSet> sets_;
   alert::Throttle throttle_;
+  std::map<std::string, RuleCounts> rule_counts_;
   std::unordered_map<uint32_t, Operation> operations_;  // by thread
   std::vector<eval::Match> matches_;                    // reused
   uint64_t orphaned_ = 0;

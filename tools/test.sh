@@ -86,6 +86,10 @@ live() {
   return "${PIPESTATUS[0]}"
 }
 
+package() {
+  SLUICE_NO_BUILD=1 bash tools/package.sh && bash tools/vm.sh --no-build --script tests/live/package.sh
+}
+
 # A kernel that has BPF LSM, and does not use it.
 live_without_lsm() {
   bash tools/vm.sh --no-build --append lsm=lockdown,yama --script tests/live/no_bpf_lsm.sh
@@ -136,5 +140,6 @@ run fuzz fuzz || true
 run vm bash tools/vm_test.sh || true
 ((!built)) || run "live 6.1" live 6.1 || true
 ((!built)) || run "live 6.12" live 6.12 || true
+((!built)) || run package package || true
 ((!built)) || run "live without bpf lsm" live_without_lsm || true
 finish

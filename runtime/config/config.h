@@ -103,9 +103,12 @@ struct Output {
 
 struct Config {
   std::vector<std::string> rules;
+  bool watch = true;  // a change of a rule file reloads
   bool warnings_are_errors = false;
   std::string state_directory = "/var/lib/sluice";
   int64_t drain_ns = 5 * kSecondNs;  // at the end, outputs may take so long to deliver what waits
+  std::string metrics_address;       // HOST:PORT; empty: no metrics over HTTP
+  std::string control_socket;        // empty: where `sluice status` looks
   std::vector<Output> outputs;
 };
 

@@ -52,6 +52,8 @@ rules: [/etc/sluice/rules, mine.rule]
 warnings: error
 state_directory: state
 drain: 30s
+metrics: {}
+control_socket: control
 outputs:
   - {name: console, type: stdout, format: text}
   - name: log
@@ -80,6 +82,8 @@ outputs:
   EXPECT_TRUE(config.warnings_are_errors);
   EXPECT_EQ(config.state_directory, folder_ / "state");
   EXPECT_EQ(config.drain_ns, 30 * kSecondNs);
+  EXPECT_EQ(config.metrics_address, "127.0.0.1:9464");
+  EXPECT_EQ(config.control_socket, folder_ / "control");
   ASSERT_EQ(config.outputs.size(), 4u);
   EXPECT_EQ(config.outputs[1].filter.priority, ast::Priority::kWarning);
   EXPECT_EQ(config.outputs[1].rate_limit->count, 100u);

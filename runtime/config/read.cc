@@ -29,10 +29,19 @@ class Reader {
     Config& config = loaded_.config;
     Section top = SectionOf(node, "The configuration");
     top.Paths("rules", config.rules);
+    top.Flag("watch", config.watch);
     std::vector<std::string_view> levels = {"warning", "error"};
     config.warnings_are_errors = top.Choice("warnings", levels, 0) == 1;
     top.Path("state_directory", config.state_directory);
     top.Duration("drain", config.drain_ns, 0, 10 * kMinuteNs);
+    top.Path("control_socket", config.control_socket);
+    if (const Node* metrics = top.Map("metrics")) {
+      Section keys = SectionOf(*metrics, "`metrics`");
+      config.metrics_address = "127.0.0.1:9464";
+      keys.Text("address", config.metrics_address);
+      CheckAddress(keys, config.metrics_address);
+      keys.Finish();
+    }
     if (const Node* outputs = top.Maps("outputs")) {
       for (const Node& item : outputs->items) ReadOutput(item);
     } else if (!top.Has("outputs")) {
@@ -246,6 +255,7 @@ Output StandardOutput() {
 
 Config Default() {
   Config config;
+  config.watch = false;
   config.outputs.push_back(StandardOutput());
   return config;
 }

@@ -74,9 +74,9 @@ bool Output::Takes(const alert::Alert& alert) const {
 
 void Output::Push(const std::shared_ptr<const alert::Alert>& alert) {
   const bool takes = Takes(*alert);
-  const bool allowed = takes && (!limit_ || limit_->Allows(NowNs()));
   {
     const std::lock_guard lock(mutex_);
+    const bool allowed = takes && (!limit_ || limit_->Allows(NowNs()));
     if (!allowed) {
       ++(takes ? limited_ : filtered_);
       return;

@@ -6,7 +6,7 @@
 // the process; the sender delivers from there, and after a failure waits longer and longer. An alert that the
 // receiver refuses for good goes to the dead-letter file, alone: its batch is delivered one by one.
 //
-// Threads: Push() and WaitForRoom() on one thread; two threads of its own; the rest from any.
+// Threads: two of its own; everything from any thread, Reopen() from a signal handler, too.
 // Memory:  `queue` alerts here, as many in the store while the disk refuses.
 // Errors:  Open(): the spool cannot be used. Later ones are told through `log`, when an output begins to fail
 //          and when it works again, and counted.
@@ -83,9 +83,8 @@ class Output {
   const Log log_;
   const std::unique_ptr<Store> store_;
   const std::unique_ptr<Destination> destination_;
-  std::optional<RateLimit> limit_;  // Push()'s thread
-  Backoff backoff_;                 // the sender's, as are the next two
-  size_t one_by_one_ = 0;           // so many alerts are of a batch that was refused
+  Backoff backoff_;        // the sender's, as are the next two
+  size_t one_by_one_ = 0;  // so many alerts are of a batch that was refused
   uint64_t failures_in_a_row_ = 0;
   Time told_failure_{}, told_disk_{};
 
@@ -93,6 +92,7 @@ class Output {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<const alert::Alert>> queue_;
+  std::optional<RateLimit> limit_;
   size_t in_hand_ = 0;  // with the writer
   uint64_t raised_ = 0, filtered_ = 0, limited_ = 0, lost_ = 0;
 

@@ -1,6 +1,6 @@
 // sink/outputs.h - all outputs of a configuration.
 //
-// Threads: Push() and WaitForRoom() on one thread; Reopen() from a signal handler, too; the rest from any.
+// Threads: everything from any; Reopen() from a signal handler, too; Close() once.
 // Errors:  Open(): a spool cannot be used, or two outputs write to one place.
 #pragma once
 

@@ -22,6 +22,8 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 
 import peers
 
@@ -64,10 +66,10 @@ def event(number, path="/etc/shadow"):
 class Agent:
     """`sluice replay` of events that the test writes as it goes."""
 
-    def __init__(self, case, outputs, drain="20s", environment=None, before=()):
+    def __init__(self, case, outputs, drain="20s", environment=None, before=(), **keys):
         self.case = case
         config = case.folder / "sluice.yaml"
-        config.write_text(json.dumps({"state_directory": str(case.folder / "state"), "drain": drain, "outputs": outputs}))
+        config.write_text(json.dumps({"state_directory": str(case.folder / "state"), "drain": drain, "outputs": outputs, **keys}))
         self.process = subprocess.Popen(
             [*before, case.sluice, "replay", "-", "-r", case.folder / "a.rule", "-c", config], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
@@ -335,6 +337,44 @@ def case_several_outputs_with_filters_formats_and_limits(case):
         check(counts["few"]["limited"] == 25 and counts["few"]["filtered"] == 20, str(counts["few"]))
         check(sorted(numbers_of(a["output"] for a in server.alerts())) == list(range(50)), "webhook")
         check(all(a["who"] == "cat" for a in server.alerts()), "template")
+
+
+# ---- seeing inside
+
+
+def get(port, path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+
+
+def case_metrics_health_and_status(case):
+    port, control = peers.free_port(), str(case.folder / "control.socket")
+    with peers.Server(["hang"]) as server:
+        agent = Agent(case, [webhook(server, timeout="60s"), {"name": "file", "type": "file", "path": str(case.folder / "f")}],
+                      drain="0s", metrics={"address": f"127.0.0.1:{port}"}, control_socket=control)
+        agent.feed(range(50))
+        sample = lambda: dict(re.findall(r'^(sluice_output_\w+\{output="hook"\}) (\d+)$', get(port, "/metrics")[1], re.M))
+        check(peers.wait_for(lambda: server.requests and sample().get('sluice_output_waiting{output="hook"}') == "50"), str(sample()))
+        check(peers.wait_for(lambda: 'sluice_output_delivered_total{output="file"} 50' in get(port, "/metrics")[1]), "file")
+        text = get(port, "/metrics")[1]
+        for line in text.splitlines():
+            check(line.startswith("# ") or re.fullmatch(r'sluice_\w+(\{\w+="[^"]*"\})? [0-9.e+-]+', line), f"no sample: {line}")
+        check(get(port, "/healthz") == (200, "ok\n") and get(port, "/none")[0] == 404, "health")
+        check(os.stat(control).st_mode & 0o777 == 0o600, "others may use the control socket")
+        for command, wanted in ((["status"], r"hook +50 +0 +50 "), (["top", "-n", "1"], r"0\.0 +50  file"),
+                                (["status", "--json"], r'"waiting":50')):
+            done = subprocess.run([case.sluice, *command, "--socket", control], capture_output=True, text=True)
+            check(done.returncode == 0 and re.search(wanted, done.stdout), f"{command}: {done.stdout}{done.stderr}")
+        second = subprocess.run([case.sluice, "replay", "/dev/null", "-r", case.folder / "a.rule", "-c", case.folder / "sluice.yaml"],
+                                capture_output=True, text=True)
+        check(second.returncode == 3, second.stderr)
+        agent.end()
+        check(not os.path.exists(control), "the control socket is left behind")
+        done = subprocess.run([case.sluice, "status", "--socket", control], capture_output=True, text=True)
+        check(done.returncode == 3 and "no agent answers" in done.stderr, done.stderr)
 
 
 # ---- the disk, death, time

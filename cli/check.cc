@@ -6,6 +6,7 @@
 #include "cli/rules.h"
 #include "cli/verbs.h"
 #include "compiler/diag/render.h"
+#include "harness/suite.h"
 
 namespace sluice::cli {
 namespace {
@@ -19,6 +20,7 @@ int Check(const Arguments& arguments) {
   int status = kFine;
   const std::unique_ptr<Compilation> compilation = ReadRules(arguments.rules, TestFiles::kTake, status);
   if (compilation == nullptr) return status;
+  harness::CheckTests(*compilation);
   if (arguments.format != "text") {
     const auto render = arguments.format == "json" ? diag::RenderJson : diag::RenderSarif;
     fmt::print("{}\n", render(compilation->diagnostics, compilation->files));

@@ -20,23 +20,21 @@ struct Arguments {
 };
 
 int Explain(const Arguments& arguments) {
-  if (!arguments.stage.empty() && arguments.format == "json") {
-    TellError("`--emit` prints a stage as text; `--format json` is for the explanation without it");
-    return kUsage;
-  }
+  const bool json = arguments.format == "json";
   int status = kFine;
   const std::unique_ptr<Compilation> compilation = ReadRules(arguments.rules, TestFiles::kSkip, status);
   if (compilation == nullptr) return status;
   const bool acceptable = TellDiagnostics(*compilation, arguments.rules);
   if (!arguments.stage.empty()) {
     // The stages before a fault can be looked at all the same.
-    const std::optional<std::string> text = PrintStage(*compilation, arguments.stage);
+    const std::optional<std::string> text =
+        json ? StageJson(*compilation, arguments.stage) : PrintStage(*compilation, arguments.stage);
     if (text.has_value()) fmt::print("{}", *text);
     return acceptable ? kFine : kRulesFailed;
   }
   if (!acceptable) return kRulesFailed;
   fmt::print(stderr, "{}", MissingHooksText(compilation->partition, load::MissingHooks()));
-  fmt::print("{}", arguments.format == "json" ? ExplainJson(*compilation) : ExplainText(*compilation));
+  fmt::print("{}", json ? ExplainJson(*compilation) : ExplainText(*compilation));
   return kFine;
 }
 
@@ -50,7 +48,7 @@ Verb AddExplain(CLI::App& app) {
   app.add_option("--emit", arguments->stage, "What a stage of the compiler made of the rules")
       ->type_name("STAGE")
       ->check(CLI::IsMember({"parse", "check", "norm", "split", "kplan", "uplan"}));
-  app.add_option("--format", arguments->format, "Form of the explanation")
+  app.add_option("--format", arguments->format, "Form of the explanation or of the stage")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   AddWarningsOption(app, arguments->rules);

@@ -1,4 +1,4 @@
-// replay.cc - sluice replay EVENTS.jsonl -r FILE...: alerts of a recorded stream, without a kernel.
+// replay.cc - sluice replay EVENTS.jsonl|CAPTURE -r FILE...: alerts of what was recorded, without a kernel.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -13,8 +13,10 @@
 #include "cli/config.h"
 #include "cli/introspection.h"
 #include "cli/outputs.h"
+#include "cli/replay_capture.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
+#include "runtime/capture/reader.h"
 #include "runtime/eval/json_event.h"
 #include "runtime/judge.h"
 
@@ -58,10 +60,12 @@ uint64_t TimeOf(const eval::Event& event) {
   return 0;
 }
 
-// A recorded event was judged by no kernel: what its mitigations would have done.
-alert::Decision WouldBe(const ast::Rule& rule, bool undecided) {
-  const uint32_t flags = rule.action == ast::Action::kKill ? SLUICE_EVENT_KILLED : SLUICE_EVENT_DENIED;
-  return Decide(rule, flags, undecided);
+// Events come as fast as the disk gives them: a queue that is full makes the replay wait, where a running
+// agent would have to lose.
+void Push(sink::Outputs& outputs, const alert::Alert& alert, const std::string& json = {}) {
+  while (!stopped && !outputs.WaitForRoom(std::chrono::milliseconds(100))) {
+  }
+  outputs.Push(alert, json);
 }
 
 class Replay {
@@ -106,9 +110,7 @@ class Replay {
       alert::Alert alert = alert::Make(evaluator_, rule, WouldBe(rule.rule, match.undecided), event, nullptr,
                                        number, host_, TimeOf(event));
       alert.suppressed = throttled.suppressed;
-      while (!stopped && !outputs_.WaitForRoom(std::chrono::milliseconds(100))) {
-      }
-      outputs_.Push(alert);
+      Push(outputs_, alert);
     }
   }
 
@@ -120,14 +122,8 @@ class Replay {
   std::unordered_set<std::string> warned_;
 };
 
-// Events come as fast as the disk gives them: a queue that is full makes the replay wait, where a running
-// agent would have to lose.
-int ReplayFile(Arguments arguments) {
-  int status = kFine;
-  const std::optional<config::Config> config = ReadConfig(arguments.config, arguments.rules, status);
-  if (!config) return status;
-  const std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
-  if (compilation == nullptr) return status;
+int ReplayEvents(const Arguments& arguments, std::unique_ptr<Compilation> compilation, sink::Outputs& outputs,
+                 uint64_t& suppressed) {
   std::ifstream file;
   const bool from_stdin = arguments.events == "-";
   if (!from_stdin) file.open(arguments.events, std::ios::binary);
@@ -136,6 +132,27 @@ int ReplayFile(Arguments arguments) {
     TellError(fmt::format("{}: cannot be read: {}", arguments.events, std::strerror(errno)));
     return kUsage;
   }
+  Replay replay(std::make_shared<const uplan::UserPlan>(std::move(compilation->user)), outputs);
+  uint64_t number = 0, malformed = 0;
+  for (std::string line; !stopped && std::getline(events, line);) {
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (!replay.Line(line, number, arguments.events)) ++malformed;
+  }
+  suppressed = replay.suppressed();
+  if (malformed == 0) return kFine;
+  TellError(fmt::format("{} in `{}` left out", Count(malformed, "malformed line"), arguments.events));
+  return kUsage;
+}
+
+int ReplayFile(Arguments arguments) {
+  int status = kFine;
+  const std::optional<config::Config> config = ReadConfig(arguments.config, arguments.rules, status);
+  if (!config) return status;
+  const bool capture = capture::IsCapture(arguments.events);
+  if (capture) arguments.rules.results_known = false;  // as `run` compiles
+  std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
+  if (compilation == nullptr) return status;
   const std::unique_ptr<sink::Outputs> outputs = OpenOutputs(*config, status);
   if (outputs == nullptr) return status;
   outputs_in_use = outputs.get();
@@ -143,18 +160,18 @@ int ReplayFile(Arguments arguments) {
       Introspect(*config, Agent::kReplay, nullptr, *outputs, status);
   if (!introspection) return status;
   HandleSignals();
-  Replay replay(std::make_shared<const uplan::UserPlan>(std::move(compilation->user)), *outputs);
-  uint64_t number = 0, malformed = 0;
-  for (std::string line; !stopped && std::getline(events, line);) {
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    if (!replay.Line(line, number, arguments.events)) ++malformed;
+  uint64_t suppressed = 0;
+  if (capture) {
+    const auto raise = [&outputs](const alert::Alert& alert, const std::string& json) {
+      Push(*outputs, alert, json);
+    };
+    status = ReplayCapture(arguments.events, std::move(compilation), raise, suppressed);
+  } else {
+    status = ReplayEvents(arguments, std::move(compilation), *outputs, suppressed);
   }
   const std::vector<sink::OutputStats> alerts = outputs->Close();
-  if (!arguments.config.empty()) TellOutputs(alerts, replay.suppressed());
-  if (malformed == 0) return kFine;
-  TellError(fmt::format("{} in `{}` left out", Count(malformed, "malformed line"), arguments.events));
-  return kUsage;
+  if (!arguments.config.empty()) TellOutputs(alerts, suppressed);
+  return status;
 }
 
 }  // namespace
@@ -162,7 +179,8 @@ int ReplayFile(Arguments arguments) {
 Verb AddReplay(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   arguments->rules.results_known = true;
-  app.add_option("EVENTS", arguments->events, "Events, one JSON object a line; - is stdin")
+  app.add_option("EVENTS", arguments->events,
+                 "A capture of `sluice record`, or events, one JSON object a line; - is stdin")
       ->required()
       ->type_name("");
   AddRulesOption(app, arguments->rules)->required(false);

@@ -1,4 +1,4 @@
-// run.cc - sluice run -r FILE...: watch this host.
+// run.cc - sluice run -r FILE...: watch this host; sluice record -o CAPTURE: and keep what the kernel sends.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -26,8 +26,26 @@ namespace {
 
 struct Arguments {
   RuleArguments rules;
-  std::string config, format;
+  std::string config, format, capture;
+  bool record = false;  // `sluice record`
+
+  bool every_event() const { return record && rules.paths.empty(); }
 };
+
+// `sluice record` without rules: every event, with all that a record can hold.
+constexpr std::string_view kEveryEvent = R"(# allow: no-event-type
+rule "every event" {
+  desc:      "what a capture without rules asks for"
+  condition: proc.pid exists
+  output:    "%proc.env[PATH] %proc.cwd"
+  priority:  debug
+}
+)";
+
+std::unique_ptr<Compilation> RulesOf(const Arguments& arguments, int& status) {
+  if (!arguments.every_event()) return CompileRules(arguments.rules, status);
+  return CompileTexts({{"every event", std::string(kEveryEvent)}}, {});
+}
 
 std::atomic<Engine*> running = nullptr;
 std::atomic<sink::Outputs*> outputs_in_use = nullptr;
@@ -45,18 +63,20 @@ void OnSignal(int signal) {
 }
 
 // SIGINT too where the shell started us with it ignored. Who reads stdout or stderr may go away.
-void HandleSignals() {
+void HandleSignals(bool reloads) {
   struct sigaction action {};
   action.sa_handler = OnSignal;
   action.sa_flags = SA_RESTART;
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
   action.sa_handler = SIG_IGN;
   for (const int signal : {SIGPIPE, SIGXFSZ}) sigaction(signal, &action, nullptr);
+  if (!reloads) sigaction(SIGHUP, &action, nullptr);
 }
 
 // The command line over the file.
 std::optional<config::Config> ConfigOf(Arguments& arguments, int& status) {
-  std::optional<config::Config> config = ReadConfig(arguments.config, arguments.rules, status);
+  std::optional<config::Config> config =
+      arguments.record ? config::Default() : ReadConfig(arguments.config, arguments.rules, status);
   if (!config || arguments.format.empty()) return config;
   for (config::Output& output : config->outputs) {
     if (output.type != config::OutputType::kStdout) continue;
@@ -114,20 +134,37 @@ std::unique_ptr<RuleWatch> WatchRules(const config::Config& config, const Argume
   return nullptr;
 }
 
-int Watch(const Arguments& arguments, const config::Config& config,
-          std::unique_ptr<Compilation> compilation) {
+void TellCapture(const std::string& path, const capture::Writer& writer) {
+  Tell(fmt::format("capture {}: {} records, {} left out\n", path, writer.records() - writer.left_out(),
+                   writer.left_out()));
+}
+
+// The exit status of what has ended.
+int Told(const source::Status& status) {
+  if (status.ok()) return kFine;
+  TellError(status);
+  return kHost;
+}
+
+int Watch(const Arguments& arguments, const config::Config& config, std::unique_ptr<Compilation> compilation,
+          capture::Writer* writer) {
   int status = kFine;
-  const std::string rules = Count(compilation->user.checked.rules.size(), "rule");
+  const std::string active = arguments.every_event()
+                                 ? "recording every event"
+                                 : Count(compilation->user.checked.rules.size(), "rule") + " active";
   const std::unique_ptr<sink::Outputs> outputs = OpenOutputs(config, status);
   if (outputs == nullptr) return status;
   outputs_in_use = outputs.get();
   Engine engine({.rule_files = arguments.rules.paths,
                  .trusted_files = !arguments.config.empty(),
                  .compile = arguments.rules.CompileOptions(),
-                 .load = {}},
+                 .load = {},
+                 .capture = writer,
+                 .every_event = arguments.every_event()},
                 [&outputs](const alert::Alert& alert) { outputs->Push(alert); });
+  const Agent agent = arguments.record ? Agent::kReplay : Agent::kRun;
   const std::optional<Introspection> introspection = Introspect(
-      config, Agent::kRun, [&engine] { return engine.Snapshot(); }, *outputs, status);
+      config, agent, [&engine] { return engine.Snapshot(); }, *outputs, status);
   if (!introspection) return status;
   status::Service& service = *introspection->service;
   std::unique_ptr<RuleWatch> watch;
@@ -137,8 +174,8 @@ int Watch(const Arguments& arguments, const config::Config& config,
       std::move(compilation),
       [&] {
         watch = WatchRules(config, arguments, engine, service);
-        Tell(fmt::format("sluice: ready: {} active\n", rules));
-        service.Ready(rules);
+        Tell(fmt::format("sluice: ready: {}\n", active));
+        service.Ready(active);
       },
       [&service](const source::Status& outcome, const Compilation* compiled) {
         TellReload(outcome, compiled);
@@ -148,17 +185,16 @@ int Watch(const Arguments& arguments, const config::Config& config,
   watch.reset();
   service.Stopping();
   const std::vector<sink::OutputStats> alerts = outputs->Close();
-  if (!ran.ok()) {
-    TellError(ran);
-    return kHost;
-  }
+  const source::Status kept = writer == nullptr ? absl::OkStatus() : writer->Close();
+  if (writer != nullptr) TellCapture(arguments.capture, *writer);
+  if (!ran.ok()) return Told(ran);
   TellCounters(engine.Snapshot(), alerts);
-  return kFine;
+  return Told(kept);
 }
 
 int Run(Arguments arguments) {
-  DropPrivileges();
-  HandleSignals();
+  if (!arguments.record) DropPrivileges();
+  HandleSignals(!arguments.every_event());
   int status = kFine;
   const std::optional<config::Config> config = ConfigOf(arguments, status);
   if (!config) return status;
@@ -166,19 +202,25 @@ int Run(Arguments arguments) {
     TellError(trusted);
     return kUsage;
   }
-  std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
+  std::unique_ptr<Compilation> compilation = RulesOf(arguments, status);
   if (compilation == nullptr) return status;
   if (const source::Status usable = Usable(*compilation); !usable.ok()) {
     TellError(usable);
     return kRulesFailed;
   }
-  if (const source::Status host = load::ProbeHost(); !host.ok()) {
-    TellError(host);
-    return kHost;
+  if (const source::Status host = load::ProbeHost(); !host.ok()) return Told(host);
+  std::unique_ptr<capture::Writer> writer;
+  if (arguments.record) {
+    auto created = capture::Writer::Create(arguments.capture);
+    if (!created.ok()) {
+      TellError(created.status());
+      return kUsage;
+    }
+    writer = std::move(*created);
   }
-  Tell(Summary(*compilation));
+  if (!arguments.every_event()) Tell(Summary(*compilation));
   Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
-  return Watch(arguments, *config, std::move(compilation));
+  return Watch(arguments, *config, std::move(compilation), writer.get());
 }
 
 }  // namespace
@@ -194,6 +236,25 @@ Verb AddRun(CLI::App& app) {
       "Needs root and a kernel with BPF LSM. SIGINT or SIGTERM ends it, SIGHUP reads the rule files again "
       "and "
       "opens files again.");
+  return [arguments] { return Run(*arguments); };
+}
+
+Verb AddRecord(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  arguments->record = true;
+  app.add_option("-o", arguments->capture, "The file to write; docs/capture.md has its format")
+      ->required()
+      ->type_name("CAPTURE");
+  app.add_option(
+         "-r", arguments->rules.paths,
+         "Rule files: what these ask for is recorded, and their alerts are printed. Without: every event")
+      ->type_name("FILE...");
+  AddWarningsOption(app, arguments->rules);
+  app.add_option("--format", arguments->format, "Form of the alerts (text on a terminal, otherwise json)")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.footer(
+      "Needs root and a kernel with BPF LSM. SIGINT or SIGTERM ends it. `sluice replay CAPTURE -r FILE` "
+      "reads it.");
   return [arguments] { return Run(*arguments); };
 }
 

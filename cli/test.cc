@@ -15,6 +15,7 @@
 #include "cli/rules.h"
 #include "cli/verbs.h"
 #include "compiler/diag/render.h"
+#include "harness/mutate.h"
 #include "harness/report.h"
 
 namespace sluice::cli {
@@ -27,7 +28,7 @@ struct Arguments {
   size_t jobs = 0;
   uint64_t seed = 0;
   bool shuffle = false, watch = false, verbose = false;
-  bool coverage = false;
+  bool coverage = false, mutate = false;
   std::string lcov, html;
   double fail_under = 0;
 
@@ -99,6 +100,19 @@ int TellCoverage(const harness::Coverage& coverage, const Arguments& arguments) 
   return kRulesFailed;
 }
 
+// A test that fails already catches anything.
+void TellMutants(const harness::Suite& suite, const std::vector<size_t>& order,
+                 const std::vector<harness::Result>& results, const Arguments& arguments) {
+  if (!std::all_of(results.begin(), results.end(), [](const auto& result) { return result.passed(); })) {
+    TellError("--mutate needs tests that pass");
+    return;
+  }
+  const bool text = arguments.report.format == harness::Format::kText;
+  fmt::print(text ? stdout : stderr, "{}",
+             harness::MutantsText(suite, harness::TryMutants(suite, order, arguments.jobs),
+                                  ColourOn(text ? STDOUT_FILENO : STDERR_FILENO)));
+}
+
 int RunTests(const Arguments& arguments) {
   const auto begin = std::chrono::steady_clock::now();
   const auto unreadable = [](const source::Status& status) {
@@ -127,6 +141,7 @@ int RunTests(const Arguments& arguments) {
   const std::vector<harness::Result> results =
       harness::RunAll(suite, order, arguments.jobs, arguments.seed, kernel, coverage ? &*coverage : nullptr);
   fmt::print("{}", harness::Render(suite, results, arguments.report));
+  if (arguments.mutate) TellMutants(suite, order, results, arguments);
   const int covered = coverage ? TellCoverage(*coverage, arguments) : static_cast<int>(kFine);
   std::fflush(stdout);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
@@ -192,6 +207,9 @@ Verb AddTest(CLI::App& app) {
   app.add_flag("-v,--verbose", arguments->verbose, "Say why verdicts of the kernel plan were left out");
   app.add_flag("--coverage", arguments->coverage,
                "Say which rules never fired and which predicates were not seen true and false");
+  app.add_flag(
+      "--mutate", arguments->mutate,
+      "Change the conditions a little, one change at a time, and list the changes that no test catches");
   app.add_option("--lcov", arguments->lcov, "Coverage as LCOV's tracefile")->type_name("FILE");
   app.add_option("--html", arguments->html, "Coverage as a page: the rules, coloured")->type_name("FILE");
   app.add_option("--fail-under", arguments->fail_under, "Fail when fewer percent of the outcomes were seen")

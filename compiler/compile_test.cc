@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <map>
+#include <nlohmann/json.hpp>
 
 #include "compiler/diag/render.h"
 #include "compiler/explain.h"
@@ -311,6 +313,28 @@ TEST(Explain, JsonHasTheSameFacts) {
       ExplainJson(*Compiled(Rule("R", "evt.type = open and fd.name = /a", "action: deny")));
   EXPECT_THAT(json, HasSubstr("\"exact\": true"));
   EXPECT_THAT(json, HasSubstr("\"how\": \"exact table of fd.name\""));
+}
+
+TEST(StageJson, EveryStageHasIt) {
+  const auto compilation =
+      Compiled("macro opened = evt.type in (open, openat)\n" +
+               Rule("R",
+                    "opened and fd.name startswith /etc/ and user.uid < 5 and not proc.aname = sh "
+                    "and not proc.cmdline contains x") +
+               Rule("N", "evt.type = connect and fd.snet in (10.0.0.0/8, ::1/128)"));
+  ASSERT_TRUE(compilation->ok()) << Complaints(*compilation);
+  const std::map<std::string, std::string> expected = {
+      {"parse", "\"field\": \"fd.name\""},    {"check", "\"predicate\": \"fd.name startswith /etc/\""},
+      {"norm", "\"negated\": true"},          {"split", "\"lookup\": \"ancestors/any\""},
+      {"kplan", "\"value\": \"10.0.0.0/8\""}, {"uplan", "\"true\": \"accept\""},
+  };
+  for (const auto& [stage, text] : expected) {
+    const std::optional<std::string> json = StageJson(*compilation, stage);
+    ASSERT_TRUE(json.has_value()) << stage;
+    EXPECT_TRUE(nlohmann::json::accept(*json)) << stage;
+    EXPECT_THAT(*json, HasSubstr(text)) << stage;
+  }
+  EXPECT_FALSE(StageJson(*compilation, "nonsense").has_value());
 }
 
 TEST(Explain, TheSummaryOfManyRulesIsShort) {

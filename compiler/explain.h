@@ -4,7 +4,9 @@
 // Threads: pure functions. Errors: none. Cost: linear in the decisions of the partition.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/compile.h"
@@ -40,6 +42,9 @@ std::vector<RuleLines> Explain(const Compilation& compilation);
 
 std::string ExplainText(const Compilation& compilation);
 std::string ExplainJson(const Compilation& compilation);  // one object, ends with a newline
+
+// What PrintStage() says, for tools: one object, ends with a newline. Empty optional: no such stage.
+std::optional<std::string> StageJson(const Compilation& compilation, std::string_view stage);
 
 // A line a rule: `"Name" (deny): the kernel decides 4 of 5 predicates at file_open`; at most `max_rules` of
 // them.

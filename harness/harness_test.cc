@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "compiler/diag/render.h"
+#include "harness/mutate.h"
 #include "harness/report.h"
 #include "harness/views.h"
 
@@ -161,6 +163,41 @@ TEST_F(HarnessTest, VerdictsThatNoHookCanGiveAreLeftOutAndCounted) {
   Runner runner(*suite, 0);
   EXPECT_THAT(runner.Run(0).failures, IsEmpty());
   EXPECT_EQ(runner.kernel().left_out, 1);
+}
+
+// ---- mutants
+
+TEST_F(HarnessTest, MutantsThatNoTestCatchesAreListed) {
+  const std::string rule =
+      "macro opened = evt.type in (open, openat)\n"
+      "rule \"R\" {\n desc: d\n condition: opened and fd.name startswith /etc/ and not proc.name = vi\n output: o\n"
+      " priority: debug\n}\n";
+  const auto survivors = [this](const std::string& text) {
+    std::unique_ptr<Suite> suite = Read(text);
+    EXPECT_TRUE(suite->ok()) << diag::RenderText(suite->diagnostics, suite->files(), false);
+    std::vector<size_t> order(suite->cases.size());
+    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+    for (const Result& result : [&] {
+           KernelCount kernel;
+           return RunAll(*suite, order, 1, 0, kernel, nullptr);
+         }())
+      EXPECT_TRUE(result.passed());
+    return MutantsText(*suite, TryMutants(*suite, order, 2), false);
+  };
+  // Fires alone: whatever only widens the condition goes unnoticed.
+  const std::string fires = "test \"fires\" { event: openat { fd.name: /etc/passwd } expect: alert \"R\" }\n";
+  const std::string weak = survivors(rule + fires);
+  EXPECT_THAT(weak, HasSubstr("warning[W501]: No test catches a change of rule \"R\""));
+  EXPECT_THAT(weak, HasSubstr("without this part"));
+  EXPECT_THAT(weak, HasSubstr("`contains` for `startswith`"));
+  EXPECT_THAT(weak, HasSubstr("mutants: 4 of 9 caught (44.4 %)"));
+  const std::string strong = survivors(
+      rule + fires + "test \"editor\" { event: openat { fd.name: /etc/passwd, proc.name: vi } expect: nothing }\n" +
+      "test \"elsewhere\" { event: openat { fd.name: /tmp/etc/passwd } expect: no \"R\" }\n" +
+      "test \"other call\" { event: unlink { fs.path.name: /etc/passwd, fd.name: /etc/passwd } expect: nothing }\n");
+  EXPECT_THAT(strong, HasSubstr("mutants: 9 of 9 caught (100.0 %)"));
+  EXPECT_THAT(survivors(rule + kRule.substr(0, 6) + "Untested" + kRule.substr(7) + fires),
+              HasSubstr("in rules without a test"));
 }
 
 }  // namespace

@@ -27,6 +27,58 @@ void ForEachField(const check::Predicate& predicate, const Visit& visit) {
   for (const check::Term& right : predicate.right) check::ForEachField(right, visit);
 }
 
+// Tests with their events written out and their rules found.
+class CaseWriter {
+ public:
+  CaseWriter(const Compilation& compilation, diag::Diagnostics& diagnostics)
+      : ast_(compilation.ast), diagnostics_(diagnostics) {
+    const check::CheckedRules& checked = compilation.partition.normal.checked;
+    for (RuleId id = 0; id < checked.rules.size(); ++id) ids_.emplace(checked.rules[id].rule.name.text, id);
+  }
+
+  // None: the test has faults.
+  std::optional<Case> Write(const ast::Test& test) {
+    const size_t before = diagnostics_.errors();
+    Case written;
+    written.test = &test;
+    written.events = WriteEvents(test, diagnostics_);
+    for (const ast::Expectation& expectation : test.expectations) {
+      std::optional<RuleId>& rule = written.rules.emplace_back();
+      if (ast::NamesRule(expectation.what)) rule = Find(expectation.rule);
+    }
+    if (diagnostics_.errors() != before) return std::nullopt;
+    return written;
+  }
+
+ private:
+  std::optional<RuleId> Find(const ast::Word& name) {
+    const auto found = ids_.find(name.text);
+    if (found != ids_.end()) return found->second;
+    for (const ast::Rule& rule : ast_.rules) {
+      if (rule.name.text != name.text) continue;
+      auto& fault =
+          diagnostics_.Add(Code::E503, name.span, fmt::format("The rule `{}` is not in force", name.text));
+      fault.others.push_back({rule.name.span, rule.enabled ? "left out" : "`enabled: false`"});
+      return std::nullopt;
+    }
+    auto& fault = diagnostics_.Add(Code::E503, name.span, fmt::format("There is no rule `{}`", name.text));
+    std::vector<std::string_view> known;
+    for (const auto& [rule, id] : ids_) known.push_back(rule);
+    const std::string near = diag::Nearest(name.text, known);
+    if (!near.empty()) {
+      fault.help = fmt::format("did you mean `{}`?", near);
+      fault.patches.push_back({name.span, fmt::format("\"{}\"", near)});
+    } else {
+      fault.help = "name the rule's file as well: `sluice test RULES TESTS`, or the folder of both";
+    }
+    return std::nullopt;
+  }
+
+  const ast::RuleSet& ast_;
+  diag::Diagnostics& diagnostics_;
+  std::unordered_map<std::string_view, RuleId> ids_;
+};
+
 class SuiteBuilder {
  public:
   explicit SuiteBuilder(Suite& suite)
@@ -35,9 +87,17 @@ class SuiteBuilder {
         written_(suite.written->partition.normal.checked) {}
 
   void Build() {
-    for (RuleId id = 0; id < written_.rules.size(); ++id) ids_.emplace(written_.rules[id].rule.name.text, id);
     ReadFacts();
-    for (const ast::Test& test : suite_.written->ast.tests) Add(test);
+    CaseWriter writer(*suite_.written, suite_.diagnostics);
+    for (const ast::Test& test : suite_.written->ast.tests) {
+      std::optional<Case> written = writer.Write(test);
+      if (!written) continue;
+      if (test.events.empty()) {
+        suite_.live_only.push_back(&test);
+      } else {
+        suite_.cases.push_back(std::move(*written));
+      }
+    }
   }
 
  private:
@@ -75,53 +135,18 @@ class SuiteBuilder {
     }
   }
 
-  void Add(const ast::Test& test) {
-    const size_t before = suite_.diagnostics.errors();
-    Case added;
-    added.test = &test;
-    if (test.events.empty()) {
-      suite_.live_only.push_back(&test);
-      return;
-    }
-    added.events = WriteEvents(test, suite_.diagnostics);
-    for (const ast::Expectation& expectation : test.expectations) {
-      std::optional<RuleId>& rule = added.rules.emplace_back();
-      if (ast::NamesRule(expectation.what)) rule = Find(expectation.rule);
-    }
-    if (suite_.diagnostics.errors() == before) suite_.cases.push_back(std::move(added));
-  }
-
-  std::optional<RuleId> Find(const ast::Word& name) {
-    const auto found = ids_.find(name.text);
-    if (found != ids_.end()) return found->second;
-    for (const ast::Rule& rule : suite_.written->ast.rules) {
-      if (rule.name.text != name.text) continue;
-      auto& fault = suite_.diagnostics.Add(Code::E503, name.span,
-                                           fmt::format("The rule `{}` is not in force", name.text));
-      fault.others.push_back({rule.name.span, rule.enabled ? "left out" : "`enabled: false`"});
-      return std::nullopt;
-    }
-    auto& fault =
-        suite_.diagnostics.Add(Code::E503, name.span, fmt::format("There is no rule `{}`", name.text));
-    std::vector<std::string_view> known;
-    for (const auto& [rule, id] : ids_) known.push_back(rule);
-    const std::string near = diag::Nearest(name.text, known);
-    if (!near.empty()) {
-      fault.help = fmt::format("did you mean `{}`?", near);
-      fault.patches.push_back({name.span, fmt::format("\"{}\"", near)});
-    } else {
-      fault.help = "name the rule's file as well: `sluice test RULES TESTS`, or the folder of both";
-    }
-    return std::nullopt;
-  }
-
   Suite& suite_;
   const check::CheckedRules& live_;
   const check::CheckedRules& written_;
-  std::unordered_map<std::string_view, RuleId> ids_;
 };
 
 }  // namespace
+
+void CheckTests(Compilation& compilation) {
+  if (!compilation.ok()) return;
+  CaseWriter writer(compilation, compilation.diagnostics);
+  for (const ast::Test& test : compilation.ast.tests) writer.Write(test);
+}
 
 source::Result<std::unique_ptr<Suite>> ReadSuite(const std::vector<std::string>& files) {
   auto suite = std::make_unique<Suite>();

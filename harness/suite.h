@@ -57,4 +57,7 @@ struct Suite {
 // `files`: rules and tests in any order, no folders.
 source::Result<std::unique_ptr<Suite>> ReadSuite(const std::vector<std::string>& files);
 
+// The faults of the tests of rules that compiled, into their diagnostics: for `sluice check`.
+void CheckTests(Compilation& compilation);
+
 }  // namespace sluice::harness

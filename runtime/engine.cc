@@ -52,14 +52,17 @@ struct Engine::State {
         }) {}
 
   source::Status Open();
-  source::Status Activate(const kplan::KernelPlan& kernel_plan, uplan::UserPlan&& user);
+  source::Status Activate(Compilation& compilation);
   source::Status Poll(int timeout_ms);
   void Apply(std::string_view bytes);
+  void SetHost();
+  void SetNames(std::shared_ptr<const eval::Names> names);
   source::Status Loop(Reloader& reloader);
   void FollowClock();
   void TellLosses(int64_t now_ns);
   void Publish(int64_t now_ns, std::vector<load::HookCounters> hooks, bool last);
   void Reloaded(const source::Status& status);
+  void Raise(const alert::Alert& alert);
   void FinishReload(Reloader& reloader, Fresh fresh);
   source::Result<std::unique_ptr<Compilation>> Compile() const;
   void Close();
@@ -77,6 +80,8 @@ struct Engine::State {
   uint64_t rules_active = 0;
   std::atomic<uint64_t> reloads = 0, reloads_failed = 0;
   std::atomic<bool> last_reload_failed = false;
+  std::mutex failed_mutex;
+  std::optional<source::Status> failed_reload;
   mutable std::mutex published_mutex;
   EngineSnapshot published;
   uint64_t handed_over = 0;
@@ -101,7 +106,7 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
   if (source::Status usable = Usable(*compilation); !usable.ok()) return usable;
   state.options.load.hooks = compilation->kernel.HookMask();
   source::Status status = state.Open();
-  if (status.ok()) status = state.Activate(compilation->kernel, std::move(compilation->user));
+  if (status.ok()) status = state.Activate(*compilation);
   if (status.ok()) status = state.kernel->Canary();
   if (status.ok()) {
     compilation.reset();
@@ -122,24 +127,40 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
 
 // Lineage first: a process that forks or execs while /proc is read is then seen twice rather than never.
 source::Status Engine::State::Open() {
-  judge.SetHost(host);
-  judge.SetNames(std::make_shared<const eval::Names>(eval::Names::Read("/etc")));
+  SetHost();
+  SetNames(std::make_shared<const eval::Names>(eval::Names::Read("/etc")));
   source::Result<std::unique_ptr<load::Kernel>> opened = load::Kernel::Open(options.load);
   if (!opened.ok()) return opened.status();
   kernel = std::move(*opened);
   if (source::Status status = kernel->AttachLineage(); !status.ok()) return status;
-  if (source::Status status = tree.SeedFrom("/proc"); !status.ok()) return status;
+  source::Result<std::vector<lineage::ProcEntry>> processes = lineage::ReadProcesses("/proc", false);
+  if (!processes.ok()) return processes.status();
+  if (options.capture != nullptr) options.capture->Processes(*processes);
+  tree.Seed(*std::move(processes));
   return Poll(0);
 }
 
-source::Status Engine::State::Activate(const kplan::KernelPlan& kernel_plan, uplan::UserPlan&& user) {
+void Engine::State::SetHost() {
+  eval::HostFacts facts = eval::HostFacts::Read();
+  if (options.capture != nullptr) options.capture->Host(host, facts);
+  judge.SetHost(host, std::move(facts));
+}
+
+void Engine::State::SetNames(std::shared_ptr<const eval::Names> names) {
+  if (options.capture != nullptr) options.capture->Users(*names);
+  judge.SetNames(std::move(names));
+}
+
+source::Status Engine::State::Activate(Compilation& compilation) {
   // Swap() drains before the flip only, so no record of the new generation is read before the judge knows its
   // plan.
   const auto drain = [&] { Poll(0).IgnoreError(); };
-  source::Result<uint32_t> generation = kernel->Swap(kernel_plan, tree, drain);
+  source::Result<uint32_t> generation = kernel->Swap(compilation.kernel, tree, drain);
   if (!generation.ok()) return generation.status();
-  rules_active = user.checked.rules.size();
-  judge.Add(*generation, std::make_shared<const uplan::UserPlan>(std::move(user)));
+  rules_active = compilation.user.checked.rules.size();
+  if (options.capture != nullptr)
+    options.capture->Rules(*generation, capture::FingerprintOf(compilation), options.every_event);
+  judge.Add(*generation, std::make_shared<const uplan::UserPlan>(std::move(compilation.user)));
   return absl::OkStatus();
 }
 
@@ -155,7 +176,9 @@ void Engine::State::Apply(std::string_view bytes) {
     ++stats.undecodable;
     return;
   }
+  if (options.capture != nullptr) options.capture->Record(bytes);
   if (record.header.kind != SLUICE_RECORD_EVENT) tree.Apply(record);
+  if (options.every_event) return;
   judge.Apply(record, tree.Find({.pid = record.header.pid, .start_ns = record.header.start_ns}));
 }
 
@@ -169,6 +192,7 @@ source::Status Engine::State::Loop(Reloader& reloader) {
       looked_ns = now_ns;
       FollowClock();
       TellLosses(now_ns);
+      if (options.capture != nullptr && !options.capture->status().ok()) return options.capture->status();
     }
   }
   return absl::OkStatus();
@@ -179,15 +203,24 @@ void Engine::State::FollowClock() {
   const int64_t offset = BootToUnixNs();
   if (std::abs(offset - host.boot_to_unix_ns) < kClockStepNs) return;
   host.boot_to_unix_ns = offset;
-  judge.SetHost(host);
+  SetHost();
 }
 
 void Engine::State::TellLosses(int64_t now_ns) {
   std::vector<load::HookCounters> hooks = kernel->Counters();
   stats.tree_records_lost = kernel->TreeRecordsLost();
-  const std::optional<alert::Alert> alert = losses.Look(now_ns, hooks, stats.tree_records_lost, host);
-  if (alert) sink(*alert);
+  if (const auto alert = losses.Look(now_ns, hooks, stats.tree_records_lost, host)) Raise(*alert);
+  std::optional<source::Status> failed;
+  if (const std::unique_lock lock(failed_mutex, std::try_to_lock); lock)
+    failed = std::exchange(failed_reload, {});
+  if (failed) Raise(ReloadFailed(*failed, host, now_ns));
   Publish(now_ns, std::move(hooks), false);
+}
+
+// An alert of the agent's own.
+void Engine::State::Raise(const alert::Alert& alert) {
+  if (options.capture != nullptr) options.capture->OwnAlert(alert);
+  sink(alert);
 }
 
 // A reader that is copying just now is not waited for: the next second has its own.
@@ -211,15 +244,18 @@ void Engine::State::Publish(int64_t now_ns, std::vector<load::HookCounters> hook
   published.tree = tree.stats();
 }
 
+// On the reloader's thread; the engine tells of it within a second.
 void Engine::State::Reloaded(const source::Status& status) {
   ++(status.ok() ? reloads : reloads_failed);
   last_reload_failed = !status.ok();
-  if (!status.ok()) sink(ReloadFailed(status, ThisHost(), ClockNs(CLOCK_BOOTTIME)));
+  if (status.ok()) return;
+  const std::lock_guard lock(failed_mutex);
+  failed_reload = status;
 }
 
 void Engine::State::FinishReload(Reloader& reloader, Fresh fresh) {
-  source::Status status = Activate(fresh.compilation->kernel, std::move(fresh.compilation->user));
-  if (status.ok()) judge.SetNames(std::move(fresh.names));
+  source::Status status = Activate(*fresh.compilation);
+  if (status.ok()) SetNames(std::move(fresh.names));
   reloader.Finish(std::move(status));
 }
 

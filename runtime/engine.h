@@ -1,8 +1,7 @@
 // engine.h - load -> ring -> lineage -> eval -> alert -> sink, wired on one screen.
 //
 // Threads: Run() owns ring, tree and evaluation on the calling thread and never blocks on NSS, DNS, disk or a
-//          socket; sinks have their own. Stop() and Reload() may be called from a signal handler. The sink is called on
-//          the engine thread and, when a reload fails, on the reloader's.
+//          socket; sinks have their own. Stop() and Reload() may be called from a signal handler.
 // Errors:  a Status when the host cannot do it; a failed reload keeps the old set.
 #pragma once
 
@@ -13,6 +12,7 @@
 
 #include "compiler/compile.h"
 #include "runtime/alert/alert.h"
+#include "runtime/capture/writer.h"
 #include "runtime/engine_snapshot.h"
 #include "runtime/load/kernel.h"
 
@@ -23,6 +23,8 @@ struct EngineOptions {
   bool trusted_files = false;           // a rule file that others can write fails the reload (trusted.h)
   Options compile;
   load::Options load;
+  capture::Writer* capture = nullptr;  // borrowed; gets everything that the kernel sends
+  bool every_event = false;            // the rules only ask for every event: they raise no alerts
 };
 
 class Engine {

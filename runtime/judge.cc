@@ -39,11 +39,19 @@ alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undeci
   return (record_flags & SLUICE_EVENT_AUDITED) != 0 ? Decision::kAudited : Decision::kUndecided;
 }
 
+alert::Decision WouldBe(const ast::Rule& rule, bool undecided) {
+  const uint32_t flags = rule.action == ast::Action::kKill ? SLUICE_EVENT_KILLED : SLUICE_EVENT_DENIED;
+  return Decide(rule, flags, undecided);
+}
+
 Judge::Judge(Sink sink) : sink_(std::move(sink)) {}
 Judge::~Judge() = default;
 
-void Judge::SetHost(alert::Host host) {
+void Judge::SetHost(alert::Host host, eval::HostFacts facts) {
   host_ = std::move(host);
+  facts_ = std::move(facts);
+  facts_.hostname = host_.hostname;
+  facts_.boot_to_unix_ns = host_.boot_to_unix_ns;  // one clock for the alert's time and its fields
   MakeEvent();
 }
 
@@ -52,17 +60,17 @@ void Judge::SetNames(std::shared_ptr<const eval::Names> names) {
   MakeEvent();
 }
 
-void Judge::MakeEvent() {
-  eval::HostFacts facts = eval::HostFacts::Read();
-  facts.hostname = host_.hostname;
-  facts.boot_to_unix_ns = host_.boot_to_unix_ns;  // one clock for the alert's time and its fields
-  event_ = std::make_unique<eval::RecordEvent>(names_.get(), std::move(facts));
-}
+void Judge::MakeEvent() { event_ = std::make_unique<eval::RecordEvent>(names_.get(), facts_); }
 
 void Judge::Add(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan) {
   sets_.push_back(
       {.generation = generation, .evaluator = std::make_unique<eval::Evaluator>(std::move(plan))});
   if (sets_.size() > kKeptSets) sets_.pop_front();
+}
+
+void Judge::AddUnjudged(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan) {
+  Add(generation, std::move(plan));
+  sets_.back().judged = false;
 }
 
 Judge::RuleSet* Judge::Find(uint32_t generation) {
@@ -75,6 +83,10 @@ Judge::RuleSet* Judge::Find(uint32_t generation) {
 void Judge::Apply(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self) {
   const sluice_record& header = record.header;
   if (header.kind != SLUICE_RECORD_EVENT && header.kind != SLUICE_RECORD_EXEC) return;
+  if (RuleSet* set = sets_.empty() ? nullptr : &sets_.back(); set != nullptr && !set->judged) {
+    ApplyUnjudged(*set, record, self);
+    return;
+  }
   std::array<uint64_t, SLUICE_WORDS> clauses{};  // __u64 is another type
   std::copy(std::begin(header.set), std::end(header.set), clauses.begin());
   std::vector<check::RuleId> fired = FiredBefore(record);
@@ -93,6 +105,33 @@ void Judge::Apply(const ring::Record& record, const std::shared_ptr<const lineag
   }
   const bool may_be_exec = header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0;
   if (may_be_exec) Remember(record, std::move(fired));
+}
+
+// The tree's own exec records are events, too: the rules that did not ask for them were others.
+void Judge::ApplyUnjudged(RuleSet& set, const ring::Record& record,
+                          const std::shared_ptr<const lineage::Link>& self) {
+  std::vector<check::RuleId> fired = FiredBefore(record);
+  if (record.rounds.empty()) RoundUnjudged(set, record, self, -1, fired);
+  for (size_t i = 0; i < record.rounds.size(); ++i)
+    RoundUnjudged(set, record, self, static_cast<int>(i), fired);
+  const sluice_record& header = record.header;
+  if (header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0)
+    Remember(record, std::move(fired));
+}
+
+void Judge::RoundUnjudged(RuleSet& set, const ring::Record& record,
+                          const std::shared_ptr<const lineage::Link>& self, int round,
+                          std::vector<check::RuleId>& fired) {
+  event_->Reset(&record, self, round);
+  set.evaluator->Begin(*event_);
+  matches_.clear();
+  set.evaluator->MatchAll(matches_);
+  for (const eval::Match& match : matches_) {
+    if (Contains(fired, match.rule)) continue;
+    fired.push_back(match.rule);
+    const check::CheckedRule& rule = set.evaluator->plan().checked.rules[match.rule];
+    Raise(set, record, self, rule, WouldBe(rule.rule, match.undecided));
+  }
 }
 
 void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
@@ -126,19 +165,24 @@ void Judge::Match(RuleSet& set, const ring::Record& record, const std::shared_pt
     // refusal.
     if (match.undecided && refused_exec && rule.rule.action == ast::Action::kAlert) continue;
     fired.push_back(match.rule);
-    const alert::Throttle::Verdict throttled = throttle_.Ask(rule, *event_, header.time_ns);
-    RuleCounts& counts = rule_counts_[rule.rule.name.text];
-    ++counts.matches;
-    if (!throttled.passes) {
-      ++counts.suppressed;
-      continue;
-    }
-    const alert::Decision decision = Decide(rule.rule, header.flags, match.undecided);
-    alert::Alert alert = alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header),
-                                     host_, header.time_ns);
-    alert.suppressed = throttled.suppressed;
-    sink_(alert);
+    Raise(set, record, self, rule, Decide(rule.rule, header.flags, match.undecided));
   }
+}
+
+void Judge::Raise(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
+                  const check::CheckedRule& rule, alert::Decision decision) {
+  const sluice_record& header = record.header;
+  RuleCounts& counts = rule_counts_[rule.rule.name.text];
+  ++counts.matches;
+  const alert::Throttle::Verdict throttled = throttle_.Ask(rule, *event_, header.time_ns);
+  if (!throttled.passes) {
+    ++counts.suppressed;
+    return;
+  }
+  alert::Alert alert = alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header),
+                                   host_, header.time_ns);
+  alert.suppressed = throttled.suppressed;
+  sink_(alert);
 }
 
 // An execve opens the program and its interpreters: those records have no type of their own and come just

@@ -27,6 +27,9 @@
 
 namespace sluice {
 
+// What a rule would do to an operation that no kernel judged by it.
+alert::Decision WouldBe(const ast::Rule& rule, bool undecided);
+
 // What became of an operation, for one rule that matched it: from the record's flags and the rule's action.
 alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undecided);
 
@@ -38,11 +41,13 @@ class Judge {
   ~Judge();
 
   // REQUIRES: both before the first record; again whenever they change.
-  void SetHost(alert::Host host);
+  void SetHost(alert::Host host, eval::HostFacts facts);
   void SetNames(std::shared_ptr<const eval::Names> names);
 
-  // REQUIRES: generations grow.
+  // REQUIRES: generations grow. Records whose rules are not these (a capture of others) are not judged by the
+  // kernel's word but by every rule, and a mitigation's decision is what it would have been.
   void Add(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan);
+  void AddUnjudged(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan);
 
   // `self` is the process as the tree knows it after this record; may be null.
   void Apply(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self);
@@ -54,8 +59,9 @@ class Judge {
 
  private:
   struct RuleSet {
-    uint32_t generation;
+    uint32_t generation = 0;
     std::unique_ptr<eval::Evaluator> evaluator;
+    bool judged = true;  // by the kernel
   };
   // A thread that may be on its way through an execve, and the rules that its opens have fired.
   struct Operation {
@@ -68,14 +74,23 @@ class Judge {
   RuleSet* Find(uint32_t generation);
   void Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
              int round, const uint64_t* clauses, std::vector<check::RuleId>& fired);
+  void RoundUnjudged(RuleSet& set, const ring::Record& record,
+                     const std::shared_ptr<const lineage::Link>& self, int round,
+                     std::vector<check::RuleId>& fired);
+  void ApplyUnjudged(RuleSet& set, const ring::Record& record,
+                     const std::shared_ptr<const lineage::Link>& self);
   // What matches among `clauses`, by their residues or, where the kernel could not decide them, as a `whole`.
   void Match(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
              const uint64_t* clauses, bool whole, std::vector<check::RuleId>& fired);
+  // Counts a match and, unless its throttle holds it back, tells it.
+  void Raise(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
+             const check::CheckedRule& rule, alert::Decision decision);
   std::vector<check::RuleId> FiredBefore(const ring::Record& record);
   void Remember(const ring::Record& record, std::vector<check::RuleId> fired);
 
   const Sink sink_;
   alert::Host host_;
+  eval::HostFacts facts_;
   std::shared_ptr<const eval::Names> names_;
   std::unique_ptr<eval::RecordEvent> event_;
   std::deque<RuleSet> sets_;

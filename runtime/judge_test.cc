@@ -44,7 +44,7 @@ Set SetOf(const uplan::UserPlan& plan, uint16_t hook, const std::string& rule) {
 class JudgeTest : public testing::Test {
  protected:
   JudgeTest() {
-    judge_.SetHost(host_);
+    judge_.SetHost(host_, eval::HostFacts::Read());
     judge_.SetNames(std::make_shared<const eval::Names>());
   }
 

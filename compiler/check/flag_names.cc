@@ -73,6 +73,7 @@ NameTable Capabilities() {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): a table
 const NameTable& NamesOf(Names names) {
   static const std::map<Names, NameTable> tables = {
       {Names::kNone, {}},

@@ -21,9 +21,8 @@ class SharedVector {
   SharedVector(std::initializer_list<T> all) : all_(std::make_shared<std::vector<T>>(all)) {}
 
   const std::vector<T>& all() const { return *all_; }
-  operator const std::vector<T>&() const {
-    return *all_;
-  }  // NOLINT(google-explicit-constructor): reads the same
+  // NOLINTNEXTLINE(google-explicit-constructor): reads the same
+  operator const std::vector<T>&() const { return *all_; }
   size_t size() const { return all_->size(); }
   bool empty() const { return all_->empty(); }
   const T& operator[](size_t at) const { return (*all_)[at]; }

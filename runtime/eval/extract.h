@@ -21,15 +21,19 @@ namespace sluice::eval {
 class Names {
  public:
   static Names Read(const std::string& etc);  // "/etc"; missing files give no names
+  static Names Parse(std::string passwd, std::string group);
   std::string_view User(uint32_t uid) const;  // "" when not known
   std::string_view Group(uint32_t gid) const;
   std::string_view Home(uint32_t uid) const;
   std::string_view Shell(uint32_t uid) const;
+  const std::string& passwd() const { return passwd_; }  // the texts that were read
+  const std::string& group() const { return group_; }
 
  private:
   struct User_ {
     std::string name, home, shell;
   };
+  std::string passwd_, group_;
   std::unordered_map<uint32_t, User_> users_;
   std::unordered_map<uint32_t, std::string> groups_;
 };

@@ -1,6 +1,7 @@
 // Snapshots of /etc/passwd and /etc/group: names without NSS.
 #include <charconv>
 #include <fstream>
+#include <sstream>
 #include <unordered_map>
 
 #include "runtime/eval/extract.h"
@@ -34,17 +35,28 @@ std::string_view Look(const Map& map, uint32_t id,
 }  // namespace
 
 Names Names::Read(const std::string& etc) {
+  const auto text = [](const std::string& path) {
+    std::ostringstream content;
+    content << std::ifstream(path).rdbuf();
+    return content.str();
+  };
+  return Parse(text(etc + "/passwd"), text(etc + "/group"));
+}
+
+Names Names::Parse(std::string passwd, std::string group) {
   Names names;
+  names.passwd_ = std::move(passwd);
+  names.group_ = std::move(group);
   std::string line;
   uint32_t id = 0;
   // The first of several entries with one number counts, as for getpwuid.
-  for (std::ifstream file(etc + "/passwd"); std::getline(file, line);) {
+  for (std::istringstream file(names.passwd_); std::getline(file, line);) {
     const auto columns = Columns(line);
     if (columns.size() < 7 || columns[0].empty() || !ParseId(columns[2], id)) continue;
     names.users_.emplace(id,
                          User_{std::string(columns[0]), std::string(columns[5]), std::string(columns[6])});
   }
-  for (std::ifstream file(etc + "/group"); std::getline(file, line);) {
+  for (std::istringstream file(names.group_); std::getline(file, line);) {
     const auto columns = Columns(line);
     if (columns.size() < 4 || columns[0].empty() || !ParseId(columns[2], id)) continue;
     names.groups_.emplace(id, std::string(columns[0]));

@@ -14,17 +14,13 @@
 
 namespace sluice::lineage {
 
-struct ProcEntry {
-  uint32_t pid = 0, parent_pid = 0;
-  uint64_t start_ns = 0;  // rounded down to a clock tick
-  uint32_t session_pid = 0, pgid = 0, vpid = 0, tty = 0;
-  Image image;
-};
-
 // Pids of the process folders of `proc`, in no order. kNotFound when the folder is not there.
 source::Result<std::vector<uint32_t>> ListProcesses(const std::string& proc);
 
 std::optional<ProcEntry> ReadProcess(const std::string& proc, uint32_t pid, bool with_env);
+
+// All of them, oldest first; those that vanish meanwhile are left out. kNotFound when the folder is not there.
+source::Result<std::vector<ProcEntry>> ReadProcesses(const std::string& proc, bool with_env);
 
 // Start times in /proc are floor(nanoseconds since boot / this) ticks.
 uint64_t TickNs();

@@ -82,7 +82,7 @@ void Tree::State::JoinGaps() {
   }
 }
 
-source::Status Tree::SeedFrom(const std::string& proc, bool with_env) {
+source::Result<std::vector<ProcEntry>> ReadProcesses(const std::string& proc, bool with_env) {
   source::Result<std::vector<uint32_t>> pids = ListProcesses(proc);
   if (!pids.ok()) return pids.status();
   std::vector<ProcEntry> entries;
@@ -94,10 +94,20 @@ source::Status Tree::SeedFrom(const std::string& proc, bool with_env) {
   std::sort(entries.begin(), entries.end(), [](const ProcEntry& a, const ProcEntry& b) {
     return std::pair(a.start_ns, a.pid) < std::pair(b.start_ns, b.pid);
   });
+  return entries;
+}
+
+void Tree::Seed(std::vector<ProcEntry> entries) {
   for (ProcEntry& entry : entries) state_->Seed(std::move(entry));
   state_->JoinGaps();
   state_->KeepWithinLimits();
   state_->stats.processes = state_->living.size();
+}
+
+source::Status Tree::SeedFrom(const std::string& proc, bool with_env) {
+  source::Result<std::vector<ProcEntry>> entries = ReadProcesses(proc, with_env);
+  if (!entries.ok()) return entries.status();
+  Seed(*std::move(entries));
   return absl::OkStatus();
 }
 

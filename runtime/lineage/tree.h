@@ -65,6 +65,14 @@ struct Limits {
   size_t max_text_bytes = 256u << 20;
 };
 
+// One process as /proc shows it.
+struct ProcEntry {
+  uint32_t pid = 0, parent_pid = 0;
+  uint64_t start_ns = 0;  // rounded down to a clock tick
+  uint32_t session_pid = 0, pgid = 0, vpid = 0, tty = 0;
+  Image image;
+};
+
 struct Stats {
   uint64_t processes = 0;  // living now
   uint64_t gaps = 0;       // of those that are held now: with a parent that is not known
@@ -81,6 +89,9 @@ class Tree {
   // known. Records of different CPUs may come out of order: a fork sees the parent's image at the child's
   // start, an exec may come before its fork, an exit before both. Amortized O(1).
   void Apply(const ring::Record& record);
+
+  // Processes that are not known yet, as /proc shows them (ReadProcesses(), proc.h). Never overwrites newer facts.
+  void Seed(std::vector<ProcEntry> entries);
 
   // Reads /proc (or a folder laid out like it) for processes that are not known yet. Never overwrites newer
   // facts. The parents are today's, and their images too: who forked whom before is not on record. `with_env`

@@ -269,7 +269,7 @@ source::Status Kernel::State::Consume() {
 // Level-triggered: it returns at once while records wait, otherwise at a wake-up from the kernel.
 void Kernel::State::Wait(int timeout_ms) {
   int longest = std::min(timeout_ms, kLongestWaitMs);
-  if (!merge.empty()) longest = std::min(longest, static_cast<int>(kReorderNs / 1'000'000));
+  if (merge.holds_candidates()) longest = std::min(longest, static_cast<int>(kReorderNs / 1'000'000));
   epoll_event events[2];
   epoll_wait(ring_buffer__epoll_fd(rings), events, 2, longest);
 }

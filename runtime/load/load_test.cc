@@ -112,6 +112,20 @@ TEST(RecordMerge, EqualTimesKeepTheirOrder) {
   EXPECT_THAT(HandOver(merge, 7), ElementsAre(1, 2, 3));
 }
 
+TEST(RecordMerge, KnowsWhetherARuleWaits) {
+  RecordMerge merge;
+  EXPECT_FALSE(merge.holds_candidates());
+  merge.Add(RecordAt(1, 1));
+  EXPECT_FALSE(merge.holds_candidates());  // a fork
+  sluice_record candidate{};
+  candidate.generation = 3;
+  candidate.time_ns = 2;
+  merge.Add({reinterpret_cast<const char*>(&candidate), sizeof candidate});
+  EXPECT_TRUE(merge.holds_candidates());
+  EXPECT_EQ(HandOver(merge, 2).size(), 2u);
+  EXPECT_FALSE(merge.holds_candidates());
+}
+
 TEST(RecordMerge, ShortRecordComesFirst) {
   RecordMerge merge;
   merge.Add(RecordAt(5, 1));

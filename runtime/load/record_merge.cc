@@ -1,7 +1,6 @@
 #include "runtime/load/record_merge.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstring>
 
 #include "bpf/abi/event_abi.h"
@@ -9,17 +8,26 @@
 namespace sluice::load {
 
 void RecordMerge::Add(std::string_view record) {
-  uint64_t time_ns = 0;
+  Waiting waiting{.offset = bytes_.size(), .size = record.size()};
   if (record.size() >= sizeof(sluice_record)) {
-    std::memcpy(&time_ns, record.data() + offsetof(sluice_record, time_ns), sizeof time_ns);
+    sluice_record header;
+    std::memcpy(&header, record.data(), sizeof header);
+    waiting.time_ns = header.time_ns;
+    waiting.candidate = header.generation != 0;
   }
-  waiting_.push_back({time_ns, bytes_.size(), record.size()});
+  waiting_.push_back(waiting);
   bytes_.append(record);
 }
 
+bool RecordMerge::holds_candidates() const {
+  return std::any_of(waiting_.begin(), waiting_.end(),
+                     [](const Waiting& record) { return record.candidate; });
+}
+
 void RecordMerge::HandOver(uint64_t until_ns, const std::function<void(std::string_view record)>& callback) {
-  std::stable_sort(waiting_.begin(), waiting_.end(),
-                   [](const Waiting& a, const Waiting& b) { return a.time_ns < b.time_ns; });
+  const auto earlier = [](const Waiting& a, const Waiting& b) { return a.time_ns < b.time_ns; };
+  if (!std::is_sorted(waiting_.begin(), waiting_.end(), earlier))
+    std::stable_sort(waiting_.begin(), waiting_.end(), earlier);
   const auto end = std::find_if(waiting_.begin(), waiting_.end(),
                                 [until_ns](const Waiting& record) { return record.time_ns > until_ns; });
   const std::string_view all = bytes_;

@@ -27,12 +27,15 @@ class RecordMerge {
   void HandOver(uint64_t until_ns, const std::function<void(std::string_view record)>& callback);
 
   bool empty() const { return waiting_.empty(); }
+  // Some waiting record was sent for a rule; the others only feed the process tree and are in no hurry.
+  bool holds_candidates() const;
   size_t bytes() const { return bytes_.size(); }
 
  private:
   struct Waiting {
-    uint64_t time_ns;
-    size_t offset, size;
+    uint64_t time_ns = 0;
+    size_t offset = 0, size = 0;
+    bool candidate = false;
   };
   std::string bytes_;
   std::vector<Waiting> waiting_;

@@ -72,7 +72,7 @@ bool Output::Takes(const alert::Alert& alert) const {
   return filter.rules.empty() || std::any_of(filter.rules.begin(), filter.rules.end(), named);
 }
 
-void Output::Push(const std::shared_ptr<const alert::Alert>& alert) {
+void Output::Push(const std::shared_ptr<const alert::Alert>& alert, std::string json) {
   const bool takes = Takes(*alert);
   {
     const std::lock_guard lock(mutex_);
@@ -86,7 +86,7 @@ void Output::Push(const std::shared_ptr<const alert::Alert>& alert) {
       ++lost_;
       return;
     }
-    queue_.push_back(alert);
+    queue_.push_back({alert, std::move(json)});
   }
   wake_.notify_all();
 }
@@ -102,7 +102,7 @@ bool Output::WaitForRoom(std::chrono::milliseconds timeout) {
 
 void Output::Write() {
   BlockSignals();
-  std::deque<std::shared_ptr<const alert::Alert>> alerts;
+  std::deque<Queued> alerts;
   Time tended = Clock::now();
   for (bool last = false; !last;) {
     {
@@ -113,7 +113,8 @@ void Output::Write() {
       last = closing_ && alerts.empty();
     }
     for (; !alerts.empty(); alerts.pop_front()) {
-      std::string json = alert::ToJson(*alerts.front());
+      Queued& next = alerts.front();
+      std::string json = next.json.empty() ? alert::ToJson(*next.alert) : std::move(next.json);
       const std::lock_guard books(books_);
       store_->Append(std::move(json));
       const std::lock_guard lock(mutex_);

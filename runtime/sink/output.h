@@ -55,7 +55,8 @@ class Output {
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
-  void Push(const std::shared_ptr<const alert::Alert>& alert);
+  // `json`: the alert's JSON object when there is one already; otherwise it is made from the alert.
+  void Push(const std::shared_ptr<const alert::Alert>& alert, std::string json = {});
   // For whoever can wait, unlike the engine: true once an alert can be pushed and will not be lost to a full
   // queue.
   bool WaitForRoom(std::chrono::milliseconds timeout);
@@ -69,6 +70,10 @@ class Output {
  private:
   Output(const config::Output& options, std::unique_ptr<Store> store,
          std::unique_ptr<Destination> destination, Log log);
+  struct Queued {
+    std::shared_ptr<const alert::Alert> alert;
+    std::string json;
+  };
   bool Takes(const alert::Alert& alert) const;
   void Write();
   void Send();
@@ -91,7 +96,7 @@ class Output {
   // Push() takes this one only: never held while a disk or a receiver is waited for.
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::shared_ptr<const alert::Alert>> queue_;
+  std::deque<Queued> queue_;
   std::optional<RateLimit> limit_;
   size_t in_hand_ = 0;  // with the writer
   uint64_t raised_ = 0, filtered_ = 0, limited_ = 0, lost_ = 0;

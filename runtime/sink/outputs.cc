@@ -13,9 +13,9 @@ source::Result<std::unique_ptr<Outputs>> Outputs::Open(const config::Config& con
   return outputs;
 }
 
-void Outputs::Push(const alert::Alert& alert) {
+void Outputs::Push(const alert::Alert& alert, const std::string& json) {
   const auto shared = std::make_shared<const alert::Alert>(alert);
-  for (const auto& output : outputs_) output->Push(shared);
+  for (const auto& output : outputs_) output->Push(shared, json);
 }
 
 bool Outputs::WaitForRoom(std::chrono::milliseconds timeout) {

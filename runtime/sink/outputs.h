@@ -16,9 +16,9 @@ class Outputs {
  public:
   static source::Result<std::unique_ptr<Outputs>> Open(const config::Config& config, const Log& log);
 
-  void Push(const alert::Alert& alert);
-  bool WaitForRoom(std::chrono::milliseconds timeout);  // in every output
-  void Reopen();                                        // async-signal-safe
+  void Push(const alert::Alert& alert, const std::string& json = {});  // as Output::Push()
+  bool WaitForRoom(std::chrono::milliseconds timeout);                 // in every output
+  void Reopen();                                                       // async-signal-safe
   std::vector<OutputStats> Stats() const;
 
   // Delivers what waits, up to the configuration's `drain`. What is left stays in the spools.

@@ -1,0 +1,171 @@
+// What is written is read; what is cut off or damaged is read up to the fault.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "runtime/capture/reader.h"
+#include "runtime/capture/writer.h"
+#include "runtime/ring/build_record.h"
+
+namespace sluice::capture {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class Folder {
+ public:
+  Folder() { path_ = mkdtemp(name_); }
+  ~Folder() { std::system(("rm -rf " + path_).c_str()); }
+  std::string File(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  char name_[32] = "/tmp/sluice-capture-XXXXXX";
+  std::string path_;
+};
+
+class Log : public Visitor {
+ public:
+  void Host(const alert::Host& host, const eval::HostFacts& facts) override {
+    lines.push_back("host " + host.hostname + " " + host.boot_id + " " +
+                    std::to_string(host.boot_to_unix_ns) + " " + std::to_string(facts.mnt_ns) + " " +
+                    std::to_string(facts.pid_ns));
+  }
+  void Users(eval::Names names) override { lines.push_back("user " + std::string(names.User(7))); }
+  void Processes(std::vector<lineage::ProcEntry> entries) override {
+    for (const lineage::ProcEntry& entry : entries)
+      lines.push_back("process " + std::to_string(entry.pid) + " of " + std::to_string(entry.parent_pid) +
+                      " " + entry.image.name + " " + entry.image.cwd + " " +
+                      std::to_string(entry.image.exec_time_ns));
+  }
+  void Rules(uint32_t generation, uint64_t fingerprint, bool every_event) override {
+    lines.push_back("rules " + std::to_string(generation) + " " + std::to_string(fingerprint) + " " +
+                    std::to_string(every_event));
+  }
+  void Record(std::string_view bytes) override {
+    sluice_record header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    lines.push_back("record " + std::to_string(header.pid) + " " + std::to_string(bytes.size()));
+  }
+  void OwnAlert(std::string_view json) override { lines.emplace_back(json.substr(0, 5)); }
+  void Gap(uint64_t records) override { lines.push_back("gap " + std::to_string(records)); }
+
+  std::vector<std::string> lines;
+};
+
+std::string RecordOf(uint32_t pid) {
+  ring::RecordBuilder builder(SLUICE_RECORD_EVENT, SLUICE_HOOK_FILE_OPEN);
+  builder.header().pid = pid;
+  return builder.Item(SLUICE_ITEM_PATH, "/etc/shadow").Bytes();
+}
+
+void WriteOne(const std::string& path) {
+  auto writer = Writer::Create(path);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  alert::Host host{.hostname = "web-1", .boot_id = "b", .boot_to_unix_ns = -5};
+  eval::HostFacts facts;
+  facts.mnt_ns = 11;
+  facts.pid_ns = 12;
+  (*writer)->Host(host, facts);
+  (*writer)->Users(eval::Names::Parse("seven:x:7:7::/home/seven:/bin/sh\n", "seven:x:7:\n"));
+  lineage::ProcEntry entry;
+  entry.pid = 4;
+  entry.parent_pid = 1;
+  entry.image.name = "sshd";
+  entry.image.cwd = "/root";
+  entry.image.exec_time_ns = 9;
+  (*writer)->Processes({entry});
+  (*writer)->Rules(3, 0xfeed, false);
+  (*writer)->Record(RecordOf(21));
+  (*writer)->Record(RecordOf(22));
+  (*writer)->OwnAlert(alert::Alert());
+  (*writer)->Record(RecordOf(23));
+  ASSERT_TRUE((*writer)->Close().ok());
+  EXPECT_EQ((*writer)->records(), 3u);
+  EXPECT_EQ((*writer)->left_out(), 0u);
+}
+
+source::Status ReadOne(const std::string& path, Log& log) {
+  auto reader = Reader::Open(path);
+  if (!reader.ok()) return reader.status();
+  return (*reader)->ReadAll(log);
+}
+
+constexpr size_t kStep = 13;  // bytes between two faults
+
+std::string Content(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+TEST(Capture, IsReadAsItWasWritten) {
+  const Folder folder;
+  WriteOne(folder.File("a"));
+  EXPECT_TRUE(IsCapture(folder.File("a")));
+  Log log;
+  const source::Status status = ReadOne(folder.File("a"), log);
+  EXPECT_TRUE(status.ok()) << status;
+  const std::string size = std::to_string(RecordOf(1).size());
+  EXPECT_THAT(log.lines, ElementsAre("host web-1 b -5 11 12", "user seven", "process 4 of 1 sshd /root 9",
+                                     "rules 3 65261 0", "record 21 " + size, "record 22 " + size, "{\"tim",
+                                     "record 23 " + size));
+}
+
+TEST(Capture, IsReadUpToWhereItIsCutOff) {
+  const Folder folder;
+  WriteOne(folder.File("a"));
+  const std::string whole = Content(folder.File("a"));
+  size_t most = 0;
+  for (size_t bytes = sizeof(FileHeader); bytes < whole.size(); bytes += kStep) {
+    std::ofstream(folder.File("b"), std::ios::binary)
+        .write(whole.data(), static_cast<std::streamsize>(bytes));
+    Log log;
+    const source::Status status = ReadOne(folder.File("b"), log);
+    ASSERT_TRUE(absl::IsDataLoss(status)) << bytes << ": " << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("cut off"));
+    EXPECT_GE(log.lines.size(), most);
+    most = log.lines.size();
+  }
+  EXPECT_GE(most, 7u);
+}
+
+TEST(Capture, IsReadUpToADamagedByte) {
+  const Folder folder;
+  WriteOne(folder.File("a"));
+  const std::string whole = Content(folder.File("a"));
+  for (size_t at = sizeof(FileHeader); at < whole.size(); at += kStep) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x41);
+    std::ofstream(folder.File("b"), std::ios::binary) << damaged;
+    Log log;
+    EXPECT_TRUE(absl::IsDataLoss(ReadOne(folder.File("b"), log))) << at;
+  }
+}
+
+TEST(Capture, OtherFilesAreRefused) {
+  const Folder folder;
+  Log log;
+  EXPECT_TRUE(absl::IsNotFound(ReadOne(folder.File("missing"), log)));
+  EXPECT_FALSE(IsCapture(folder.File("missing")));
+  std::ofstream(folder.File("text")) << "{\"evt.type\": \"open\"}\n";
+  EXPECT_FALSE(IsCapture(folder.File("text")));
+  EXPECT_TRUE(absl::IsInvalidArgument(ReadOne(folder.File("text"), log)));
+  WriteOne(folder.File("a"));
+  std::string newer = Content(folder.File("a"));
+  newer[sizeof kMagic] = 2;
+  std::ofstream(folder.File("newer"), std::ios::binary) << newer;
+  EXPECT_THAT(std::string(ReadOne(folder.File("newer"), log).message()), HasSubstr("a capture of version 2"));
+}
+
+TEST(Capture, AFullDiskIsSaid) {
+  EXPECT_THAT(std::string(Writer::Create("/dev/full").status().message()), HasSubstr("No space left"));
+  EXPECT_TRUE(absl::IsNotFound(Writer::Create("/nonexistent/a").status()));
+}
+
+}  // namespace
+}  // namespace sluice::capture

@@ -38,7 +38,7 @@ struct Outcome {
   }
 };
 
-// Set when an output has to end: whatever waits for a receiver gives up within 100 ms.
+// Set when an output has to end: whatever waits for a receiver gives up within a second or so.
 using Cancel = std::atomic<bool>;
 inline constexpr int kCancelPollMs = 50;
 

@@ -32,6 +32,9 @@ constexpr VerbRow kVerbs[] = {
     {"run", "Watch this host: raise alerts, deny and kill", sluice::cli::AddRun},
     {"fmt", "Lay rules out in the one way; meaning and comments stay", sluice::cli::AddFmt},
     {"import", "Print Falco's YAML rules as .rule text", sluice::cli::AddImport},
+    {"config", "Check a configuration file", sluice::cli::AddConfig},
+    {"status", "How the running agent is doing", sluice::cli::AddStatus},
+    {"top", "Rules by matches and hooks by rate, second by second", sluice::cli::AddTop},
     {"fields", "Every field: its type, where it is supplied, where it can be decided",
      sluice::cli::AddFields},
 };

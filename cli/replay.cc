@@ -3,11 +3,16 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <iostream>
 #include <unordered_set>
 
+#include "cli/config.h"
+#include "cli/introspection.h"
+#include "cli/outputs.h"
 #include "cli/replay_capture.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
@@ -20,10 +25,30 @@ namespace {
 
 struct Arguments {
   RuleArguments rules;
-  std::string events;
+  std::string config, events;
 };
 
-// Unix nanoseconds, when the event says so; otherwise 0, so that two replays print the same.
+std::atomic<sink::Outputs*> outputs_in_use = nullptr;
+std::atomic<bool> stopped = false;
+
+void OnSignal(int signal) {
+  if (signal == SIGHUP) return outputs_in_use.load()->Reopen();
+  stopped = true;
+}
+
+// Without SA_RESTART: the end is not put off until the next event of a pipe.
+void HandleSignals() {
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGHUP, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  for (const int signal : {SIGPIPE, SIGXFSZ}) sigaction(signal, &action, nullptr);
+}
+
+// Unix nanoseconds, when the event says so; otherwise 0, so that two replays print the same. (To a throttle, all
+// events without a time are at one moment.)
 uint64_t TimeOf(const eval::Event& event) {
   for (const char* name : {"evt.rawtime", "evt.time"}) {
     const check::FieldRow* row = check::FindField(name);
@@ -35,12 +60,23 @@ uint64_t TimeOf(const eval::Event& event) {
   return 0;
 }
 
+// Events come as fast as the disk gives them: a queue that is full makes the replay wait, where a running
+// agent would have to lose.
+void Push(sink::Outputs& outputs, const alert::Alert& alert, const std::string& json = {}) {
+  while (!stopped && !outputs.WaitForRoom(std::chrono::milliseconds(100))) {
+  }
+  outputs.Push(alert, json);
+}
+
 class Replay {
  public:
-  explicit Replay(std::shared_ptr<const uplan::UserPlan> plan) : evaluator_(std::move(plan)) {
+  Replay(std::shared_ptr<const uplan::UserPlan> plan, sink::Outputs& outputs)
+      : evaluator_(std::move(plan)), outputs_(outputs) {
     char name[256] = "";
     if (gethostname(name, sizeof name - 1) == 0) host_.hostname = name;
   }
+
+  uint64_t suppressed() const { return throttle_.suppressed(); }
 
   // False when the line holds no event.
   bool Line(const std::string& line, uint64_t number, const std::string& file) {
@@ -69,31 +105,25 @@ class Replay {
     evaluator_.MatchAll(matches_);
     for (const eval::Match& match : matches_) {
       const check::CheckedRule& rule = evaluator_.plan().checked.rules[match.rule];
-      const alert::Alert alert = alert::Make(evaluator_, rule, WouldBe(rule.rule, match.undecided), event,
-                                             nullptr, number, host_, TimeOf(event));
-      fmt::print("{}\n", alert::ToJson(alert));
+      const alert::Throttle::Verdict throttled = throttle_.Ask(rule, event, TimeOf(event));
+      if (!throttled.passes) continue;
+      alert::Alert alert = alert::Make(evaluator_, rule, WouldBe(rule.rule, match.undecided), event, nullptr,
+                                       number, host_, TimeOf(event));
+      alert.suppressed = throttled.suppressed;
+      Push(outputs_, alert);
     }
   }
 
   eval::Evaluator evaluator_;
+  sink::Outputs& outputs_;
+  alert::Throttle throttle_;
   alert::Host host_;
   std::vector<eval::Match> matches_;
   std::unordered_set<std::string> warned_;
 };
 
-int ReplayFile(Arguments arguments) {
-  int status = kFine;
-  if (capture::IsCapture(arguments.events)) {
-    arguments.rules.results_known = false;  // as `run` compiles
-    std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
-    if (compilation == nullptr) return status;
-    status = ReplayCapture(arguments.events, std::move(compilation),
-                           [](std::string_view line) { fmt::print("{}\n", line); });
-    std::fflush(stdout);
-    return status;
-  }
-  const std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
-  if (compilation == nullptr) return status;
+int ReplayEvents(const Arguments& arguments, std::unique_ptr<Compilation> compilation, sink::Outputs& outputs,
+                 uint64_t& suppressed) {
   std::ifstream file;
   const bool from_stdin = arguments.events == "-";
   if (!from_stdin) file.open(arguments.events, std::ios::binary);
@@ -102,17 +132,46 @@ int ReplayFile(Arguments arguments) {
     TellError(fmt::format("{}: cannot be read: {}", arguments.events, std::strerror(errno)));
     return kUsage;
   }
-  Replay replay(std::make_shared<const uplan::UserPlan>(std::move(compilation->user)));
+  Replay replay(std::make_shared<const uplan::UserPlan>(std::move(compilation->user)), outputs);
   uint64_t number = 0, malformed = 0;
-  for (std::string line; std::getline(events, line);) {
+  for (std::string line; !stopped && std::getline(events, line);) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     if (!replay.Line(line, number, arguments.events)) ++malformed;
   }
-  std::fflush(stdout);
+  suppressed = replay.suppressed();
   if (malformed == 0) return kFine;
   TellError(fmt::format("{} in `{}` left out", Count(malformed, "malformed line"), arguments.events));
   return kUsage;
+}
+
+int ReplayFile(Arguments arguments) {
+  int status = kFine;
+  const std::optional<config::Config> config = ReadConfig(arguments.config, arguments.rules, status);
+  if (!config) return status;
+  const bool capture = capture::IsCapture(arguments.events);
+  if (capture) arguments.rules.results_known = false;  // as `run` compiles
+  std::unique_ptr<Compilation> compilation = CompileRules(arguments.rules, status);
+  if (compilation == nullptr) return status;
+  const std::unique_ptr<sink::Outputs> outputs = OpenOutputs(*config, status);
+  if (outputs == nullptr) return status;
+  outputs_in_use = outputs.get();
+  const std::optional<Introspection> introspection =
+      Introspect(*config, Agent::kReplay, nullptr, *outputs, status);
+  if (!introspection) return status;
+  HandleSignals();
+  uint64_t suppressed = 0;
+  if (capture) {
+    const auto raise = [&outputs](const alert::Alert& alert, const std::string& json) {
+      Push(*outputs, alert, json);
+    };
+    status = ReplayCapture(arguments.events, std::move(compilation), raise, suppressed);
+  } else {
+    status = ReplayEvents(arguments, std::move(compilation), *outputs, suppressed);
+  }
+  const std::vector<sink::OutputStats> alerts = outputs->Close();
+  if (!arguments.config.empty()) TellOutputs(alerts, suppressed);
+  return status;
 }
 
 }  // namespace
@@ -124,7 +183,8 @@ Verb AddReplay(CLI::App& app) {
                  "A capture of `sluice record`, or events, one JSON object a line; - is stdin")
       ->required()
       ->type_name("");
-  AddRulesOption(app, arguments->rules);
+  AddRulesOption(app, arguments->rules)->required(false);
+  AddConfigOption(app, arguments->config);
   AddWarningsOption(app, arguments->rules);
   return [arguments] { return ReplayFile(*arguments); };
 }

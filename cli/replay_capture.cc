@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/rules.h"
 #include "cli/verbs.h"
 #include "runtime/capture/reader.h"
@@ -13,16 +15,28 @@
 namespace sluice::cli {
 namespace {
 
-using Line = std::function<void(std::string_view)>;
+alert::Alert OwnAlertOf(std::string_view json) {
+  alert::Alert alert;
+  const nlohmann::json object = nlohmann::json::parse(json, nullptr, false);
+  if (!object.is_object()) return alert;
+  alert.rule = object.value("rule", "");
+  alert.source = object.value("source", "");
+  const std::string priority = object.value("priority", "");
+  for (int i = 0; i <= static_cast<int>(ast::Priority::kDebug); ++i) {
+    if (ast::PriorityName(static_cast<ast::Priority>(i)) == priority)
+      alert.priority = static_cast<ast::Priority>(i);
+  }
+  return alert;
+}
 
 class Replay : public capture::Visitor {
  public:
-  Replay(const std::string& path, std::unique_ptr<Compilation> compilation, const Line& line)
+  Replay(const std::string& path, std::unique_ptr<Compilation> compilation, const Raise& raise)
       : path_(path),
         fingerprint_(capture::FingerprintOf(*compilation)),
         plan_(std::make_shared<const uplan::UserPlan>(std::move(compilation->user))),
-        line_(line),
-        judge_([this](const alert::Alert& alert) { line_(alert::ToJson(alert)); }) {}
+        raise_(raise),
+        judge_([this](const alert::Alert& alert) { raise_(alert, {}); }) {}
 
   void Host(const alert::Host& host, const eval::HostFacts& facts) override { judge_.SetHost(host, facts); }
 
@@ -52,7 +66,7 @@ class Replay : public capture::Visitor {
     judge_.Apply(record_, tree_.Find({.pid = record_.header.pid, .start_ns = record_.header.start_ns}));
   }
 
-  void OwnAlert(std::string_view json) override { line_(json); }
+  void OwnAlert(std::string_view json) override { raise_(OwnAlertOf(json), std::string(json)); }
 
   void Gap(uint64_t records) override {
     Tell(fmt::format("{}: warning: {} left out by the recorder, which could not keep up\n", path_,
@@ -60,12 +74,13 @@ class Replay : public capture::Visitor {
   }
 
   uint64_t undecodable() const { return undecodable_; }
+  uint64_t suppressed() const { return judge_.throttle().suppressed(); }
 
  private:
   const std::string path_;
   const uint64_t fingerprint_;
   const std::shared_ptr<const uplan::UserPlan> plan_;
-  const Line line_;
+  const Raise raise_;
   Judge judge_;
   lineage::Tree tree_{lineage::Limits{}};
   ring::Record record_;
@@ -75,14 +90,16 @@ class Replay : public capture::Visitor {
 
 }  // namespace
 
-int ReplayCapture(const std::string& path, std::unique_ptr<Compilation> compilation, const Line& line) {
+int ReplayCapture(const std::string& path, std::unique_ptr<Compilation> compilation, const Raise& raise,
+                  uint64_t& suppressed) {
   auto reader = capture::Reader::Open(path);
   if (!reader.ok()) {
     TellError(reader.status());
     return kUsage;
   }
-  Replay replay(path, std::move(compilation), line);
+  Replay replay(path, std::move(compilation), raise);
   const source::Status read = (*reader)->ReadAll(replay);
+  suppressed = replay.suppressed();
   if (replay.undecodable() != 0)
     TellError(
         fmt::format("{}: {} left out", path, Count(replay.undecodable(), "record that does not parse")));

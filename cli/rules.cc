@@ -21,8 +21,9 @@ Options RuleArguments::CompileOptions() const {
   return options;
 }
 
-void AddRulesOption(CLI::App& app, RuleArguments& arguments) {
-  app.add_option("-r,--rules", arguments.paths, "Rule files; a folder stands for the .rule files below it")
+CLI::Option* AddRulesOption(CLI::App& app, RuleArguments& arguments) {
+  return app
+      .add_option("-r,--rules", arguments.paths, "Rule files; a folder stands for the .rule files below it")
       ->required()
       ->type_name("FILE");
 }

@@ -10,7 +10,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace sluice::cli {
 
@@ -23,8 +24,8 @@ struct RuleArguments {
   Options CompileOptions() const;
 };
 
-void AddRulesOption(CLI::App& app, RuleArguments& arguments);     // -r FILE...
-void AddWarningsOption(CLI::App& app, RuleArguments& arguments);  // -W error
+CLI::Option* AddRulesOption(CLI::App& app, RuleArguments& arguments);  // -r FILE..., required
+void AddWarningsOption(CLI::App& app, RuleArguments& arguments);       // -W error
 
 // Reads and compiles; rules may have errors, see ok(). Null after a fault that has been told: then `status`
 // is set.

@@ -6,7 +6,11 @@
 #include <atomic>
 #include <csignal>
 
+#include "cli/config.h"
+#include "cli/introspection.h"
 #include "cli/missing_hooks.h"
+#include "cli/outputs.h"
+#include "cli/privileges.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
 #include "compiler/diag/render.h"
@@ -14,15 +18,18 @@
 #include "runtime/engine.h"
 #include "runtime/load/lsm_hooks.h"
 #include "runtime/reload.h"
-#include "runtime/sink/line_sink.h"
+#include "runtime/rule_watch.h"
+#include "runtime/trusted.h"
 
 namespace sluice::cli {
 namespace {
 
 struct Arguments {
   RuleArguments rules;
-  std::string format;
-  std::string capture;
+  std::string config, format, capture;
+  bool record = false;  // `sluice record`
+
+  bool every_event() const { return record && rules.paths.empty(); }
 };
 
 // `sluice record` without rules: every event, with all that a record can hold.
@@ -36,11 +43,12 @@ rule "every event" {
 )";
 
 std::unique_ptr<Compilation> RulesOf(const Arguments& arguments, int& status) {
-  if (!arguments.rules.paths.empty()) return CompileRules(arguments.rules, status);
+  if (!arguments.every_event()) return CompileRules(arguments.rules, status);
   return CompileTexts({{"every event", std::string(kEveryEvent)}}, {});
 }
 
 std::atomic<Engine*> running = nullptr;
+std::atomic<sink::Outputs*> outputs_in_use = nullptr;
 std::atomic<bool> stopped_early = false;  // before there was an engine
 
 void OnSignal(int signal) {
@@ -49,7 +57,9 @@ void OnSignal(int signal) {
     if (signal != SIGHUP) stopped_early = true;
     return;
   }
-  signal == SIGHUP ? engine->Reload() : engine->Stop();
+  if (signal != SIGHUP) return engine->Stop();
+  outputs_in_use.load()->Reopen();
+  engine->Reload();
 }
 
 // SIGINT too where the shell started us with it ignored. Who reads stdout or stderr may go away.
@@ -59,14 +69,32 @@ void HandleSignals(bool reloads) {
   action.sa_flags = SA_RESTART;
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
   action.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &action, nullptr);
+  for (const int signal : {SIGPIPE, SIGXFSZ}) sigaction(signal, &action, nullptr);
   if (!reloads) sigaction(SIGHUP, &action, nullptr);
 }
 
-sink::Format FormatFor(const std::string& asked) {
-  const bool terminal = isatty(STDOUT_FILENO) == 1;
-  if (asked == "json" || (asked.empty() && !terminal)) return sink::Format::kJson;
-  return ColourOn(STDOUT_FILENO) ? sink::Format::kColourText : sink::Format::kText;
+// The command line over the file.
+std::optional<config::Config> ConfigOf(Arguments& arguments, int& status) {
+  std::optional<config::Config> config =
+      arguments.record ? config::Default() : ReadConfig(arguments.config, arguments.rules, status);
+  if (!config || arguments.format.empty()) return config;
+  for (config::Output& output : config->outputs) {
+    if (output.type != config::OutputType::kStdout) continue;
+    output.format = arguments.format == "json" ? config::Format::kJson : config::Format::kText;
+  }
+  return config;
+}
+
+// Who gives a configuration runs a service: then nobody else may decide what it does.
+source::Status AllTrusted(const Arguments& arguments) {
+  if (arguments.config.empty()) return absl::OkStatus();
+  if (source::Status status = Trusted(arguments.config); !status.ok()) return status;
+  source::Result<std::vector<std::string>> files = RuleFiles(arguments.rules.paths, TestFiles::kSkip);
+  if (!files.ok()) return files.status();
+  for (const std::string& file : *files) {
+    if (source::Status status = Trusted(file); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 void TellReload(const source::Status& status, const Compilation* compilation) {
@@ -80,17 +108,30 @@ void TellReload(const source::Status& status, const Compilation* compilation) {
   Tell(fmt::format("sluice: reload failed: {}; the rules from before stay active\n", MessageOf(status)));
 }
 
-void TellCounters(const Engine& engine, const sink::LineStats& alerts) {
-  for (const load::HookCounters& row : engine.counters()) {
+void TellCounters(const EngineSnapshot& engine, const std::vector<sink::OutputStats>& outputs) {
+  for (const load::HookCounters& row : engine.hooks) {
     const sluice_hook_stats& stats = row.stats;
     Tell(fmt::format("counters hook={} seen={} dropped={} sent={} lost={} denied={}\n", row.hook, stats.seen,
                      stats.dropped, stats.sent, stats.lost, stats.denied));
   }
-  Tell(fmt::format("alerts raised={} delivered={} lost={}\n", alerts.raised, alerts.delivered, alerts.lost));
-  const EngineStats& missed = engine.stats();
+  const EngineStats& missed = engine.stats;
+  TellOutputs(outputs, missed.suppressed);
   if (missed.undecodable + missed.orphaned + missed.tree_records_lost == 0) return;
   Tell(fmt::format("missed undecodable={} orphaned={} lineage={}\n", missed.undecodable, missed.orphaned,
                    missed.tree_records_lost));
+}
+
+// Null without a watch, or after a fault that has been told: SIGHUP reloads all the same.
+std::unique_ptr<RuleWatch> WatchRules(const config::Config& config, const Arguments& arguments,
+                                      Engine& engine, status::Service& service) {
+  if (!config.watch) return nullptr;
+  auto watch = RuleWatch::Open(arguments.rules.paths, [&engine, &service] {
+    service.Reloading();
+    engine.Reload();
+  });
+  if (watch.ok()) return std::move(*watch);
+  Tell(fmt::format("sluice: rule files are not watched: {}\n", MessageOf(watch.status())));
+  return nullptr;
 }
 
 void TellCapture(const std::string& path, const capture::Writer& writer) {
@@ -98,22 +139,78 @@ void TellCapture(const std::string& path, const capture::Writer& writer) {
                    writer.left_out()));
 }
 
-int Run(const Arguments& arguments) {
-  const bool every_event = arguments.rules.paths.empty();
-  HandleSignals(!every_event);
+// The exit status of what has ended.
+int Told(const source::Status& status) {
+  if (status.ok()) return kFine;
+  TellError(status);
+  return kHost;
+}
+
+int Watch(const Arguments& arguments, const config::Config& config, std::unique_ptr<Compilation> compilation,
+          capture::Writer* writer) {
   int status = kFine;
+  const std::string active = arguments.every_event()
+                                 ? "recording every event"
+                                 : Count(compilation->user.checked.rules.size(), "rule") + " active";
+  const std::unique_ptr<sink::Outputs> outputs = OpenOutputs(config, status);
+  if (outputs == nullptr) return status;
+  outputs_in_use = outputs.get();
+  Engine engine({.rule_files = arguments.rules.paths,
+                 .trusted_files = !arguments.config.empty(),
+                 .compile = arguments.rules.CompileOptions(),
+                 .load = {},
+                 .capture = writer,
+                 .every_event = arguments.every_event()},
+                [&outputs](const alert::Alert& alert) { outputs->Push(alert); });
+  const Agent agent = arguments.record ? Agent::kReplay : Agent::kRun;
+  const std::optional<Introspection> introspection = Introspect(
+      config, agent, [&engine] { return engine.Snapshot(); }, *outputs, status);
+  if (!introspection) return status;
+  status::Service& service = *introspection->service;
+  std::unique_ptr<RuleWatch> watch;
+  running = &engine;
+  if (stopped_early) engine.Stop();
+  const source::Status ran = engine.Run(
+      std::move(compilation),
+      [&] {
+        watch = WatchRules(config, arguments, engine, service);
+        Tell(fmt::format("sluice: ready: {}\n", active));
+        service.Ready(active);
+      },
+      [&service](const source::Status& outcome, const Compilation* compiled) {
+        TellReload(outcome, compiled);
+        service.Ready(outcome.ok() ? "reloaded" : "the last reload failed");
+      });
+  running = nullptr;
+  watch.reset();
+  service.Stopping();
+  const std::vector<sink::OutputStats> alerts = outputs->Close();
+  const source::Status kept = writer == nullptr ? absl::OkStatus() : writer->Close();
+  if (writer != nullptr) TellCapture(arguments.capture, *writer);
+  if (!ran.ok()) return Told(ran);
+  TellCounters(engine.Snapshot(), alerts);
+  return Told(kept);
+}
+
+int Run(Arguments arguments) {
+  if (!arguments.record) DropPrivileges();
+  HandleSignals(!arguments.every_event());
+  int status = kFine;
+  const std::optional<config::Config> config = ConfigOf(arguments, status);
+  if (!config) return status;
+  if (const source::Status trusted = AllTrusted(arguments); !trusted.ok()) {
+    TellError(trusted);
+    return kUsage;
+  }
   std::unique_ptr<Compilation> compilation = RulesOf(arguments, status);
   if (compilation == nullptr) return status;
   if (const source::Status usable = Usable(*compilation); !usable.ok()) {
     TellError(usable);
     return kRulesFailed;
   }
-  if (const source::Status host = load::ProbeHost(); !host.ok()) {
-    TellError(host);
-    return kHost;
-  }
+  if (const source::Status host = load::ProbeHost(); !host.ok()) return Told(host);
   std::unique_ptr<capture::Writer> writer;
-  if (!arguments.capture.empty()) {
+  if (arguments.record) {
     auto created = capture::Writer::Create(arguments.capture);
     if (!created.ok()) {
       TellError(created.status());
@@ -121,54 +218,30 @@ int Run(const Arguments& arguments) {
     }
     writer = std::move(*created);
   }
-  if (!every_event) Tell(Summary(*compilation));
+  if (!arguments.every_event()) Tell(Summary(*compilation));
   Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
-  const size_t rules = compilation->user.checked.rules.size();
-  sink::LineSink sink(STDOUT_FILENO, FormatFor(arguments.format));
-  Engine engine({.rule_files = arguments.rules.paths,
-                 .compile = arguments.rules.CompileOptions(),
-                 .load = {},
-                 .capture = writer.get(),
-                 .every_event = every_event},
-                [&sink](const alert::Alert& alert) { sink.Push(alert); });
-  running = &engine;
-  if (stopped_early) engine.Stop();
-  const source::Status ran = engine.Run(
-      std::move(compilation),
-      [&] {
-        Tell(every_event ? "sluice: ready: recording every event\n"
-                         : fmt::format("sluice: ready: {} active\n", Count(rules, "rule")));
-      },
-      TellReload);
-  running = nullptr;
-  const sink::LineStats alerts = sink.Close();
-  const source::Status kept = writer == nullptr ? absl::OkStatus() : writer->Close();
-  if (writer != nullptr) TellCapture(arguments.capture, *writer);
-  if (!ran.ok()) {
-    TellError(ran);
-    return kHost;
-  }
-  TellCounters(engine, alerts);
-  if (kept.ok()) return kFine;
-  TellError(kept);
-  return kHost;
+  return Watch(arguments, *config, std::move(compilation), writer.get());
 }
 
 }  // namespace
 
 Verb AddRun(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  AddRulesOption(app, arguments->rules);
+  AddRulesOption(app, arguments->rules)->required(false);
+  AddConfigOption(app, arguments->config);
   AddWarningsOption(app, arguments->rules);
   app.add_option("--format", arguments->format, "Form of the alerts (text on a terminal, otherwise json)")
       ->check(CLI::IsMember({"text", "json"}));
   app.footer(
-      "Needs root and a kernel with BPF LSM. SIGINT or SIGTERM ends it, SIGHUP reads the rule files again.");
+      "Needs root and a kernel with BPF LSM. SIGINT or SIGTERM ends it, SIGHUP reads the rule files again "
+      "and "
+      "opens files again.");
   return [arguments] { return Run(*arguments); };
 }
 
 Verb AddRecord(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
+  arguments->record = true;
   app.add_option("-o", arguments->capture, "The file to write; docs/capture.md has its format")
       ->required()
       ->type_name("CAPTURE");

@@ -31,5 +31,8 @@ Verb AddTest(CLI::App& app);
 Verb AddFields(CLI::App& app);
 Verb AddFmt(CLI::App& app);
 Verb AddImport(CLI::App& app);
+Verb AddConfig(CLI::App& app);
+Verb AddStatus(CLI::App& app);
+Verb AddTop(CLI::App& app);
 
 }  // namespace sluice::cli

@@ -44,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const alert::Alert alert =
       alert::Make(evaluator, evaluator.plan().checked.rules[0], alert::Decision::kAlert, **event, nullptr, 1,
                   {"host", "boot", 0}, 1);
-  const std::string json = alert::ToJson(alert), line = alert::ToText(alert, false);
+  const std::string json = alert::ToJson(alert), line = alert::ToText(json, false);
   CheckLine(json);
   CheckLine(line);
   const nlohmann::json read = nlohmann::json::parse(json, nullptr, false);

@@ -8,12 +8,14 @@
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <mutex>
 
 #include "runtime/judge.h"
 #include "runtime/loss_watch.h"
 #include "runtime/reload.h"
 #include "runtime/ring/record.h"
 #include "runtime/rule_files.h"
+#include "runtime/trusted.h"
 
 namespace sluice {
 namespace {
@@ -43,7 +45,11 @@ alert::Host ThisHost() {
 }  // namespace
 
 struct Engine::State {
-  State(EngineOptions o, AlertSink s) : options(std::move(o)), sink(std::move(s)), judge(sink) {}
+  State(EngineOptions o, AlertSink s)
+      : options(std::move(o)), sink(std::move(s)), judge([this](const alert::Alert& alert) {
+          lag.Add(ClockNs(CLOCK_BOOTTIME) + host.boot_to_unix_ns - static_cast<int64_t>(alert.time_unix_ns));
+          sink(alert);
+        }) {}
 
   source::Status Open();
   source::Status Activate(Compilation& compilation);
@@ -54,6 +60,9 @@ struct Engine::State {
   source::Status Loop(Reloader& reloader);
   void FollowClock();
   void TellLosses(int64_t now_ns);
+  void Publish(int64_t now_ns, std::vector<load::HookCounters> hooks, bool last);
+  void Reloaded(const source::Status& status);
+  void Raise(const alert::Alert& alert);
   void FinishReload(Reloader& reloader, Fresh fresh);
   source::Result<std::unique_ptr<Compilation>> Compile() const;
   void Close();
@@ -66,8 +75,15 @@ struct Engine::State {
   lineage::Tree tree{lineage::Limits{}};
   std::unique_ptr<load::Kernel> kernel;
   ring::Record record;
-  std::vector<load::HookCounters> counters;
   EngineStats stats;
+  LagHistogram lag;
+  uint64_t rules_active = 0;
+  std::atomic<uint64_t> reloads = 0, reloads_failed = 0;
+  std::atomic<bool> last_reload_failed = false;
+  std::mutex failed_mutex;
+  std::optional<source::Status> failed_reload;
+  mutable std::mutex published_mutex;
+  EngineSnapshot published;
   uint64_t handed_over = 0;
   std::atomic<bool> stop = false, reload = false;
   static_assert(std::atomic<bool>::is_always_lock_free, "set from signal handlers");
@@ -79,8 +95,10 @@ Engine::~Engine() = default;
 
 void Engine::Stop() { state_->stop = true; }
 void Engine::Reload() { state_->reload = true; }
-const std::vector<load::HookCounters>& Engine::counters() const { return state_->counters; }
-const EngineStats& Engine::stats() const { return state_->stats; }
+EngineSnapshot Engine::Snapshot() const {
+  const std::lock_guard lock(state_->published_mutex);
+  return state_->published;
+}
 
 source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::function<void()>& ready,
                            const std::function<void(const source::Status&, const Compilation*)>& reloaded) {
@@ -94,7 +112,12 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
     compilation.reset();
     malloc_trim(0);  // what the stages needed goes back to the host
     ready();
-    Reloader reloader([&state] { return state.Compile(); }, reloaded,
+    const auto report = [&](const source::Status& outcome, const Compilation* compiled) {
+      reloaded(outcome, compiled);
+      state.Reloaded(outcome);
+    };
+    state.Publish(ClockNs(CLOCK_BOOTTIME), state.kernel->Counters(), false);
+    Reloader reloader([&state] { return state.Compile(); }, report,
                       state.options.compile.warnings_are_errors);
     status = state.Loop(reloader);
   }
@@ -134,6 +157,7 @@ source::Status Engine::State::Activate(Compilation& compilation) {
   const auto drain = [&] { Poll(0).IgnoreError(); };
   source::Result<uint32_t> generation = kernel->Swap(compilation.kernel, tree, drain);
   if (!generation.ok()) return generation.status();
+  rules_active = compilation.user.checked.rules.size();
   if (options.capture != nullptr)
     options.capture->Rules(*generation, capture::FingerprintOf(compilation), options.every_event);
   judge.Add(*generation, std::make_shared<const uplan::UserPlan>(std::move(compilation.user)));
@@ -183,11 +207,50 @@ void Engine::State::FollowClock() {
 }
 
 void Engine::State::TellLosses(int64_t now_ns) {
-  const std::optional<alert::Alert> alert =
-      losses.Look(now_ns, kernel->Counters(), kernel->TreeRecordsLost(), host);
-  if (!alert) return;
-  if (options.capture != nullptr) options.capture->OwnAlert(*alert);
-  sink(*alert);
+  std::vector<load::HookCounters> hooks = kernel->Counters();
+  stats.tree_records_lost = kernel->TreeRecordsLost();
+  if (const auto alert = losses.Look(now_ns, hooks, stats.tree_records_lost, host)) Raise(*alert);
+  std::optional<source::Status> failed;
+  if (const std::unique_lock lock(failed_mutex, std::try_to_lock); lock)
+    failed = std::exchange(failed_reload, {});
+  if (failed) Raise(ReloadFailed(*failed, host, now_ns));
+  Publish(now_ns, std::move(hooks), false);
+}
+
+// An alert of the agent's own.
+void Engine::State::Raise(const alert::Alert& alert) {
+  if (options.capture != nullptr) options.capture->OwnAlert(alert);
+  sink(alert);
+}
+
+// A reader that is copying just now is not waited for: the next second has its own.
+void Engine::State::Publish(int64_t now_ns, std::vector<load::HookCounters> hooks, bool last) {
+  std::unique_lock lock(published_mutex, std::defer_lock);
+  if (last) {
+    lock.lock();
+  } else if (!lock.try_lock()) {
+    return;
+  }
+  stats.orphaned = judge.orphaned();
+  stats.suppressed = judge.throttle().suppressed();
+  published.taken_ns = now_ns;
+  published.rules_active = rules_active;
+  published.reloads = reloads, published.reloads_failed = reloads_failed;
+  published.last_reload_failed = last_reload_failed;
+  published.hooks = std::move(hooks);
+  published.rules = judge.rule_counts();
+  published.stats = stats;
+  published.lag = lag;
+  published.tree = tree.stats();
+}
+
+// On the reloader's thread; the engine tells of it within a second.
+void Engine::State::Reloaded(const source::Status& status) {
+  ++(status.ok() ? reloads : reloads_failed);
+  last_reload_failed = !status.ok();
+  if (status.ok()) return;
+  const std::lock_guard lock(failed_mutex);
+  failed_reload = status;
 }
 
 void Engine::State::FinishReload(Reloader& reloader, Fresh fresh) {
@@ -199,6 +262,10 @@ void Engine::State::FinishReload(Reloader& reloader, Fresh fresh) {
 source::Result<std::unique_ptr<Compilation>> Engine::State::Compile() const {
   source::Result<std::vector<std::string>> files = RuleFiles(options.rule_files, TestFiles::kSkip);
   if (!files.ok()) return files.status();
+  for (const std::string& file : *files) {
+    if (!options.trusted_files) break;
+    if (source::Status status = Trusted(file); !status.ok()) return status;
+  }
   return CompileFiles(*files, options.compile);
 }
 
@@ -209,9 +276,8 @@ void Engine::State::Close() {
   do {
     handed_over = 0;
   } while (Poll(0).ok() && handed_over > 0);
-  counters = kernel->Counters();
   stats.tree_records_lost = kernel->TreeRecordsLost();
-  stats.orphaned = judge.orphaned();
+  Publish(ClockNs(CLOCK_BOOTTIME), kernel->Counters(), true);
   kernel.reset();
 }
 

@@ -13,23 +13,18 @@
 #include "compiler/compile.h"
 #include "runtime/alert/alert.h"
 #include "runtime/capture/writer.h"
+#include "runtime/engine_snapshot.h"
 #include "runtime/load/kernel.h"
 
 namespace sluice {
 
 struct EngineOptions {
   std::vector<std::string> rule_files;  // and folders; read again at Reload()
+  bool trusted_files = false;           // a rule file that others can write fails the reload (trusted.h)
   Options compile;
   load::Options load;
   capture::Writer* capture = nullptr;  // borrowed; gets everything that the kernel sends
   bool every_event = false;            // the rules only ask for every event: they raise no alerts
-};
-
-// What went missing on the way to an alert, besides what the kernel counts per hook.
-struct EngineStats {
-  uint64_t undecodable = 0;        // records that do not parse
-  uint64_t orphaned = 0;           // records of a rule set that is no longer kept
-  uint64_t tree_records_lost = 0;  // forks, execs and exits: lineage may have gaps
 };
 
 class Engine {
@@ -46,9 +41,8 @@ class Engine {
   void Stop();    // async-signal-safe
   void Reload();  // async-signal-safe
 
-  // Valid after Run() returned.
-  const std::vector<load::HookCounters>& counters() const;
-  const EngineStats& stats() const;
+  // As of at most a second ago while Run() goes on, exact after it. From any thread.
+  EngineSnapshot Snapshot() const;
 
  private:
   struct State;

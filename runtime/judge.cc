@@ -130,8 +130,7 @@ void Judge::RoundUnjudged(RuleSet& set, const ring::Record& record,
     if (Contains(fired, match.rule)) continue;
     fired.push_back(match.rule);
     const check::CheckedRule& rule = set.evaluator->plan().checked.rules[match.rule];
-    sink_(alert::Make(*set.evaluator, rule, WouldBe(rule.rule, match.undecided), *event_, self.get(),
-                      RecordId(record.header), host_, record.header.time_ns));
+    Raise(set, record, self, rule, WouldBe(rule.rule, match.undecided));
   }
 }
 
@@ -166,10 +165,24 @@ void Judge::Match(RuleSet& set, const ring::Record& record, const std::shared_pt
     // refusal.
     if (match.undecided && refused_exec && rule.rule.action == ast::Action::kAlert) continue;
     fired.push_back(match.rule);
-    const alert::Decision decision = Decide(rule.rule, header.flags, match.undecided);
-    sink_(alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header), host_,
-                      header.time_ns));
+    Raise(set, record, self, rule, Decide(rule.rule, header.flags, match.undecided));
   }
+}
+
+void Judge::Raise(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
+                  const check::CheckedRule& rule, alert::Decision decision) {
+  const sluice_record& header = record.header;
+  RuleCounts& counts = rule_counts_[rule.rule.name.text];
+  ++counts.matches;
+  const alert::Throttle::Verdict throttled = throttle_.Ask(rule, *event_, header.time_ns);
+  if (!throttled.passes) {
+    ++counts.suppressed;
+    return;
+  }
+  alert::Alert alert = alert::Make(*set.evaluator, rule, decision, *event_, self.get(), RecordId(header),
+                                   host_, header.time_ns);
+  alert.suppressed = throttled.suppressed;
+  sink_(alert);
 }
 
 // An execve opens the program and its interpreters: those records have no type of their own and come just

@@ -3,18 +3,23 @@
 // Every record is judged by the rule set that sent it: sets are kept by generation until their records are
 // drained. One operation gives a rule at most one alert, however many hooks it passes.
 //
+// A rule's throttle stands in front of its alerts (alert/throttle.h).
+//
 // Threads: engine thread. Memory: kKeptSets user plans; one small entry per thread that may be inside an
-//          exec.
+//          exec; the throttle's windows; one entry a rule that ever matched.
 // Errors:  a record of a generation that is no longer kept is counted as orphaned and gives no alert.
 #pragma once
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "runtime/alert/alert.h"
+#include "runtime/alert/throttle.h"
+#include "runtime/engine_snapshot.h"
 #include "runtime/eval/evaluator.h"
 #include "runtime/eval/extract.h"
 #include "runtime/lineage/tree.h"
@@ -48,6 +53,9 @@ class Judge {
   void Apply(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self);
 
   uint64_t orphaned() const { return orphaned_; }
+  const alert::Throttle& throttle() const { return throttle_; }
+  // By name, of all rule sets.
+  const std::map<std::string, RuleCounts>& rule_counts() const { return rule_counts_; }
 
  private:
   struct RuleSet {
@@ -74,6 +82,9 @@ class Judge {
   // What matches among `clauses`, by their residues or, where the kernel could not decide them, as a `whole`.
   void Match(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
              const uint64_t* clauses, bool whole, std::vector<check::RuleId>& fired);
+  // Counts a match and, unless its throttle holds it back, tells it.
+  void Raise(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
+             const check::CheckedRule& rule, alert::Decision decision);
   std::vector<check::RuleId> FiredBefore(const ring::Record& record);
   void Remember(const ring::Record& record, std::vector<check::RuleId> fired);
 
@@ -83,6 +94,8 @@ class Judge {
   std::shared_ptr<const eval::Names> names_;
   std::unique_ptr<eval::RecordEvent> event_;
   std::deque<RuleSet> sets_;
+  alert::Throttle throttle_;
+  std::map<std::string, RuleCounts> rule_counts_;
   std::unordered_map<uint32_t, Operation> operations_;  // by thread
   std::vector<eval::Match> matches_;                    // reused
   uint64_t orphaned_ = 0;

@@ -98,6 +98,21 @@ TEST_F(JudgeTest, ASurvivingClauseBecomesAnAlert) {
   EXPECT_EQ(alerts_[0].id.size(), 32u);
 }
 
+TEST_F(JudgeTest, AThrottleHoldsBackAndTellsAcrossAReload) {
+  const std::string rule =
+      RuleText("R", "evt.type = openat and fd.name = /etc/shadow", "  throttle: 1 per 1s by proc.name\n");
+  judge_.Add(1, PlanOf(rule));
+  for (uint64_t i = 0; i < 5; ++i) Send(Open(0, 1000 + i));
+  EXPECT_EQ(alerts_.size(), 1u);
+  judge_.Add(2, PlanOf(rule));
+  Send(Open(0, 2000));
+  ASSERT_EQ(alerts_.size(), 1u);
+  Send(Open(0, 1'000'001'000));
+  ASSERT_EQ(alerts_.size(), 2u);
+  EXPECT_EQ(alerts_[1].suppressed, 5u);
+  EXPECT_EQ(judge_.throttle().suppressed(), 5u);
+}
+
 TEST_F(JudgeTest, AnExecWithTwoRoundsGivesARuleOneAlertWithTheFirstRound) {
   judge_.Add(1, PlanOf(RuleText("R", "evt.type = execve and proc.name = evil")));
   Send(Exec());

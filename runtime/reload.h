@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "compiler/compile.h"
+#include "runtime/alert/alert.h"
 #include "runtime/eval/extract.h"
 
 namespace sluice {
@@ -55,6 +56,9 @@ class Reloader {
   std::optional<source::Status> outcome_;
   std::thread thread_;
 };
+
+// The agent's own alert "Sluice internal: reload failed".
+alert::Alert ReloadFailed(const source::Status& status, const alert::Host& host, int64_t now_boot_ns);
 
 // Why a compilation cannot become the active rule set: it has errors, or no rule.
 source::Status Usable(const Compilation& compilation, bool warnings_are_errors = false);

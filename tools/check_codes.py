@@ -23,7 +23,7 @@ def main():
         return
     declared = re.findall(r"^DIAG\((\w+), *\w+, *\"([^\"]+)\"", DEFINITIONS.read_text(encoding="utf-8"), re.M)
     explained = set(CODE.findall("\n".join(re.findall(r"^#+ .*$", text_of("docs/diagnostics.md"), re.M))))
-    tests = text_of("tests/golden/**/*", "tests/live/**/*", "compiler/**/*_test.cc", "tests/**/*_test.cc", "cli/*_test.cc", "harness/*_test.cc")
+    tests = text_of("tests/golden/**/*", "tests/live/**/*", "compiler/**/*_test.cc", "runtime/**/*_test.cc", "tests/**/*_test.cc", "cli/*_test.cc", "harness/*_test.cc")
     tested = set(CODE.findall(tests))
     codes = [code for code, _ in declared]
     problems = []

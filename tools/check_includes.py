@@ -10,6 +10,9 @@ import sys
 FENCED = [  # (what is included, where it may be)
     (re.compile(r"antlr4-runtime|Sluice(Lexer|Parser)\.h"), re.compile(r"compiler/parse/")),
     (re.compile(r"bpf/libbpf\.h|bpf/bpf\.h|\.skel\.h"), re.compile(r"runtime/load/|bpf/|tests/|fuzz/|bench/")),
+    (re.compile(r"yaml-cpp/"), re.compile(r"compiler/yaml/")),
+    (re.compile(r"curl/curl\.h|openssl/"), re.compile(r"runtime/sink/")),
+    (re.compile(r"civetweb"), re.compile(r"runtime/status/")),
     (re.compile(r"CLI/"), re.compile(r"cli/")),
     (re.compile(r"^re2/"), re.compile(r"compiler/check/|compiler/naive/|runtime/eval/|compiler/uplan/|tests/|fuzz/|bench/")),
 ]

@@ -1,5 +1,5 @@
 # ./dev test - every test: format, structure, unit, golden and differential tests, the same under sanitizers, fuzzing for
-# a short time, the rules' own tests, and live tests in guests with both kernels.
+# a short time, the rules' own tests, outputs against real receivers, and live tests in guests with both kernels.
 #
 # Usage: ./dev test [--quick] [--sanitize]
 #
@@ -76,10 +76,18 @@ rules() {
   build/sluice check -W error rules/ && build/sluice fmt --check rules/ && build/sluice test rules/ --fail-under 100
 }
 
+outputs() {
+  python3 tests/outputs/run.py build/sluice
+}
+
 live() {
   bash tools/vm.sh --no-build --kernel "$1" --timeout 900 --script tests/live/run.sh --kernel "$1" |
-    sed "s#^\(PASS\|FAIL\|SKIP\) #\1 live-$1/#"
+    sed -u "s#^\(PASS\|FAIL\|SKIP\) #\1 live-$1/#"
   return "${PIPESTATUS[0]}"
+}
+
+package() {
+  SLUICE_NO_BUILD=1 bash tools/package.sh && bash tools/vm.sh --no-build --script tests/live/package.sh
 }
 
 # A kernel that has BPF LSM, and does not use it.
@@ -129,8 +137,10 @@ run "address and undefined" build_and_unit asan || true
 run fuzz fuzz || true
 ((!built)) || run rules rules || true
 ((!built)) || run "rules page" python3 tools/rules_page.py --check || true
+((!built)) || run outputs outputs || true
 run vm bash tools/vm_test.sh || true
 ((!built)) || run "live 6.1" live 6.1 || true
 ((!built)) || run "live 6.12" live 6.12 || true
+((!built)) || run package package || true
 ((!built)) || run "live without bpf lsm" live_without_lsm || true
 finish

@@ -51,7 +51,6 @@ bool RefuseUnsupported(const ast::Rule& rule, diag::Diagnostics& diagnostics) {
   const size_t before = diagnostics.errors();
   if (rule.then) refuse(rule.then->span, "then");
   if (rule.fuse) refuse(rule.fuse->span, "fuse");
-  if (rule.throttle) refuse(rule.throttle->span, "throttle");
   if (rule.scope.kind != ast::Scope::Kind::kAll) refuse(rule.scope.span, "scope");
   return diagnostics.errors() == before;
 }

@@ -6,10 +6,10 @@
 
 #include "compiler/falco/items.h"
 #include "compiler/falco/read_rule.h"
-#include "compiler/falco/yaml.h"
 #include "compiler/parse/parse.h"
 #include "compiler/parse/split_blocks.h"
 #include "compiler/parse/values.h"
+#include "compiler/yaml/yaml.h"
 
 namespace sluice::falco {
 namespace {

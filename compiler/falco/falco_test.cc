@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "compiler/diag/render.h"
-#include "compiler/falco/yaml.h"
+#include "compiler/yaml/yaml.h"
 
 namespace sluice::falco {
 namespace {

@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "compiler/ast/ast.h"
-#include "compiler/falco/yaml.h"
+#include "compiler/yaml/yaml.h"
 
 namespace sluice::falco {
+
+using yaml::Entry, yaml::Node, yaml::ReadYaml;
 
 // A text with the origin of each of its bytes.
 struct Text {

@@ -4,13 +4,14 @@
 // one operation gives a rule at most one alert.
 //
 // Threads: Make() on the engine thread; an Alert owns everything and may go to any thread.
-// Time:    boot-time nanoseconds inside; wall time in ToJson()/ToText() through the offset that the alert
+// Time:    boot-time nanoseconds inside; wall time in ToJson() through the offset that the alert
 //          carries.
 // Errors:  none.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,7 @@ struct Alert {
   std::vector<Ancestor> ancestors;  // parent first
   std::string hostname;
   uint64_t time_unix_ns = 0;
+  uint64_t suppressed = 0;  // alerts of this rule and key that its throttle held back before this one
 };
 
 // What all alerts of a run share.
@@ -69,7 +71,8 @@ std::string ValueText(const eval::Value& value, check::Shape shape);
 
 // Falco's JSON object with id, decision, hook and ancestors added; one line, no newline.
 std::string ToJson(const Alert& alert);
-// `HH:MM:SS.nnnnnnnnn: Priority output (decision)`; colour when asked for.
-std::string ToText(const Alert& alert, bool colour);
+// The same for people, from ToJson()'s text: `HH:MM:SS.nnnnnnnnn: Priority output (decision)`; colour when
+// asked for.
+std::string ToText(std::string_view json, bool colour);
 
 }  // namespace sluice::alert

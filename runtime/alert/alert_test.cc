@@ -26,7 +26,12 @@ Alert Sample() {
   alert.fields = {
       {.name = "proc.name", .kind = OutputField::Kind::kString, .text = "c\xff\nat", .list = {}},
       {.name = "proc.pid", .kind = OutputField::Kind::kNumber, .text = {}, .number = 42, .list = {}},
-      {.name = "fd.name", .text = {}, .list = {}}};
+      {.name = "fd.name", .text = {}, .list = {}},
+      {.name = "evt.time",
+       .kind = OutputField::Kind::kNumber,
+       .text = {},
+       .number = 1'785'492'309'000'000'001,
+       .list = {}}};
   alert.tags = {"T1003"};
   alert.ancestors = {{.pid = 7, .name = "bash", .exepath = "/usr/bin/bash"},
                      {.pid = 2, .name = "kthreadd", .exepath = {}}};
@@ -60,8 +65,18 @@ TEST(ToJson, IsOneLine) { EXPECT_EQ(ToJson(Sample()).find('\n'), std::string::np
 TEST(ToText, SaysTimePriorityOutputAndDecision) {
   setenv("TZ", "UTC", 1);
   tzset();
-  EXPECT_EQ(ToText(Sample(), false), "10:05:09.000000001: Warning read of /etc/shadow (denied)");
-  EXPECT_THAT(ToText(Sample(), true), HasSubstr("\x1b[1;31mWarning read of /etc/shadow (denied)\x1b[0m"));
+  EXPECT_EQ(ToText(ToJson(Sample()), false), "10:05:09.000000001: Warning read of /etc/shadow (denied)");
+  EXPECT_THAT(ToText(ToJson(Sample()), true),
+              HasSubstr("\x1b[1;31mWarning read of /etc/shadow (denied)\x1b[0m"));
+  EXPECT_EQ(ToText("no JSON", false), "no JSON");
+}
+
+TEST(ToJson, TellsWhatAThrottleHeldBack) {
+  Alert alert = Sample();
+  EXPECT_THAT(ToJson(alert), testing::Not(HasSubstr("suppressed")));
+  alert.suppressed = 7;
+  EXPECT_THAT(ToJson(alert), HasSubstr("\"suppressed\":7"));
+  EXPECT_THAT(ToText(ToJson(alert), false), HasSubstr("(denied, 7 more suppressed)"));
 }
 
 TEST(Printable, LeavesNoControlOfTheTerminal) {

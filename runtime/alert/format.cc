@@ -31,10 +31,12 @@ Json JsonValue(const OutputField& field) {
   return nullptr;
 }
 
-std::string_view Colour(const Alert& alert) {
-  if (alert.decision == Decision::kDenied || alert.decision == Decision::kKilled) return "\x1b[1;31m";
-  if (alert.priority <= ast::Priority::kError) return "\x1b[31m";
-  return alert.priority <= ast::Priority::kNotice ? "\x1b[33m" : "";
+std::string_view Colour(std::string_view priority, std::string_view decision) {
+  if (decision == "denied" || decision == "killed") return "\x1b[1;31m";
+  for (const char* grave : {"Emergency", "Alert", "Critical", "Error"}) {
+    if (priority == grave) return "\x1b[31m";
+  }
+  return priority == "Warning" || priority == "Notice" ? "\x1b[33m" : "";
 }
 
 }  // namespace
@@ -52,6 +54,7 @@ std::string ToJson(const Alert& alert) {
   Json& tags = json["tags"] = Json::array();
   for (const std::string& tag : alert.tags) tags.push_back(ValidUtf8(tag));
   json["id"] = alert.id;
+  if (alert.suppressed > 0) json["suppressed"] = alert.suppressed;
   json["decision"] = DecisionName(alert.decision);
   json["hook"] = alert.hook;
   Json& ancestors = json["ancestors"] = Json::array();
@@ -64,11 +67,27 @@ std::string ToJson(const Alert& alert) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string ToText(const Alert& alert, bool colour) {
-  const std::string_view start = colour ? Colour(alert) : "";
+std::string ToText(std::string_view json, bool colour) {
+  const nlohmann::json alert = nlohmann::json::parse(json, nullptr, false);
+  if (!alert.is_object()) return std::string(json);
+  const auto text = [&alert](const char* key) {
+    const auto at = alert.find(key);
+    return at != alert.end() && at->is_string() ? at->get<std::string>() : std::string();
+  };
+  uint64_t unix_ns = 0;
+  if (const auto fields = alert.find("output_fields"); fields != alert.end() && fields->is_object()) {
+    const auto time = fields->find("evt.time");
+    if (time != fields->end() && time->is_number_integer()) unix_ns = time->get<uint64_t>();
+  }
+  std::string decision = text("decision");
+  if (alert.contains("suppressed")) {
+    decision += fmt::format(", {} more suppressed", alert["suppressed"].dump());
+  }
+  const std::string priority = text("priority");
+  const std::string_view start = colour ? Colour(priority, text("decision")) : "";
   const std::string_view end = start.empty() ? "" : "\x1b[0m";
-  return fmt::format("{}: {}{} {} ({}){}", ClockText(alert.time_unix_ns, true), start,
-                     ast::PriorityName(alert.priority), alert.output, DecisionName(alert.decision), end);
+  return fmt::format("{}: {}{} {} ({}){}", ClockText(unix_ns, true), start, priority, text("output"),
+                     decision, end);
 }
 
 }  // namespace sluice::alert

@@ -87,7 +87,7 @@ def run_case(sluice, case):
             arguments = [word.replace("{dir}", str(folder)) for word in shlex.split(command)]
             done = subprocess.run(as_nobody() + [sluice, *arguments], input=parts.get("stdin", ""), text=True,
                                   capture_output=True, timeout=120, errors="backslashreplace",
-                                  env={"PATH": os.environ["PATH"], "NO_COLOR": "1"})
+                                  env={"PATH": os.environ["PATH"], "NO_COLOR": "1", "TZ": "UTC"})
         out, err = (text.replace(str(folder), "{dir}") for text in (done.stdout, done.stderr))
         found = list(faults(parts, done.returncode, out, err))
         if found:

@@ -1,4 +1,4 @@
-// falco/yaml.h - YAML text as a plain tree in which every scalar knows where each of its bytes stands.
+// yaml/yaml.h - YAML text as a plain tree in which every scalar knows where each of its bytes stands.
 //
 // The only user of yaml-cpp; its exceptions end here.
 //
@@ -15,7 +15,7 @@
 #include "compiler/diag/diag.h"
 #include "compiler/source/source.h"
 
-namespace sluice::falco {
+namespace sluice::yaml {
 
 inline constexpr size_t kMaxNodes = 1'000'000;
 inline constexpr size_t kMaxDepth = 64;
@@ -41,4 +41,4 @@ struct Entry {
 // One Node a document.
 std::vector<Node> ReadYaml(const source::Files& files, source::FileId file, diag::Diagnostics& diagnostics);
 
-}  // namespace sluice::falco
+}  // namespace sluice::yaml

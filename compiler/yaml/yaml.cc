@@ -1,4 +1,4 @@
-#include "compiler/falco/yaml.h"
+#include "compiler/yaml/yaml.h"
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
@@ -11,7 +11,7 @@
 
 #include "compiler/source/utf8.h"
 
-namespace sluice::falco {
+namespace sluice::yaml {
 namespace {
 
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -315,4 +315,4 @@ std::vector<Node> ReadYaml(const source::Files& files, source::FileId file, diag
   return documents;
 }
 
-}  // namespace sluice::falco
+}  // namespace sluice::yaml

@@ -1,0 +1,67 @@
+// config.cc - sluice config check FILE: what is wrong with a configuration file, before the agent reads it.
+#include "cli/config.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/verbs.h"
+#include "compiler/diag/render.h"
+
+namespace sluice::cli {
+namespace {
+
+struct Arguments {
+  std::string path;
+};
+
+int Check(const Arguments& arguments) {
+  int status = kFine;
+  if (const std::optional<config::Config> config = ReadConfig(arguments.path, status)) {
+    Tell(fmt::format("sluice: {}: {}, {}\n", arguments.path, Count(config->outputs.size(), "output"),
+                     Count(config->rules.size(), "rule path")));
+  }
+  return status;
+}
+
+}  // namespace
+
+void AddConfigOption(CLI::App& app, std::string& path) {
+  app.add_option("-c,--config", path, "Configuration: outputs, rules and more, as YAML")->type_name("FILE");
+}
+
+std::optional<config::Config> ReadConfig(const std::string& path, int& status) {
+  if (path.empty()) return config::Default();
+  const source::Result<std::unique_ptr<config::Loaded>> loaded = config::Read(path);
+  if (!loaded.ok()) {
+    TellError(loaded.status());
+    status = kUsage;
+    return std::nullopt;
+  }
+  Tell(diag::RenderText((*loaded)->diagnostics, (*loaded)->files, ColourOn(STDERR_FILENO)));
+  if ((*loaded)->diagnostics.ok()) return (*loaded)->config;
+  status = kRulesFailed;
+  return std::nullopt;
+}
+
+std::optional<config::Config> ReadConfig(const std::string& path, RuleArguments& rules, int& status) {
+  std::optional<config::Config> config = ReadConfig(path, status);
+  if (!config) return config;
+  if (rules.paths.empty()) rules.paths = config->rules;
+  if (config->warnings_are_errors) rules.warnings = {"error"};
+  if (!rules.paths.empty()) return config;
+  TellError("no rules are given: `--rules FILE`, or `rules` in the configuration");
+  status = kUsage;
+  return std::nullopt;
+}
+
+Verb AddConfig(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* check = app.add_subcommand("check", "Say what is wrong with a configuration file");
+  check->add_option("FILE", arguments->path, "The configuration file")->required()->type_name("");
+  app.require_subcommand(1);
+  return [arguments] { return Check(*arguments); };
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,45 @@
+#include "cli/introspection.h"
+
+#include <fmt/format.h>
+
+#include "cli/rules.h"
+#include "cli/verbs.h"
+
+namespace sluice::cli {
+
+std::optional<Introspection> Introspect(const config::Config& config, Agent agent,
+                                        const std::function<EngineSnapshot()>& engine,
+                                        const sink::Outputs& outputs, int& exit_status) {
+  const int64_t started_ns = status::OfThisProcess(SLUICE_VERSION, 0).now_ns;
+  const status::Source source = [engine, &outputs, started_ns] {
+    status::Status status = status::OfThisProcess(SLUICE_VERSION, started_ns);
+    if (engine) status.engine = engine();
+    status.outputs = outputs.Stats();
+    return status;
+  };
+  const auto failed = [&exit_status](const source::Status& fault) {
+    TellError(fault);
+    exit_status = kHost;
+    return std::nullopt;
+  };
+  Introspection introspection;
+  introspection.service = std::make_unique<status::Service>(source);
+  if (!config.metrics_address.empty()) {
+    auto http = status::HttpServer::Open(config.metrics_address, source);
+    if (!http.ok()) return failed(http.status());
+    introspection.http = std::move(*http);
+  }
+  const bool asked = !config.control_socket.empty();
+  if (!asked && agent == Agent::kReplay) return introspection;
+  auto control = status::ControlSocket::Open(asked ? config.control_socket : status::kDefaultSocket, source);
+  if (control.ok()) {
+    introspection.control = std::move(*control);
+  } else if (asked) {
+    return failed(control.status());
+  } else {
+    Tell(fmt::format("sluice: no control socket: {}\n", MessageOf(control.status())));
+  }
+  return introspection;
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,43 @@
+// sink/lines.h - alerts as lines: on stdout, or at the end of a file.
+//
+// Threads: as Destination; Reopen() from a signal handler, too.
+// Errors:  stdout whose reader went away refuses; a file that cannot be written fails, and keeps no torn line.
+//          A file's lines are on disk when Deliver() says so.
+#pragma once
+
+#include "runtime/sink/delivery.h"
+
+namespace sluice::sink {
+
+enum class LineForm : uint8_t { kJson, kText, kColourText };
+
+class StdoutLines final : public Destination {
+ public:
+  StdoutLines(int fd, LineForm form) : fd_(fd), form_(form) {}
+  Outcome Deliver(const Batch& batch, const Cancel& cancel) override;
+
+ private:
+  bool Write(std::string_view line, const Cancel& cancel);
+
+  const int fd_;  // the caller's
+  const LineForm form_;
+};
+
+class FileLines final : public Destination {
+ public:
+  FileLines(std::string path, LineForm form) : path_(std::move(path)), form_(form) {}
+  ~FileLines() override;
+  Outcome Deliver(const Batch& batch, const Cancel& cancel) override;
+  void Reopen() override { reopen_ = true; }
+
+ private:
+  bool Open();
+  std::string Fault() const;
+
+  const std::string path_;
+  const LineForm form_;
+  int fd_ = -1;
+  std::atomic<bool> reopen_ = false;
+};
+
+}  // namespace sluice::sink

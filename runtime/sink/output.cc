@@ -1,0 +1,276 @@
+#include "runtime/sink/output.h"
+
+#include <fmt/format.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "runtime/alert/text.h"
+
+namespace sluice::sink {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::nanoseconds;
+
+constexpr auto kTend = std::chrono::seconds(1);
+constexpr auto kTellAgain = std::chrono::minutes(10);
+
+int64_t NowNs() { return std::chrono::duration_cast<nanoseconds>(Clock::now().time_since_epoch()).count(); }
+
+// A reader that goes away is an error of write(), not the end of the program; a file that may not grow
+// likewise. Blocked here only, where they are raised.
+void BlockSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGPIPE, SIGXFSZ, SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+bool AnyTag(const std::vector<std::string>& wanted, const std::vector<std::string>& tags) {
+  return std::any_of(wanted.begin(), wanted.end(), [&tags](const std::string& tag) {
+    return std::find(tags.begin(), tags.end(), tag) != tags.end();
+  });
+}
+
+}  // namespace
+
+source::Result<std::unique_ptr<Output>> Output::Open(const config::Output& options, const std::string& folder,
+                                                     std::unique_ptr<Destination> destination, Log log) {
+  source::Result<std::unique_ptr<Store>> store =
+      Store::Open(options.name, options.spool.enabled ? folder : std::string(), options.spool, options.queue);
+  if (!store.ok()) return store.status();
+  return std::unique_ptr<Output>(
+      new Output(options, std::move(*store), std::move(destination), std::move(log)));
+}
+
+Output::Output(const config::Output& options, std::unique_ptr<Store> store,
+               std::unique_ptr<Destination> destination, Log log)
+    : options_(options),
+      log_(std::move(log)),
+      store_(std::move(store)),
+      destination_(std::move(destination)),
+      backoff_(options.retry, std::random_device()()) {
+  if (options.rate_limit) limit_.emplace(*options.rate_limit);
+  writer_ = std::thread([this] { Write(); });
+  sender_ = std::thread([this] { Send(); });
+}
+
+Output::~Output() {
+  BeginClose(Clock::now());
+  Finish();
+}
+
+bool Output::Takes(const alert::Alert& alert) const {
+  const config::Filter& filter = options_.filter;
+  if (alert.priority > filter.priority) return false;
+  if (!filter.tags.empty() && !AnyTag(filter.tags, alert.tags)) return false;
+  const auto named = [&alert](const std::string& name) {
+    return fnmatch(name.c_str(), alert.rule.c_str(), 0) == 0;
+  };
+  return filter.rules.empty() || std::any_of(filter.rules.begin(), filter.rules.end(), named);
+}
+
+void Output::Push(const std::shared_ptr<const alert::Alert>& alert, std::string json) {
+  const bool takes = Takes(*alert);
+  {
+    const std::lock_guard lock(mutex_);
+    const bool allowed = takes && (!limit_ || limit_->Allows(NowNs()));
+    if (!allowed) {
+      ++(takes ? limited_ : filtered_);
+      return;
+    }
+    ++raised_;
+    if (closing_ || queue_.size() >= options_.queue) {
+      ++lost_;
+      return;
+    }
+    queue_.push_back({alert, std::move(json)});
+  }
+  wake_.notify_all();
+}
+
+// Without a spool the store's memory has a bound, too.
+bool Output::WaitForRoom(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  return wake_.wait_for(lock, timeout, [this] {
+    const uint64_t stored = options_.spool.enabled ? 0 : store_->waiting();
+    return queue_.size() + in_hand_ + stored < options_.queue;
+  });
+}
+
+void Output::Write() {
+  BlockSignals();
+  std::deque<Queued> alerts;
+  Time tended = Clock::now();
+  for (bool last = false; !last;) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait_until(lock, tended + kTend, [this] { return closing_ || !queue_.empty(); });
+      alerts.swap(queue_);
+      in_hand_ = alerts.size();
+      last = closing_ && alerts.empty();
+    }
+    for (; !alerts.empty(); alerts.pop_front()) {
+      Queued& next = alerts.front();
+      std::string json = next.json.empty() ? alert::ToJson(*next.alert) : std::move(next.json);
+      const std::lock_guard books(books_);
+      store_->Append(std::move(json));
+      const std::lock_guard lock(mutex_);
+      --in_hand_;
+      wake_.notify_all();
+    }
+    if (last || Clock::now() >= tended + kTend) {
+      store_->Tend();
+      TellDisk();
+      tended = Clock::now();
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  written_ = true;
+  wake_.notify_all();
+}
+
+// False when nothing waits and nothing will come.
+bool Output::WaitForAlerts() {
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [this] { return cancel_ || written_ || store_->waiting() > 0; });
+  return !cancel_ && (store_->waiting() > 0 || !written_);
+}
+
+// False at the end.
+bool Output::WaitUntil(Time time) {
+  std::unique_lock lock(mutex_);
+  const auto hopeless = [this, time] { return cancel_ || (closing_ && time >= deadline_); };
+  wake_.wait_until(lock, time, hopeless);
+  return !hopeless();
+}
+
+void Output::Send() {
+  BlockSignals();
+  while (WaitForAlerts()) {
+    const size_t most = one_by_one_ > 0 ? 1 : options_.batch_size;
+    Batch batch = store_->Next(most);
+    if (batch.empty()) {  // the spool cannot be read for now
+      store_->Done(0);
+      if (!WaitUntil(Clock::now() + kTend)) break;
+      continue;
+    }
+    if (options_.batch_wait_ns > 0 && batch.size() < most && failures_in_a_row_ == 0) Linger(batch, most);
+    const std::optional<int64_t> wait_ns = Account(batch, destination_->Deliver(batch, cancel_));
+    if (wait_ns && !WaitUntil(Clock::now() + nanoseconds(*wait_ns))) break;
+  }
+  const std::lock_guard lock(mutex_);
+  sent_ = true;
+  wake_.notify_all();
+}
+
+// More may come: one larger delivery instead of several.
+void Output::Linger(Batch& batch, size_t most) {
+  const Time until = Clock::now() + nanoseconds(options_.batch_wait_ns);
+  {
+    std::unique_lock lock(mutex_);
+    wake_.wait_until(lock, until, [this, most] { return closing_ || cancel_ || store_->waiting() >= most; });
+  }
+  store_->Done(0);
+  batch = store_->Next(most);
+}
+
+// What became of a batch; after a failure, how long to wait.
+std::optional<int64_t> Output::Account(const Batch& batch, const Outcome& outcome) {
+  using Kind = Outcome::Kind;
+  const size_t delivered = outcome.kind == Kind::kDelivered ? batch.size() : outcome.delivered;
+  const bool dead = outcome.kind == Kind::kRefused && batch.size() == 1;
+  {
+    const std::lock_guard books(books_);
+    ++attempts_;
+    delivered_ += delivered;
+    failing_ = outcome.kind == Kind::kFailed;
+    if (outcome.kind != Kind::kDelivered) ++attempts_failed_;
+    dead ? store_->Refused(batch.front(), outcome.reason) : store_->Done(delivered);
+  }
+  wake_.notify_all();
+  one_by_one_ -= std::min(one_by_one_, dead ? 1 : delivered);
+  if (outcome.kind == Kind::kFailed) {
+    const int64_t wait_ns = backoff_.Failed(outcome.retry_after_ns);
+    ++failures_in_a_row_;
+    if (!cancel_) TellFailure(outcome.reason, wait_ns);
+    return wait_ns;
+  }
+  if (failures_in_a_row_ > 0) {
+    log_(fmt::format("output `{}` delivers again, after {} failures", options_.name, failures_in_a_row_));
+  }
+  failures_in_a_row_ = 0;
+  backoff_.Worked();
+  if (dead) {
+    log_(fmt::format("output `{}`: an alert was refused ({}); it is in the dead-letter file", options_.name,
+                     alert::Printable(outcome.reason)));
+  } else if (outcome.kind == Kind::kRefused) {
+    one_by_one_ = batch.size() - delivered;
+  }
+  return std::nullopt;
+}
+
+void Output::TellFailure(const std::string& reason, int64_t wait_ns) {
+  const Time now = Clock::now();
+  if (failures_in_a_row_ > 1 && now < told_failure_ + kTellAgain) return;
+  told_failure_ = now;
+  log_(fmt::format("output `{}` cannot deliver: {}; {} waiting, next attempt in {:.1f} s", options_.name,
+                   alert::Printable(reason), store_->waiting(), static_cast<double>(wait_ns) / 1e9));
+}
+
+void Output::TellDisk() {
+  const std::string fault = store_->TakeFault();
+  const Time now = Clock::now();
+  if (fault.empty() || (told_disk_ != Time() && now < told_disk_ + kTellAgain)) return;
+  told_disk_ = now;
+  log_(fmt::format("output `{}`: its spool cannot be written: {}", options_.name, alert::Printable(fault)));
+}
+
+OutputStats Output::stats() const {
+  const std::lock_guard books(books_);
+  const StoreCounts store = store_->counts();
+  const std::lock_guard lock(mutex_);
+  return {.name = options_.name,
+          .raised = raised_,
+          .filtered = filtered_,
+          .limited = limited_,
+          .recovered = store.recovered,
+          .delivered = delivered_,
+          .waiting = queue_.size() + in_hand_ + store.waiting,
+          .dead_lettered = store.dead_lettered,
+          .lost = lost_ + store.lost,
+          .attempts = attempts_,
+          .failures = attempts_failed_,
+          .spool_bytes = store.spool_bytes,
+          .failing = failing_};
+}
+
+void Output::BeginClose(Time deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closing_) return;
+    closing_ = true;
+    deadline_ = deadline;
+  }
+  wake_.notify_all();
+}
+
+OutputStats Output::Finish() {
+  if (writer_.joinable()) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait_until(lock, deadline_, [this] { return sent_; });
+      cancel_ = true;
+    }
+    wake_.notify_all();
+    sender_.join();
+    writer_.join();
+    store_->Close();
+    TellDisk();
+  }
+  return stats();
+}
+
+}  // namespace sluice::sink

@@ -1,0 +1,298 @@
+#include "runtime/sink/spool.h"
+
+#define XXH_INLINE_ALL
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <numeric>
+
+namespace sluice::sink {
+namespace {
+
+constexpr uint32_t kMagic = 0x314c5053;  // "SPL1"
+constexpr std::string_view kSuffix = ".segment";
+constexpr uint64_t kLargestSegment = 8u << 20;
+
+source::Status Unavailable(const std::string& what) {
+  return absl::UnavailableError(fmt::format("{}: {}", what, std::strerror(errno)));
+}
+
+bool ReadAll(int fd, void* into, size_t bytes, uint64_t at) {
+  auto* to = static_cast<char*>(into);
+  while (bytes > 0) {
+    const ssize_t got = pread(fd, to, bytes, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    to += got, at += static_cast<uint64_t>(got), bytes -= static_cast<size_t>(got);
+  }
+  return true;
+}
+
+bool WriteAll(int fd, std::string_view bytes, uint64_t at) {
+  while (!bytes.empty()) {
+    const ssize_t put = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(put)), at += static_cast<uint64_t>(put);
+  }
+  return true;
+}
+
+source::Status MakeFolders(const std::string& folder) {
+  for (size_t slash = folder.find('/', 1);; slash = folder.find('/', slash + 1)) {
+    const std::string part = folder.substr(0, slash);
+    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return Unavailable(part);
+    if (slash == std::string::npos) return absl::OkStatus();
+  }
+}
+
+void Close(int& fd) {
+  if (fd >= 0) close(fd);
+  fd = -1;
+}
+
+}  // namespace
+
+struct Spool::Header {
+  uint32_t magic = kMagic;
+  uint32_t bytes = 0;   // of the record that follows
+  uint64_t number = 0;  // a record of an older life of the disk's block has another
+  uint64_t checksum = 0;
+
+  uint64_t ChecksumOf(std::string_view record) const {
+    return XXH3_64bits_withSeed(record.data(), record.size(), number ^ uint64_t{bytes} << 32);
+  }
+};
+
+Spool::Spool(std::string folder, uint64_t max_bytes)
+    : folder_(std::move(folder)),
+      max_bytes_(max_bytes),
+      segment_bytes_(std::clamp<uint64_t>(max_bytes / 8, 4096, kLargestSegment)) {}
+
+Spool::~Spool() {
+  Sync();
+  for (int* fd : {&writer_, &reader_, &cursor_file_, &lock_}) Close(*fd);
+}
+
+std::string Spool::PathOf(uint64_t first) const {
+  return fmt::format("{}/{:016x}{}", folder_, first, kSuffix);
+}
+
+source::Result<std::unique_ptr<Spool>> Spool::Open(const std::string& folder, uint64_t max_bytes) {
+  std::unique_ptr<Spool> spool(new Spool(folder, max_bytes));
+  if (source::Status status = MakeFolders(folder); !status.ok()) return status;
+  spool->lock_ = open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (spool->lock_ < 0) return Unavailable(folder + "/lock");
+  if (flock(spool->lock_, LOCK_EX | LOCK_NB) != 0) {
+    return absl::FailedPreconditionError(folder + ": another process uses this spool");
+  }
+  spool->cursor_file_ = open((folder + "/cursor").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (spool->cursor_file_ < 0) return Unavailable(folder + "/cursor");
+  if (source::Status status = spool->Recover(); !status.ok()) return status;
+  return spool;
+}
+
+source::Status Spool::Recover() {
+  DIR* dir = opendir(folder_.c_str());
+  if (dir == nullptr) return Unavailable(folder_);
+  std::vector<uint64_t> firsts;
+  while (const dirent* entry = readdir(dir)) {
+    const std::string_view name = entry->d_name;
+    if (!name.ends_with(kSuffix)) continue;
+    uint64_t first = 0;
+    const char* end = name.data() + name.size() - kSuffix.size();
+    if (std::from_chars(name.data(), end, first, 16).ptr == end) firsts.push_back(first);
+  }
+  closedir(dir);
+  std::sort(firsts.begin(), firsts.end());
+  for (const uint64_t first : firsts) {
+    Segment segment{.first = first};
+    if (!Scan(segment, first == firsts.back())) return Unavailable(PathOf(first));
+    bytes_ += segment.bytes;
+    segments_.push_back(segment);
+  }
+  const bool known = LoadCursor();
+  if (!segments_.empty() && !known) cursor_ = segments_.front().first;
+  next_ = cursor_;
+  for (const Segment& segment : segments_) {
+    if (segment.first > next_) missing_ += segment.first - next_;
+    next_ = std::max(next_, segment.end());
+  }
+  for (const Segment& segment : segments_) {
+    if (segment.end() > cursor_) waiting_ += segment.end() - std::max(segment.first, cursor_);
+  }
+  DropDelivered();
+  return absl::OkStatus();
+}
+
+// Counts the records; their checksums are looked at when they are read. What follows the last whole one is the
+// torn end of an append: cut off, or, in a segment that is not written any more, left alone.
+bool Spool::Scan(Segment& segment, bool last) {
+  int fd = open(PathOf(segment.first).c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return false;
+  struct stat file {};
+  bool fine = fstat(fd, &file) == 0;
+  const auto size = static_cast<uint64_t>(file.st_size);
+  Header header;
+  while (fine && ReadAll(fd, &header, sizeof header, segment.bytes)) {
+    const uint64_t end = segment.bytes + sizeof header + header.bytes;
+    if (header.magic != kMagic || header.number != segment.end() || end > size) break;
+    segment.bytes = end;
+    ++segment.records;
+  }
+  if (last && fine) fine = ftruncate(fd, static_cast<off_t>(segment.bytes)) == 0;
+  Close(fd);
+  return fine;
+}
+
+// Two slots are written in turn, so that one of them is whole whenever the machine stops.
+bool Spool::LoadCursor() {
+  std::array<std::array<uint64_t, 2>, 2> slots{};
+  bool known = false;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (!ReadAll(cursor_file_, slots[i].data(), sizeof slots[i], i * sizeof slots[i])) continue;
+    const bool whole = slots[i][1] == XXH3_64bits(&slots[i][0], sizeof slots[i][0]);
+    if (!whole || slots[i][0] < cursor_) continue;
+    cursor_ = slots[i][0], cursor_slot_ = i;
+    known = true;
+  }
+  return known;
+}
+
+void Spool::StoreCursor() {
+  cursor_slot_ ^= 1;
+  const std::array<uint64_t, 2> slot{cursor_, XXH3_64bits(&cursor_, sizeof cursor_)};
+  // Not stored: delivered twice after a crash, which is allowed.
+  WriteAll(cursor_file_, {reinterpret_cast<const char*>(slot.data()), sizeof slot},
+           cursor_slot_ * sizeof slot);
+}
+
+bool Spool::OpenWriter() {
+  const bool fits =
+      !segments_.empty() && segments_.back().bytes < segment_bytes_ && segments_.back().end() == next_;
+  if (fits && writer_ >= 0) return true;
+  if (writer_ >= 0) fdatasync(writer_);
+  Close(writer_);
+  const uint64_t first = fits ? segments_.back().first : next_;
+  writer_ = open(PathOf(first).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (writer_ < 0) return false;
+  if (!fits && (segments_.empty() || segments_.back().first != first)) segments_.push_back({.first = first});
+  return true;
+}
+
+source::Status Spool::Append(std::string_view record) {
+  Header header{.bytes = static_cast<uint32_t>(record.size()), .number = next_};
+  if (record.size() > kMaxRecordBytes)
+    return absl::ResourceExhaustedError("the alert is too large to be spooled");
+  if (bytes_ + sizeof header + record.size() > max_bytes_)
+    return absl::ResourceExhaustedError("the spool is full");
+  if (!OpenWriter()) return Unavailable(folder_);
+  header.checksum = header.ChecksumOf(record);
+  std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
+  bytes += record;
+  Segment& segment = segments_.back();
+  if (!WriteAll(writer_, bytes, segment.bytes)) {
+    source::Status status = Unavailable(PathOf(segment.first));
+    // What was written of it would be overwritten by the next record; a shorter one must not leave its tail.
+    if (ftruncate(writer_, static_cast<off_t>(segment.bytes)) != 0) Close(writer_);
+    return status;
+  }
+  segment.bytes += bytes.size(), ++segment.records;
+  bytes_ += bytes.size(), ++next_, ++waiting_;
+  dirty_ = true;
+  return absl::OkStatus();
+}
+
+// Opens the segment of the cursor, or of the first record after it; null when there is none that can be read.
+const Spool::Segment* Spool::SeekReader() {
+  const auto at = std::find_if(segments_.begin(), segments_.end(),
+                               [this](const Segment& segment) { return segment.end() > cursor_; });
+  if (at == segments_.end()) return nullptr;
+  cursor_ = std::max(cursor_, at->first);
+  if (reader_ >= 0 && reader_first_ == at->first) return &*at;
+  Close(reader_);
+  reader_ = open(PathOf(at->first).c_str(), O_RDONLY | O_CLOEXEC);
+  if (reader_ < 0) return nullptr;
+  reader_first_ = at->first, reader_at_ = 0;
+  Header header;
+  for (uint64_t number = at->first; number < cursor_; ++number) {  // after a start in the middle
+    if (!ReadAll(reader_, &header, sizeof header, reader_at_)) return nullptr;
+    reader_at_ += sizeof header + header.bytes;
+  }
+  return &*at;
+}
+
+std::vector<std::string> Spool::Read(size_t most, size_t most_bytes) {
+  std::vector<std::string> records;
+  handed_out_.clear();
+  uint64_t at = 0, total = 0;
+  for (const Segment* segment = nullptr; records.size() < most;) {
+    if (segment == nullptr) {
+      if (segment = SeekReader(); segment == nullptr) break;
+      at = reader_at_;
+    }
+    if (cursor_ + records.size() == segment->end()) break;
+    Header header;
+    if (!ReadAll(reader_, &header, sizeof header, at)) break;
+    if (!records.empty() && total + header.bytes > most_bytes) break;
+    std::string record(header.bytes, '\0');
+    if (!ReadAll(reader_, record.data(), record.size(), at + sizeof header)) break;
+    if (header.checksum != header.ChecksumOf(record)) {
+      if (!records.empty()) break;
+      ++damaged_;
+      Advance(1, sizeof header + header.bytes);
+      segment = nullptr;
+      continue;
+    }
+    at += sizeof header + header.bytes, total += header.bytes;
+    handed_out_.push_back(sizeof header + header.bytes);
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
+void Spool::Acknowledge(size_t count) {
+  if (count == 0) return;
+  const auto end = handed_out_.begin() + static_cast<std::ptrdiff_t>(count);
+  Advance(count, std::accumulate(handed_out_.begin(), end, uint64_t{0}));
+  handed_out_.erase(handed_out_.begin(), end);
+}
+
+void Spool::Advance(uint64_t records, uint64_t bytes) {
+  cursor_ += records, reader_at_ += bytes;
+  waiting_ -= records;
+  StoreCursor();
+  DropDelivered();
+}
+
+// The segment that is written stays, so that its file is not made anew for every alert.
+void Spool::DropDelivered() {
+  while (!segments_.empty() && segments_.front().end() <= cursor_) {
+    const bool written = segments_.size() == 1;
+    if (written && segments_.front().bytes < segment_bytes_ && segments_.front().end() == next_) return;
+    if (written) Close(writer_);
+    if (reader_first_ == segments_.front().first) Close(reader_);
+    unlink(PathOf(segments_.front().first).c_str());
+    bytes_ -= segments_.front().bytes;
+    segments_.pop_front();
+  }
+}
+
+void Spool::Sync() {
+  if (!dirty_ || writer_ < 0) return;
+  fdatasync(writer_);
+  fdatasync(cursor_file_);
+  dirty_ = false;
+}
+
+}  // namespace sluice::sink

@@ -1,0 +1,86 @@
+// sink/spool.h - alerts on disk until they are delivered: an append-only log and a cursor.
+//
+// A folder holds segments, named by the sequence number of their first record, and a cursor: the number of the
+// next record to deliver. A record is a header (magic, length, number, XXH3 of all) and its bytes. An append is
+// one write; when it fails or the process dies inside it, the torn end is cut off and no other record suffers.
+// Delivered segments are removed. A cursor that cannot be read means delivery from the oldest record again: at
+// least once, never less.
+//
+// Threads: not synchronized. Memory: nothing that grows with the spool.
+// Errors:  Open(): the folder cannot be used, or another process has it. Append(): kResourceExhausted at
+//          the bound, kUnavailable when the disk refuses; nothing is stored then.
+// Crash:   what Append() stored survives the process's death at once, and a power cut from the next Sync() on.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/source/source.h"
+
+namespace sluice::sink {
+
+class Spool {
+ public:
+  static constexpr uint64_t kMaxRecordBytes = 16u << 20;
+
+  // Makes the folder when it is missing (0700).
+  static source::Result<std::unique_ptr<Spool>> Open(const std::string& folder, uint64_t max_bytes);
+  ~Spool();
+  Spool(const Spool&) = delete;
+  Spool& operator=(const Spool&) = delete;
+
+  source::Status Append(std::string_view record);
+
+  // The oldest records that are not acknowledged, at most `most` of them and, after the first, `most_bytes`.
+  std::vector<std::string> Read(size_t most, size_t most_bytes);
+
+  // The `count` oldest records are delivered. REQUIRES: count <= size of the last Read().
+  void Acknowledge(size_t count);
+
+  void Sync();  // fdatasync; the disk's errors show at the next Append
+
+  uint64_t waiting() const { return waiting_; }  // records
+  uint64_t bytes() const { return bytes_; }      // on disk
+  // Records that the disk did not keep: missing at Open(), or left out by Read(), which then no longer wait.
+  uint64_t missing() const { return missing_; }
+  uint64_t damaged() const { return damaged_; }
+
+ private:
+  struct Segment {
+    uint64_t first = 0;    // number of its first record
+    uint64_t records = 0;  // that can be read
+    uint64_t bytes = 0;    // up to the end of the last of them
+    uint64_t end() const { return first + records; }
+  };
+  struct Header;
+
+  Spool(std::string folder, uint64_t max_bytes);
+  source::Status Recover();
+  bool LoadCursor();  // false: never stored, or not readable
+  void StoreCursor();
+  bool Scan(Segment& segment, bool last);
+  bool OpenWriter();
+  const Segment* SeekReader();
+  void Advance(uint64_t records, uint64_t bytes);
+  void DropDelivered();
+  std::string PathOf(uint64_t first) const;
+
+  const std::string folder_;
+  const uint64_t max_bytes_, segment_bytes_;
+  int lock_ = -1, cursor_file_ = -1, writer_ = -1, reader_ = -1;
+  std::deque<Segment> segments_;  // oldest first; the last one is written
+  uint64_t next_ = 0;             // number of the next record to append
+  uint64_t cursor_ = 0;           // number of the next record to deliver
+  uint64_t cursor_slot_ = 0;
+  uint64_t reader_first_ = 0,
+           reader_at_ = 0;            // the segment that is open for reading, the cursor's offset in it
+  std::vector<uint64_t> handed_out_;  // bytes of each record of the last Read()
+  uint64_t waiting_ = 0, bytes_ = 0, missing_ = 0, damaged_ = 0;
+  bool dirty_ = false;
+};
+
+}  // namespace sluice::sink

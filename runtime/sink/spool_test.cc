@@ -1,0 +1,201 @@
+#include "runtime/sink/spool.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+namespace sluice::sink {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+
+constexpr uint64_t kMiB = 1u << 20;
+
+class SpoolTest : public testing::Test {
+ protected:
+  void TearDown() override { fs::remove_all(folder_); }
+  std::unique_ptr<Spool> Open(uint64_t max_bytes = kMiB) const {
+    source::Result<std::unique_ptr<Spool>> spool = Spool::Open(folder_ / "spool", max_bytes);
+    EXPECT_TRUE(spool.ok()) << spool.status().message();
+    return spool.ok() ? std::move(*spool) : nullptr;
+  }
+  std::vector<fs::path> Segments() const {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(folder_ / "spool")) {
+      if (entry.path().extension() == ".segment") found.push_back(entry.path());
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+
+  const fs::path folder_ = [] {
+    char path[] = "/tmp/sluice-spool.XXXXXX";
+    return fs::path(mkdtemp(path));
+  }();
+};
+
+std::string RecordNumber(int number) { return "alert " + std::to_string(number) + std::string(100, '.'); }
+
+std::vector<std::string> ReadAll(Spool& spool) {
+  std::vector<std::string> all;
+  for (std::vector<std::string> part; !(part = spool.Read(7, kMiB)).empty(); spool.Acknowledge(part.size())) {
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
+TEST_F(SpoolTest, KeepsOrderAcrossSegmentsAndStarts) {
+  constexpr int kRecords = 1000;
+  std::vector<std::string> expected, read;
+  {
+    const auto spool = Open();
+    for (int i = 0; i < kRecords; ++i) {
+      expected.push_back(RecordNumber(i));
+      ASSERT_TRUE(spool->Append(expected.back()).ok());
+    }
+  }
+  while (read.size() < kRecords) {  // a new start after every third batch
+    const auto spool = Open();
+    EXPECT_EQ(spool->waiting(), kRecords - read.size());
+    for (int i = 0; i < 3; ++i) {
+      const std::vector<std::string> part = spool->Read(20, kMiB);
+      read.insert(read.end(), part.begin(), part.end());
+      spool->Acknowledge(part.size());
+    }
+  }
+  EXPECT_EQ(read, expected);
+  EXPECT_LE(Segments().size(), 1u);
+}
+
+TEST_F(SpoolTest, WhatIsNotAcknowledgedComesAgain) {
+  const auto spool = Open();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(spool->Append(std::to_string(i)).ok());
+  EXPECT_THAT(spool->Read(3, kMiB), ElementsAre("0", "1", "2"));
+  spool->Acknowledge(1);
+  EXPECT_THAT(spool->Read(2, kMiB), ElementsAre("1", "2"));
+  EXPECT_THAT(spool->Read(9, 2), ElementsAre("1", "2"));
+  spool->Acknowledge(0);
+  EXPECT_THAT(spool->Read(9, kMiB), ElementsAre("1", "2", "3"));
+}
+
+// Every point at which a write can end: the record is there whole or not at all, the ones before it always.
+TEST_F(SpoolTest, ATornEndIsCutOffAtEveryByte) {
+  {
+    const auto spool = Open();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(spool->Append(RecordNumber(i)).ok());
+  }
+  const fs::path segment = Segments().at(0);
+  const uint64_t whole = fs::file_size(segment), record = whole / 3;
+  const fs::path kept = folder_ / "kept";
+  fs::copy_file(segment, kept);
+  for (uint64_t size = whole; size-- > record;) {
+    fs::copy_file(kept, segment, fs::copy_options::overwrite_existing);
+    fs::resize_file(segment, size);
+    const auto spool = Open();
+    ASSERT_EQ(spool->waiting(), size / record);
+    ASSERT_TRUE(spool->Append("next").ok());
+    std::vector<std::string> expected = {RecordNumber(0)};
+    if (size >= 2 * record) expected.push_back(RecordNumber(1));
+    expected.emplace_back("next");
+    ASSERT_EQ(spool->Read(9, kMiB), expected) << size;
+  }
+}
+
+TEST_F(SpoolTest, ADamagedRecordCostsNoOther) {
+  {
+    const auto spool = Open();
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(spool->Append(RecordNumber(i)).ok());
+  }
+  const fs::path segment = Segments().at(0);
+  {
+    std::fstream file(segment, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(fs::file_size(segment) / 5 * 2 + 60));
+    file.put('#');
+  }
+  const auto spool = Open();
+  EXPECT_EQ(spool->waiting(), 5u);
+  EXPECT_THAT(ReadAll(*spool),
+              ElementsAre(RecordNumber(0), RecordNumber(1), RecordNumber(3), RecordNumber(4)));
+  EXPECT_EQ(spool->damaged(), 1u);
+  EXPECT_EQ(spool->waiting(), 0u);
+}
+
+TEST_F(SpoolTest, AMissingSegmentIsCounted) {
+  {
+    const auto spool = Open();
+    for (int i = 0; i < 3000; ++i) ASSERT_TRUE(spool->Append(RecordNumber(i)).ok());
+  }
+  ASSERT_GE(Segments().size(), 3u);
+  fs::remove(Segments().at(1));
+  const auto spool = Open();
+  EXPECT_GT(spool->missing(), 0u);
+  EXPECT_EQ(spool->missing() + spool->waiting(), 3000u);
+  EXPECT_EQ(ReadAll(*spool).size() + spool->missing(), 3000u);
+}
+
+TEST_F(SpoolTest, ALostCursorDeliversAgainAndOneAheadLosesNothingNew) {
+  {
+    const auto spool = Open();
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(spool->Append(std::to_string(i)).ok());
+    spool->Read(2, kMiB);
+    spool->Acknowledge(2);
+  }
+  fs::resize_file(folder_ / "spool/cursor", 3);
+  EXPECT_EQ(Open()->waiting(), 4u);
+  {
+    const auto spool = Open();
+    ReadAll(*spool);
+  }
+  for (const fs::path& segment : Segments())
+    fs::remove(segment);  // the power went before they reached the disk
+  const auto spool = Open();
+  ASSERT_TRUE(spool->Append("new").ok());
+  EXPECT_THAT(ReadAll(*spool), ElementsAre("new"));
+}
+
+TEST_F(SpoolTest, TheBoundHoldsAndDeliveryFreesRoom) {
+  const auto spool = Open(kMiB / 16);
+  int stored = 0;
+  while (spool->Append(RecordNumber(stored)).ok()) ++stored;
+  EXPECT_GT(stored, 400);
+  EXPECT_LE(spool->bytes(), kMiB / 16);
+  EXPECT_EQ(spool->Append("x" + RecordNumber(0)).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReadAll(*spool).size(), static_cast<size_t>(stored));
+  EXPECT_TRUE(spool->Append(RecordNumber(0)).ok());
+}
+
+TEST_F(SpoolTest, TwoProcessesCannotShareOne) {
+  const auto spool = Open();
+  EXPECT_EQ(Spool::Open(folder_ / "spool", kMiB).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// A file that may not grow stands for a full disk: both end a write in the middle.
+TEST_F(SpoolTest, AFullDiskStoresNothingAndHarmsNothing) {
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{1000, 1000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    const auto spool = Open();
+    int stored = 0;
+    while (spool->Append(RecordNumber(stored)).ok()) ++stored;
+    const bool refused = spool->Append(RecordNumber(stored)).code() == absl::StatusCode::kUnavailable;
+    const bool small = spool->Append("small").ok();  // what is left of the disk is used
+    _exit(refused && small && stored > 2 && ReadAll(*spool).size() == static_cast<size_t>(stored) + 1 ? 0
+                                                                                                      : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(Open()->waiting(), 0u);
+}
+
+}  // namespace
+}  // namespace sluice::sink

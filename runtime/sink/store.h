@@ -1,0 +1,73 @@
+// sink/store.h - the alerts that one output still has to deliver.
+//
+// They wait on disk (spool.h). While the disk refuses, or when the output has no spool, they wait in memory.
+// At the spool's bound, or when the receiver will never have them, they go to the dead-letter file; when that is
+// full or cannot be written either, they are lost, and counted as such.
+//
+// Threads: any; the disk is used under the lock, so never call it from the engine thread.
+// Memory:  at most `most_in_memory` alerts, and one batch.
+// Errors:  Open() as Spool::Open(). Later ones are counted, and told by fault().
+// Counted: appended + recovered = acknowledged + dead_lettered + lost + waiting.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "runtime/sink/delivery.h"
+#include "runtime/sink/spool.h"
+
+namespace sluice::sink {
+
+struct StoreCounts {
+  uint64_t recovered = 0;  // left by an earlier process
+  uint64_t dead_lettered = 0, lost = 0, waiting = 0, spool_bytes = 0;
+};
+
+class Store {
+ public:
+  // An empty folder: no spool.
+  static source::Result<std::unique_ptr<Store>> Open(const std::string& name, const std::string& folder,
+                                                     const config::Spool& spool, size_t most_in_memory);
+
+  void Append(std::string alert);
+
+  // The oldest alerts; empty when nothing waits. Every Next() is followed by one Done().
+  Batch Next(size_t most);
+  void Done(size_t delivered);
+  // As Done(1), for an alert that goes to the dead-letter file.
+  void Refused(const std::string& alert, std::string_view reason);
+
+  // What waits in memory goes to disk as far as it can, and the disk's own buffers too. Now and then.
+  void Tend();
+  // What still waits in memory is dead-lettered or lost.
+  void Close();
+
+  uint64_t waiting() const { return waiting_; }  // takes no lock
+  StoreCounts counts() const;
+  std::string TakeFault();  // what the disk last complained of; empty: nothing new
+
+ private:
+  Store(std::string name, std::string folder, const config::Spool& limits, size_t most_in_memory);
+  bool ToDisk(const std::string& alert);
+  void ToMemory(std::string alert);
+  void DeadLetter(const std::string& alert, std::string_view reason);
+  bool WriteDeadLetter(const std::string& alert, std::string_view reason);
+  void Counted();
+
+  const std::string name_, folder_;
+  const config::Spool limits_;
+  const size_t most_in_memory_;
+  mutable std::mutex mutex_;
+  std::unique_ptr<Spool> spool_;
+  std::deque<std::string> memory_;  // newer than everything on disk
+  bool memory_handed_out_ = false;
+  uint64_t damaged_ = 0;
+  StoreCounts counts_;
+  std::atomic<uint64_t> waiting_ = 0;
+  std::string fault_;
+};
+
+}  // namespace sluice::sink

@@ -1,0 +1,164 @@
+#include "runtime/sink/syslog.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "runtime/sink/stream.h"
+#include "runtime/sink/syslog_message.h"
+
+namespace sluice::sink {
+namespace {
+
+using config::Syslog;
+
+constexpr int kDatagramWaitMs = 1000;
+constexpr int kRefusalWaitMs = 20;  // for the ICMP message that nobody listens
+
+std::string Text(const source::Status& status) { return {status.message().data(), status.message().size()}; }
+
+class StreamSyslog final : public Destination {
+ public:
+  StreamSyslog(const Syslog& options, bool text) : options_(options), text_(text) {}
+
+  Outcome Deliver(const Batch& batch, const Cancel& cancel) override {
+    const source::Status status = Send(batch, cancel);
+    if (status.ok()) return Outcome::Delivered(batch.size());
+    stream_.Close();
+    return Outcome::Failed(fmt::format("{}: {}", options_.address, Text(status)));
+  }
+
+ private:
+  source::Status Send(const Batch& batch, const Cancel& cancel) {
+    if (stream_.open() && stream_.ClosedByPeer()) stream_.Close();
+    source::Status status;
+    if (!stream_.open()) {
+      const bool tls = options_.transport == Syslog::Transport::kTls;
+      status = stream_.Connect(options_.address, tls ? &options_.tls : nullptr, options_.timeout_ns, cancel);
+    }
+    std::string bytes;
+    for (const std::string& alert : batch) {
+      bytes += Framed(SyslogMessage(options_, text_, alert, getpid()), options_.framing);
+    }
+    if (status.ok()) status = stream_.Send(bytes, options_.timeout_ns, cancel);
+    if (status.ok()) status = stream_.Settle(options_.settle_ns, options_.timeout_ns, cancel);
+    return status;
+  }
+
+  const Syslog options_;
+  const bool text_;
+  Stream stream_;
+};
+
+class DatagramSyslog final : public Destination {
+ public:
+  DatagramSyslog(const Syslog& options, bool text) : options_(options), text_(text) {}
+  ~DatagramSyslog() override { Close(); }
+
+  Outcome Deliver(const Batch& batch, const Cancel& cancel) override {
+    if (socket_ < 0 && !Connect()) return Fault(0);
+    for (size_t i = 0; i < batch.size(); ++i) {
+      const std::string message = SyslogMessage(options_, text_, batch[i], getpid());
+      if (Send(message, cancel)) continue;
+      if (errno == EMSGSIZE)
+        return Outcome::Refused("the message is too long for a datagram; see max_message", i);
+      return Fault(local() ? i : 0);
+    }
+    if (local()) return Outcome::Delivered(batch.size());
+    pollfd slot{.fd = socket_, .events = 0, .revents = 0};
+    if (poll(&slot, 1, kRefusalWaitMs) <= 0) return Outcome::Delivered(batch.size());
+    socklen_t size = sizeof errno;
+    getsockopt(socket_, SOL_SOCKET, SO_ERROR, &errno, &size);
+    return Fault(0);
+  }
+
+ private:
+  bool local() const { return options_.transport == Syslog::Transport::kLocal; }
+
+  Outcome Fault(size_t delivered) {
+    const std::string why = std::exchange(name_fault_, {});
+    std::string reason = fmt::format("{}: {}", options_.address, why.empty() ? std::strerror(errno) : why);
+    Close();
+    return Outcome::Failed(std::move(reason), delivered);
+  }
+
+  void Close() {
+    if (socket_ >= 0) close(socket_);
+    socket_ = -1;
+  }
+
+  bool Connect() { return local() ? ConnectLocal() : ConnectUdp(); }
+
+  bool ConnectLocal() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (options_.address.size() >= sizeof address.sun_path) {
+      errno = ENAMETOOLONG;
+      return false;
+    }
+    options_.address.copy(address.sun_path, sizeof address.sun_path - 1);
+    return Open(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  }
+
+  bool ConnectUdp() {
+    const size_t colon = options_.address.rfind(':');
+    std::string host = options_.address.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    addrinfo hints{}, *found = nullptr;
+    hints.ai_socktype = SOCK_DGRAM;
+    const int code = getaddrinfo(host.c_str(), options_.address.c_str() + colon + 1, &hints, &found);
+    if (code != 0) {
+      name_fault_ = gai_strerror(code);
+      return false;
+    }
+    bool connected = false;
+    for (const addrinfo* at = found; at != nullptr && !connected; at = at->ai_next) {
+      connected = Open(at->ai_family, at->ai_addr, at->ai_addrlen);
+    }
+    freeaddrinfo(found);
+    return connected;
+  }
+
+  bool Open(int family, const sockaddr* address, socklen_t size) {
+    socket_ = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (socket_ < 0) return false;
+    if (connect(socket_, address, size) == 0) return true;
+    const int error = errno;
+    Close();
+    errno = error;
+    return false;
+  }
+
+  // False: errno says why.
+  bool Send(const std::string& message, const Cancel& cancel) {
+    for (int waited_ms = 0;; waited_ms += kCancelPollMs) {
+      if (send(socket_, message.data(), message.size(), MSG_NOSIGNAL) >= 0) return true;
+      if (errno == EINTR) continue;
+      if ((errno != EAGAIN && errno != ENOBUFS) || cancel || waited_ms >= kDatagramWaitMs) return false;
+      pollfd slot{.fd = socket_, .events = POLLOUT, .revents = 0};
+      poll(&slot, 1, kCancelPollMs);
+    }
+  }
+
+  const Syslog options_;
+  const bool text_;
+  int socket_ = -1;
+  std::string name_fault_;  // of the resolver
+};
+
+}  // namespace
+
+std::unique_ptr<Destination> MakeSyslog(const Syslog& options, bool text) {
+  const bool stream =
+      options.transport == Syslog::Transport::kTcp || options.transport == Syslog::Transport::kTls;
+  if (stream) return std::make_unique<StreamSyslog>(options, text);
+  return std::make_unique<DatagramSyslog>(options, text);
+}
+
+}  // namespace sluice::sink

@@ -1,0 +1,84 @@
+#include "runtime/status/http.h"
+
+#include <civetweb.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+
+namespace sluice::status {
+namespace {
+
+void Answer(mg_connection* connection, const char* status, const char* type, const std::string& body) {
+  mg_printf(connection,
+            "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n"
+            "Cache-Control: no-store\r\n\r\n",
+            status, type, body.size());
+  mg_write(connection, body.data(), body.size());
+}
+
+}  // namespace
+
+struct HttpServer::State {
+  Source source;
+  std::string error;
+  mg_context* context = nullptr;
+
+  ~State() {
+    if (context != nullptr) mg_stop(context);
+  }
+
+  static int Serve(mg_connection* connection, void* self) {
+    const auto& state = *static_cast<const State*>(self);
+    const mg_request_info* request = mg_get_request_info(connection);
+    const std::string_view method = request->request_method, path = request->local_uri;
+    if (method != "GET" && method != "HEAD") {
+      Answer(connection, "405 Method Not Allowed", "text/plain", "only GET\n");
+    } else if (path == "/metrics") {
+      Answer(connection, "200 OK", "text/plain; version=0.0.4; charset=utf-8", MetricsText(state.source()));
+    } else if (path == "/healthz") {
+      const std::string fault = Health(state.source());
+      Answer(connection, fault.empty() ? "200 OK" : "503 Service Unavailable", "text/plain",
+             fault.empty() ? "ok\n" : fault + "\n");
+    } else {
+      Answer(connection, "404 Not Found", "text/plain", "there is /metrics and /healthz\n");
+    }
+    return 1;
+  }
+
+  static int Log(const mg_connection* connection, const char* message) {
+    static_cast<State*>(mg_get_user_data(mg_get_context(connection)))->error = message;
+    return 1;
+  }
+};
+
+HttpServer::HttpServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+HttpServer::~HttpServer() = default;
+
+source::Result<std::unique_ptr<HttpServer>> HttpServer::Open(const std::string& address, Source source) {
+  auto state = std::make_unique<State>();
+  state->source = std::move(source);
+  const char* options[] = {"listening_ports",
+                           address.c_str(),
+                           "num_threads",
+                           "2",
+                           "request_timeout_ms",
+                           "5000",
+                           "enable_directory_listing",
+                           "no",
+                           nullptr};
+  mg_callbacks callbacks{};
+  callbacks.log_message = State::Log;
+  mg_init_data init{.callbacks = &callbacks, .user_data = state.get(), .configuration_options = options};
+  std::array<char, 256> text{};
+  mg_error_data error{.code = 0, .text = text.data(), .text_buffer_size = text.size()};
+  state->context = mg_start2(&init, &error);
+  if (state->context == nullptr) {
+    const std::string& why = state->error.empty() ? std::string(text.data()) : state->error;
+    return absl::UnavailableError(fmt::format("metrics cannot listen on {}: {}", address, why));
+  }
+  mg_set_request_handler(state->context, "**", State::Serve, state.get());
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
+}
+
+}  // namespace sluice::status

@@ -1,0 +1,18 @@
+// trusted.h - may a file decide what this agent does?
+//
+// Only when nobody but root, or the agent's own user, can change it: the file and its folder belong to one of
+// the two and are not writable for group or others. (A folder with the sticky bit, as /tmp, counts as safe:
+// others cannot replace a file in it.)
+//
+// Threads: a pure function of the file system. Errors: kPermissionDenied that names what is wrong; kNotFound.
+#pragma once
+
+#include <string>
+
+#include "compiler/source/source.h"
+
+namespace sluice {
+
+source::Status Trusted(const std::string& path);
+
+}  // namespace sluice

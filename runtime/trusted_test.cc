@@ -1,0 +1,36 @@
+#include "runtime/trusted.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace sluice {
+namespace {
+
+TEST(Trusted, OnlyWhatNobodyElseCanWrite) {
+  char name[] = "/tmp/sluice-trusted.XXXXXX";
+  const std::filesystem::path folder = mkdtemp(name);
+  const std::string file = folder / "a.rule";
+  std::ofstream(file) << "x";
+  chmod(file.c_str(), 0640);
+  EXPECT_TRUE(Trusted(file).ok());
+  chmod(file.c_str(), 0660);
+  EXPECT_EQ(Trusted(file).code(), absl::StatusCode::kPermissionDenied);
+  chmod(file.c_str(), 0644);
+  chmod(folder.c_str(), 0777);
+  EXPECT_EQ(Trusted(file).code(), absl::StatusCode::kPermissionDenied);
+  chmod(folder.c_str(), 01777);
+  EXPECT_TRUE(Trusted(file).ok());
+  if (geteuid() == 0) {
+    ASSERT_EQ(chown(file.c_str(), 12345, 0), 0);
+    EXPECT_EQ(Trusted(file).code(), absl::StatusCode::kPermissionDenied);
+  }
+  EXPECT_EQ(Trusted(folder / "none").code(), absl::StatusCode::kNotFound);
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,578 @@
+#!/usr/bin/env python3
+"""Alerts reach their receivers whatever happens to these: `sluice replay -c` against a real rsyslog and real web servers.
+
+Usage: run.py SLUICE [NAME...]     only the cases whose name contains a NAME
+
+Prints `PASS name`, `FAIL name: why` or `SKIP name: why` for each case, `figure ...` lines for docs/reliability.md, and a
+closing count; status 1 on a failure. Each alert has a number of its own, so that losses and duplicates are counted; for every
+run the counters that sluice prints at its end must add up.
+"""
+import collections
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import peers
+
+RULE = """rule "Shadow read" {
+  desc:      "reads the password hashes"
+  condition: evt.type = openat and fd.name = /etc/shadow
+  output:    "read by %proc.name number=%proc.pid"
+  priority:  warning
+  tags:      [T1003]
+}
+rule "Passwd read" {
+  desc:      "reads the users"
+  condition: evt.type = openat and fd.name = /etc/passwd
+  output:    "read by %proc.name number=%proc.pid"
+  priority:  notice
+  tags:      [users]
+}
+"""
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Failed(Exception):
+    pass
+
+
+class Skipped(Exception):
+    pass
+
+
+def check(truth, why):
+    if not truth:
+        raise Failed(why)
+
+
+def event(number, path="/etc/shadow"):
+    return json.dumps({"evt.type": "openat", "evt.rawtime": 1785492309000000000 + number, "proc.name": "cat",
+                       "proc.pid": number, "fd.name": path}) + "\n"
+
+
+class Agent:
+    """`sluice replay` of events that the test writes as it goes."""
+
+    def __init__(self, case, outputs, drain="20s", environment=None, before=(), **keys):
+        self.case = case
+        config = case.folder / "sluice.yaml"
+        config.write_text(json.dumps({"state_directory": str(case.folder / "state"), "drain": drain, "outputs": outputs, **keys}))
+        self.process = subprocess.Popen(
+            [*before, case.sluice, "replay", "-", "-r", case.folder / "a.rule", "-c", config], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
+        self.errors, self.prints = [], []
+        self.readers = [threading.Thread(target=self.drain_pipe, args=pair, daemon=True)
+                        for pair in ((self.process.stderr, self.errors), (self.process.stdout, self.prints))]
+        for reader in self.readers:
+            reader.start()
+
+    @staticmethod
+    def drain_pipe(pipe, lines):
+        for line in pipe:
+            lines.append(line)
+
+    def feed(self, numbers, path="/etc/shadow"):
+        self.process.stdin.write("".join(event(number, path) for number in numbers))
+        self.process.stdin.flush()
+
+    def end(self):
+        """The counters of each output by name, which have to add up."""
+        self.process.stdin.close()
+        status = self.process.wait(timeout=120)
+        for reader in self.readers:
+            reader.join()
+        check(status == 0, f"exit status {status}: {''.join(self.errors)}")
+        found = {}
+        for line in self.errors:
+            if line.startswith("output name="):
+                words = dict(word.split("=", 1) for word in line.split()[1:])
+                name = words.pop("name")
+                found[name] = {key: int(value) for key, value in words.items()}
+        for name, c in found.items():
+            check(c["raised"] + c["recovered"] == c["delivered"] + c["waiting"] + c["dead_lettered"] + c["lost"],
+                  f"the counts of {name} do not add up: {c}")
+        return found
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+
+
+class Case:
+    def __init__(self, sluice, folder):
+        self.sluice, self.folder = sluice, folder
+        (folder / "a.rule").write_text(RULE)
+
+    def once(self, numbers, outputs, **more):
+        agent = Agent(self, outputs, **more)
+        agent.feed(numbers)
+        return agent.end()
+
+
+def webhook(server, **more):
+    return {"name": "hook", "type": "webhook", "url": server.url, "timeout": "500ms",
+            "retry": {"initial": "20ms", "max": "100ms"}, **more}
+
+
+def numbers_of(texts):
+    return [int(number) for text in texts for number in re.findall(r"number=(\d+)", text)]
+
+
+def compare(name, expected, got, faults):
+    """No alert may be missing; duplicates are told."""
+    counts = collections.Counter(got)
+    lost = sorted(set(expected) - set(counts))
+    duplicates = sum(counts.values()) - len(counts)
+    print(f"figure {name}: raised={len(expected)} faults={faults} lost={len(lost)} duplicates={duplicates}")
+    check(not lost, f"{len(lost)} alerts are lost, the first is {lost[:1]}")
+    check(not set(counts) - set(expected), "alerts came that were never raised")
+    return duplicates
+
+
+# ---- syslog
+
+
+def syslog(rsyslog, transport="tcp", **more):
+    address = {"local": rsyslog.socket, "udp": f"127.0.0.1:{rsyslog.udp_port}"}.get(transport, f"localhost:{rsyslog.port}")
+    return {"name": "log", "type": "syslog", "transport": transport, "address": address,
+            "retry": {"initial": "20ms", "max": "100ms"}, **more}
+
+
+def case_syslog_every_transport_and_protocol(case):
+    peers.certificates(case.folder)
+    with peers.Rsyslog(case.folder / "plain") as plain, peers.Rsyslog(case.folder / "tls", tls=True) as tls:
+        wanted = 0
+        for transport, more in (("local", {}), ("udp", {}), ("tcp", {}), ("tcp", {"framing": "newline"}),
+                                ("tcp", {"protocol": "rfc3164"}), ("tls", {"tls": {"ca": str(case.folder / "ca.pem")}})):
+            receiver = tls if transport == "tls" else plain
+            wanted = 40 + (0 if receiver is tls else wanted)
+            counts = case.once(range(40), [syslog(receiver, transport, **more)])["log"]
+            check(counts["delivered"] == 40, f"{transport} {more}: {counts}")
+            check(peers.wait_for(lambda r=receiver, n=wanted: len(r.lines()) == n),
+                  f"{transport} {more}: {len(receiver.lines())} of {wanted}")
+            line = receiver.lines()[-1]
+            check(line["msg"].strip() == "read by cat number=39", f"{transport} {more}: text {line['msg']}")
+            check(line["syslogseverity"] == "4" and line["syslogfacility"] == "10", f"{transport}: {line}")
+            check(line["programname"] == "sluice", f"{transport}: {line}")
+            if "protocol" not in more:
+                check('rule="Shadow read"' in line["structured-data"] and 'proc.pid="39"' in line["structured-data"], str(line))
+
+
+def case_syslog_tls_refuses_a_certificate_of_another_authority(case):
+    peers.certificates(case.folder)
+    with peers.Rsyslog(case.folder / "tls", tls=True) as tls:
+        other = syslog(tls, "tls", tls={"ca": str(case.folder / "other-ca.pem")})
+        counts = case.once(range(5), [other], drain="500ms")["log"]
+        check(counts["waiting"] == 5 and not tls.lines(), str(counts))
+        counts = case.once([], [syslog(tls, "tls", tls={"ca": str(case.folder / "ca.pem")})])["log"]
+        check(counts["recovered"] == 5 and counts["delivered"] == 5, str(counts))
+
+
+def case_rsyslog_stopped_and_started(case):
+    for transport in ("tcp", "local"):
+        rsyslog = peers.Rsyslog(case.folder / transport)
+        rsyslog.start()
+        agent = Agent(case, [syslog(rsyslog, transport)])
+        random.seed(1)
+        stops, total = 6, 6000
+        for part in range(stops):
+            for number in range(part * 1000, part * 1000 + 1000, 100):
+                agent.feed(range(number, number + 100))
+                time.sleep(0.01)
+                if number % 1000 == 500:
+                    time.sleep(random.random() * 0.2)
+                    rsyslog.stop()
+            time.sleep(0.2)
+            rsyslog.start()
+        counts = agent.end()["log"]
+        check(counts["delivered"] == total, str(counts))
+        peers.wait_for(lambda r=rsyslog: len(r.lines()) >= total, 5)
+        rsyslog.stop()
+        compare(f"rsyslog stopped and started, {transport}", range(total), numbers_of(l["msg"] for l in rsyslog.lines()), stops)
+
+
+# ---- webhooks
+
+
+def case_webhook_faults(case):
+    faults = [500, "hang", "reset", (302, {"Location": "http://localhost:1/"}), "slow", "cut", "drop", 503, 404, 401,
+              (429, {"Retry-After": "0"}), 408, "reset", "hang", 500]
+    script = []
+    for fault in faults:
+        script += [fault, 200, 200]
+    with peers.Server(script) as server:
+        counts = case.once(range(600), [webhook(server, batch={"size": 20})])["hook"]
+        check(counts["delivered"] == 600, str(counts))
+        compare("web server with faults", range(600), numbers_of(a["output"] for a in server.alerts()), len(faults) - 1)
+
+
+def case_webhook_retry_after(case):
+    with peers.Server([(429, {"Retry-After": "2"})]) as server:
+        case.once([1], [webhook(server)])
+        first, second = (r["time"] for r in server.requests)
+        check(1.9 <= second - first < 8, f"asked to wait 2 s, waited {second - first:.2f}")
+
+
+def case_webhook_backs_off(case):
+    with peers.Server([500] * 5) as server:
+        case.once([1], [webhook(server, retry={"initial": "100ms", "max": "400ms"})])
+        times = [r["time"] for r in server.requests]
+        waits = [b - a for a, b in zip(times, times[1:])]
+        for wait, most in zip(waits, (0.1, 0.2, 0.4, 0.4, 0.4)):
+            check(most / 2 - 0.01 <= wait <= most + 2, f"waits were {waits}")  # a busy machine adds its own
+
+
+def case_webhook_server_down_and_up(case):
+    port = peers.free_port()
+    agent = Agent(case, [{"name": "hook", "type": "webhook", "url": f"http://127.0.0.1:{port}/", "batch": {"size": 50},
+                          "retry": {"initial": "20ms", "max": "100ms"}}])
+    got, downs = [], 5
+    for part in range(downs):
+        agent.feed(range(part * 200, part * 200 + 200))
+        time.sleep(0.1)
+        with peers.Server(port=port) as server:
+            agent.feed(range(1000 + part * 200, 1000 + part * 200 + 200))
+            time.sleep(0.2)
+            if part == downs - 1:
+                counts = agent.end()["hook"]
+        got += numbers_of(a["output"] for a in server.alerts())
+    check(counts["delivered"] == 2000, str(counts))
+    compare("web server down and up", range(2000), got, downs)
+
+
+def case_webhook_https_with_everything(case):
+    peers.certificates(case.folder)
+    (case.folder / "token").write_text("t0ken\n")
+    context = peers.server_context(case.folder, client_certificate=True)
+    tls = {name: str(case.folder / file) for name, file in (("ca", "ca.pem"), ("certificate", "client.pem"), ("key", "client.key"))}
+    more = {"timeout": "5s", "headers": {"X-Team": "red"}, "bearer_token_file": str(case.folder / "token"),
+            "hmac": {"secret": "${HOOK_SECRET}"}, "tls": tls}
+    with peers.Server(context=context) as server:
+        case.once([1], [webhook(server, **more)], environment={"HOOK_SECRET": "s3cret"})
+        request = server.requests[0]
+        signature = "sha256=" + hmac.new(b"s3cret", request["body"], hashlib.sha256).hexdigest()
+        check(request["headers"]["X-Sluice-Signature"] == signature, "the signature differs")
+        check(request["headers"]["Authorization"] == "Bearer t0ken", "no token")
+        check(request["headers"]["X-Team"] == "red", "no header")
+        for missing in ("ca", "certificate"):
+            less = {k: v for k, v in tls.items() if k == "ca"} if missing == "certificate" else {**tls, "ca": str(case.folder / "other-ca.pem")}
+            counts = case.once([2], [webhook(server, **{**more, "tls": less, "hmac": {"secret": "x"}})], drain="300ms")["hook"]
+            check(counts["delivered"] == 0 and counts["waiting"] > 0, f"without {missing}: {counts}")
+
+
+def case_webhook_redirect_is_followed_when_allowed(case):
+    with peers.Server() as target, peers.Server([(307, {"Location": target.url})]) as first:
+        case.once([1], [webhook(first, redirects=1)])
+        check(numbers_of(a["output"] for a in target.alerts()) == [1], "the alert did not follow the redirect")
+
+
+def case_webhook_through_a_proxy(case):
+    with peers.Server() as proxy:
+        case.once([1], [{"name": "hook", "type": "webhook", "url": "http://alerts.invalid/x", "proxy": f"http://127.0.0.1:{proxy.port}"}])
+        check(proxy.requests[0]["path"] == "http://alerts.invalid/x", proxy.requests[0]["path"])
+
+
+def case_webhook_refused_alerts_are_dead_lettered(case):
+    def picky(body):
+        return 422 if b"number=7 " in body.replace(b'"', b" ") or b"number=13 " in body.replace(b'"', b" ") else 200
+
+    with peers.Server([picky]) as server:
+        counts = case.once(range(40), [webhook(server, batch={"size": 10})])["hook"]
+        check(counts["delivered"] == 38 and counts["dead_lettered"] == 2, str(counts))
+        letters = [json.loads(line) for line in (case.folder / "state/outputs/hook/dead-letter.jsonl").read_text().splitlines()]
+        check(numbers_of(l["alert"]["output"] for l in letters) == [7, 13], str(letters))
+        check("422" in letters[0]["reason"], letters[0]["reason"])
+
+
+# ---- files, several outputs
+
+
+def case_file_is_opened_again_on_sighup(case):
+    path = case.folder / "alerts.jsonl"
+    agent = Agent(case, [{"name": "file", "type": "file", "path": str(path)}])
+    got = []
+    for turn in range(5):
+        agent.feed(range(turn * 100, turn * 100 + 100))
+        check(peers.wait_for(lambda n=turn: path.exists() and path.read_text().count("\n") == 100), "not written")
+        path.rename(f"{path}.{turn}")
+        agent.process.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+    agent.end()
+    for turn in range(5):
+        got += numbers_of(json.loads(line)["output"] for line in pathlib.Path(f"{path}.{turn}").read_text().splitlines())
+    check(got == list(range(500)), f"{len(got)} alerts")
+
+
+def case_several_outputs_with_filters_formats_and_limits(case):
+    with peers.Server() as server:
+        files = {name: case.folder / name for name in ("text", "users", "few")}
+        agent = Agent(case, [
+            {"name": "console", "type": "stdout", "format": "json"},
+            {"name": "text", "type": "file", "path": str(files["text"]), "format": "text", "filter": {"priority": "warning"}},
+            {"name": "users", "type": "file", "path": str(files["users"]), "filter": {"tags": ["users"]}},
+            {"name": "few", "type": "file", "path": str(files["few"]), "rate_limit": "5 per 1h", "filter": {"rules": ["Passwd*"]}},
+            webhook(server, preset="template", body='{"output": "{{output}}", "who": "{{proc.name}}"}', batch={"size": 7, "wait": "50ms"})])
+        agent.feed(range(20))
+        agent.feed(range(20, 50), "/etc/passwd")
+        counts = agent.end()
+        check(len(agent.prints) == 50, f"stdout has {len(agent.prints)} lines")
+        check(numbers_of(files["text"].read_text().splitlines()) == list(range(20)), "priority")
+        check("Warning read by cat number=0 (alert)" in files["text"].read_text(), "text")
+        check(numbers_of([files["users"].read_text()]) == list(range(20, 50)), "tags")
+        check(numbers_of([files["few"].read_text()]) == list(range(20, 25)), "rate limit")
+        check(counts["few"]["limited"] == 25 and counts["few"]["filtered"] == 20, str(counts["few"]))
+        check(sorted(numbers_of(a["output"] for a in server.alerts())) == list(range(50)), "webhook")
+        check(all(a["who"] == "cat" for a in server.alerts()), "template")
+
+
+# ---- seeing inside
+
+
+def get(port, path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+
+
+def case_metrics_health_and_status(case):
+    port, control = peers.free_port(), str(case.folder / "control.socket")
+    with peers.Server(["hang"]) as server:
+        agent = Agent(case, [webhook(server, timeout="60s"), {"name": "file", "type": "file", "path": str(case.folder / "f")}],
+                      drain="0s", metrics={"address": f"127.0.0.1:{port}"}, control_socket=control)
+        agent.feed(range(50))
+        sample = lambda: dict(re.findall(r'^(sluice_output_\w+\{output="hook"\}) (\d+)$', get(port, "/metrics")[1], re.M))
+        check(peers.wait_for(lambda: server.requests and sample().get('sluice_output_waiting{output="hook"}') == "50"), str(sample()))
+        check(peers.wait_for(lambda: 'sluice_output_delivered_total{output="file"} 50' in get(port, "/metrics")[1]), "file")
+        text = get(port, "/metrics")[1]
+        for line in text.splitlines():
+            check(line.startswith("# ") or re.fullmatch(r'sluice_\w+(\{\w+="[^"]*"\})? [0-9.e+-]+', line), f"no sample: {line}")
+        check(get(port, "/healthz") == (200, "ok\n") and get(port, "/none")[0] == 404, "health")
+        check(os.stat(control).st_mode & 0o777 == 0o600, "others may use the control socket")
+        for command, wanted in ((["status"], r"hook +50 +0 +50 "), (["top", "-n", "1"], r"0\.0 +50  file"),
+                                (["status", "--json"], r'"waiting":50')):
+            done = subprocess.run([case.sluice, *command, "--socket", control], capture_output=True, text=True)
+            check(done.returncode == 0 and re.search(wanted, done.stdout), f"{command}: {done.stdout}{done.stderr}")
+        second = subprocess.run([case.sluice, "replay", "/dev/null", "-r", case.folder / "a.rule", "-c", case.folder / "sluice.yaml"],
+                                capture_output=True, text=True)
+        check(second.returncode == 3, second.stderr)
+        agent.end()
+        check(not os.path.exists(control), "the control socket is left behind")
+        done = subprocess.run([case.sluice, "status", "--socket", control], capture_output=True, text=True)
+        check(done.returncode == 3 and "no agent answers" in done.stderr, done.stderr)
+
+
+# ---- the disk, death, time
+
+
+def case_disk_full(case):
+    with peers.small_disk(case.folder / "state", "64k") as disk:
+        if disk is None:
+            raise Skipped("a tmpfs cannot be mounted here")
+        with peers.Server() as server:
+            server.script = ["hang"]  # the first request; meanwhile the disk runs full
+            agent = Agent(case, [webhook(server, batch={"size": 100}, timeout="2s")])
+            agent.feed(range(1000))  # some 400 KB
+            time.sleep(1)
+            check(shutil.disk_usage(disk).free == 0, f"{shutil.disk_usage(disk).free} bytes are free: not a full disk")
+            counts = agent.end()["hook"]
+            check(counts["delivered"] == 1000 and counts["lost"] == 0, str(counts))
+            check(any("No space left" in line for line in agent.errors), "the full disk is not told")
+            compare("disk full", range(1000), numbers_of(a["output"] for a in server.alerts()), 1)
+
+
+def case_disk_full_of_a_file_output(case):
+    with peers.small_disk(case.folder / "disk", "64k") as disk:
+        if disk is None:
+            raise Skipped("a tmpfs cannot be mounted here")
+        path, kept = disk / "alerts.jsonl", case.folder / "kept"
+        agent = Agent(case, [{"name": "file", "type": "file", "path": str(path), "retry": {"initial": "20ms", "max": "50ms"}}])
+        got = []
+        for turn in range(8):
+            if turn < 4:
+                agent.feed(range(turn * 250, turn * 250 + 250))
+            time.sleep(0.3)
+            if not path.exists():
+                break
+            path.rename(f"{path}.1")  # what a rotation does: move away, tell, copy, delete
+            agent.process.send_signal(signal.SIGHUP)
+            time.sleep(0.1)
+            shutil.copy(f"{path}.1", kept)
+            os.unlink(f"{path}.1")
+            got += numbers_of(json.loads(line)["output"] for line in kept.read_text().splitlines())
+            peers.wait_for(path.exists, 1)
+        counts = agent.end()["file"]
+        check(counts["delivered"] == 1000 and counts["failures"] > 0, str(counts))
+        if path.exists():
+            got += numbers_of(json.loads(line)["output"] for line in path.read_text().splitlines())
+        compare("disk full under a file output", range(1000), got, counts["failures"])
+
+
+def case_file_size_limit(case):
+    """RLIMIT_FSIZE ends writes in the middle, with a signal on top."""
+    with peers.Server(["hang"]) as server:
+        agent = Agent(case, [webhook(server, batch={"size": 100}, timeout="1s")], before=["prlimit", "--fsize=20000", "--"])
+        agent.feed(range(500))
+        counts = agent.end()["hook"]
+        check(counts["delivered"] == 500, str(counts))
+        compare("file size limit", range(500), numbers_of(a["output"] for a in server.alerts()), 1)
+
+
+def case_sigkill_at_any_moment(case):
+    """What was raised a moment before the kill is delivered by the next process, and there is no hole before that."""
+    random.seed(2)
+    kills, sure = 15, 0
+    with peers.Server() as server:
+        server.script = [lambda body: random.choice((200, 200, 500, "reset"))]
+        for turn in range(kills):
+            agent = Agent(case, [webhook(server, batch={"size": 10}, retry={"initial": "10ms", "max": "20ms"})])
+            first = turn * 10000
+            end = time.monotonic() + random.uniform(0.05, 0.3)
+            fed = 0
+            while time.monotonic() < end:
+                agent.feed(range(first + fed, first + fed + 10))
+                fed += 10
+                time.sleep(0.002)
+            agent.kill()
+        counts = Agent(case, [webhook(server, batch={"size": 100}, retry={"initial": "10ms", "max": "20ms"})]).end()["hook"]
+        check(counts["waiting"] == 0 and counts["lost"] == 0, str(counts))
+        got = numbers_of(a["output"] for a in server.alerts())
+        for turn in range(kills):
+            mine = sorted(set(n for n in got if n // 10000 == turn))
+            sure += len(mine)
+            check(mine == list(range(turn * 10000, turn * 10000 + len(mine))), f"after kill {turn} there is a hole")
+        check(sure > 500, f"only {sure} alerts came that far")
+        compare("SIGKILL at any moment", sorted(set(got)), got, kills)
+
+
+def case_sigkill_loses_nothing_that_was_raised(case):
+    """Half a second after an alert was raised it outlives the process, whatever its receiver does."""
+    kills = 8
+    with peers.Server() as server:
+        server.script = ["hang"] * 1000
+        for turn in range(kills):
+            agent = Agent(case, [webhook(server, timeout="60s")])
+            agent.feed(range(turn * 500, turn * 500 + 500))
+            spool = case.folder / "state/outputs/hook"
+            size = lambda: sum(f.stat().st_size for f in spool.glob("*.segment"))
+            peers.wait_for(lambda: size() > 0, 5)
+            last = -1
+            while last != size():
+                last = size()
+                time.sleep(0.25)
+            agent.kill()
+        server.script = []
+        counts = Agent(case, [webhook(server, batch={"size": 100})]).end()["hook"]
+        check(counts["recovered"] == kills * 500, str(counts))
+        compare("SIGKILL half a second after", range(kills * 500), numbers_of(a["output"] for a in server.alerts()), kills)
+
+
+CLOCK = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+/* The wall clock jumps by years, to and fro, every 50 ms; the monotonic one is left alone. */
+int clock_gettime(clockid_t id, struct timespec* now) {
+  static int (*real)(clockid_t, struct timespec*);
+  struct timespec steady;
+  if (!real) real = (int (*)(clockid_t, struct timespec*))dlsym(RTLD_NEXT, "clock_gettime");
+  int status = real(id, now);
+  if (id != CLOCK_REALTIME || real(CLOCK_MONOTONIC, &steady)) return status;
+  now->tv_sec += (steady.tv_nsec / 50000000 % 3 - 1) * 100000000L;
+  return status;
+}
+"""
+
+
+def case_a_clock_that_jumps(case):
+    source, library = case.folder / "clock.c", case.folder / "clock.so"
+    source.write_text(CLOCK)
+    if not peers.have("cc"):
+        raise Skipped("no C compiler")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    with peers.Server([500, (429, {"Retry-After": "1"}), "reset"] * 3) as server:
+        begin = time.monotonic()
+        counts = case.once(range(200), [webhook(server, batch={"size": 20})], environment={"LD_PRELOAD": str(library)})["hook"]
+        took = time.monotonic() - begin
+        check(counts["delivered"] == 200 and 3 <= took < 40, f"{counts} after {took:.1f} s")
+        compare("a clock that jumps", range(200), numbers_of(a["output"] for a in server.alerts()), 9)
+
+
+def case_the_bound_of_the_spool(case):
+    spool = {"max": "64KiB", "dead_letter": "64KiB"}
+    output = {"name": "hook", "type": "webhook", "url": "http://127.0.0.1:9/", "spool": spool}
+    counts = case.once(range(2000), [output], drain="0s")["hook"]
+    check(counts["waiting"] > 50 and counts["dead_lettered"] > 50 and counts["lost"] > 500, str(counts))
+    letters = (case.folder / "state/outputs/hook/dead-letter.jsonl").read_text().splitlines()
+    check(len(letters) == counts["dead_lettered"] and all(json.loads(line) for line in letters), "dead letters")
+    with peers.Server() as server:
+        after = case.once([], [webhook(server, spool=spool, batch={"size": 10})])["hook"]
+        check(after["delivered"] == counts["waiting"], str(after))
+
+
+def case_two_agents_cannot_share_a_spool(case):
+    with peers.Server() as server:
+        first = Agent(case, [webhook(server)])
+        first.feed([1])
+        check(peers.wait_for(lambda: server.requests), "not delivered")
+        config = case.folder / "sluice.yaml"
+        done = subprocess.run([case.sluice, "replay", "/dev/null", "-r", case.folder / "a.rule", "-c", config], capture_output=True, text=True)
+        check(done.returncode == 3 and "another process uses this spool" in done.stderr, done.stderr)
+        first.end()
+
+
+def case_examples_of_the_documentation(case):
+    page = (HERE.parent.parent / "docs/operations.md").read_text()
+    examples = re.findall(r"^```yml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    check(examples, "docs/operations.md has no example")
+    for number, text in enumerate(examples):
+        path = case.folder / f"{number}.yaml"
+        path.write_text(text)
+        done = subprocess.run([case.sluice, "config", "check", path], capture_output=True, text=True,
+                              env={**os.environ, "HOOK_SECRET": "x", "SLACK_PATH": "y"})
+        check(done.returncode == 0, f"example {number}: {done.stderr}")
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    sluice, words = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    os.environ["TZ"] = "UTC"
+    failed = 0
+    for name, run in list(globals().items()):
+        name = name.replace("_", "-")
+        if not name.startswith("case-") or (words and not any(word in name for word in words)):
+            continue
+        name = name.removeprefix("case-")
+        begin = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="sluice-outputs.") as folder:
+            try:
+                run(Case(sluice, pathlib.Path(folder)))
+                print(f"PASS {name} ({time.monotonic() - begin:.1f} s)", flush=True)
+            except Skipped as why:
+                print(f"SKIP {name}: {why}", flush=True)
+            except (Failed, subprocess.SubprocessError, RuntimeError, OSError, KeyError, ValueError, IndexError) as why:
+                print(f"FAIL {name}: {why!r}", flush=True)
+                failed += 1
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -91,6 +91,8 @@ SLUICE_INLINE __u64 match_round(struct scratch *s, const struct sluice_hook_conf
   if (config->used & SLUICE_INT_BITS) fill_ints(m, task);
   if (config->used & SLUICE_LINEAGE_BITS) fill_lineage(m, state_of(task), s->generation);
   m->flags[SLUICE_WORD_EVENT] = image_bits(image_flags_of(bprm->file));
+  if ((config->used & 1ull << SLUICE_LOOKUP_BITS) && (asked_bits(config) & CONTAINER_BITS))
+    m->flags[SLUICE_WORD_EVENT] |= container_bit(s, task, state_of(task));
   fill_capabilities(m, task);
   standing = sluice_match_begin(m, config);
   if (!standing) return 0;
@@ -136,6 +138,7 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
   fill_header(r, SLUICE_RECORD_EVENT, SLUICE_HOOK_BPRM_CHECK, task, task->real_parent);
   fill_verdict(s, r, verdict);
   r->numbers[0] = (__u32)(s->match.flags[SLUICE_WORD_EVENT] >> 32);
+  set_result(r, hook_result(verdict));
   name_of_exec(s, bprm);
   at = put_path(s, SLUICE_STR_EXEPATH, SLUICE_ITEM_EXEPATH);
   bytes = s->match.bytes[SLUICE_STR_NAME];
@@ -301,19 +304,6 @@ SLUICE_INLINE __u32 put_user(char *buffer, __u32 at, __u32 tag, __u64 start, __u
   return put_item(buffer, at, EXEC_LIMIT, tag, flags, (void *)start, bytes, 1);
 }
 
-SLUICE_INLINE __u32 put_string(char *buffer, __u32 at, __u32 limit, __u32 tag, const char *from) {
-  struct sluice_item *item;
-  long length;
-
-  if (at > limit) return at;
-  item = (struct sluice_item *)(buffer + at);
-  length = bpf_probe_read_kernel_str(item + 1, SLUICE_PATH_BYTES, from);
-  item->tag = tag;
-  item->flags = length > 0 ? 0 : SLUICE_ITEM_UNKNOWN;
-  item->length = length > 0 ? length - 1 : 0;
-  return position(buffer, at + 8 + ((item->length + 7) & ~7u));
-}
-
 /* The working directory, walked in scratch. */
 SLUICE_INLINE __u32 put_cwd(char *buffer, __u32 at, struct task_struct *task) {
   struct scratch *s = scratch_claim();
@@ -339,6 +329,7 @@ static __noinline __u32 put_decision(struct exec_record *record, __u32 at, struc
   r->type = parked->type;
   r->flags = parked->flags;
   r->unknown = parked->unknown;
+  set_result(r, 0);
   fill_creds(r, &parked->creds);
   __builtin_memcpy(r->set, parked->set, sizeof(r->set));
   if (parked->flags & SLUICE_EVENT_UNDECIDED)

@@ -19,14 +19,22 @@ struct event_record {
   char more[RECORD_MORE_BYTES];
 };
 
+struct cgroup_scan {
+  __u64 last; /* bytes, the latest below */
+  __u32 run;  /* of digits */
+  __u32 found;
+};
+
 struct scratch {
   __u32 busy;
   __u32 index;      /* its own */
   __u32 generation; /* that judges */
   __u32 flags;      /* SLUICE_EVENT_* of the call */
   __u32 path_built;
-  __u32 reserved;
+  __u32 completed; /* a companion waits at the call's return */
+  const char *given;              /* of an open that failed: the path as the caller gave it */
   __u64 numbers[1 + SLUICE_ARGS]; /* of the record */
+  struct cgroup_scan cgroup;
   struct sluice_match match;
   struct sluice_text name;
   struct sluice_text exepath;

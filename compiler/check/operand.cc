@@ -10,7 +10,7 @@ constexpr HookMask kOnePathHooks = kOpenHooks | kMknodHooks | kUnlinkHooks | kRm
                                    kTruncateHooks | kChmodHooks | kChownHooks | kSetxattrHooks;
 
 constexpr HookMask kServerHooks = kBindHooks | kListenHooks | kAcceptHooks;  // the local end serves
-constexpr HookMask kClientHooks = kConnectHooks | kSendHooks;                // the remote end serves
+constexpr HookMask kClientHooks = kConnectHooks | kSendHooks | kSysExitHooks;  // the remote end serves
 constexpr HookMask kInetHooks = kServerHooks | kClientHooks;
 
 // By FieldId.

@@ -457,6 +457,7 @@ uint32_t NeedsOfName(std::string_view name, std::string_view argument) {
   constexpr uint32_t kBoth = SLUICE_HOOK_NEEDS_ENV | SLUICE_HOOK_NEEDS_CWD;
   if (name == "proc.env" || name == "proc.aenv") return SLUICE_HOOK_NEEDS_ENV;
   if (name == "proc.cwd") return SLUICE_HOOK_NEEDS_CWD;
+  if (name == "fd.nameraw") return SLUICE_HOOK_NEEDS_GIVEN;
   if (name == "evt.args" || name == "evt.info") return kBoth;
   if (name != "evt.arg" && name != "evt.rawarg") return 0;
   const bool by_number =
@@ -491,7 +492,7 @@ uint32_t NeedsOf(const norm::Condition& condition, const check::CheckedRules& ch
   return needs;
 }
 
-uint32_t ExecNeeds(const split::Partition& partition) {
+uint32_t Needs(const split::Partition& partition) {
   uint32_t needs = 0;
   const check::CheckedRules& checked = partition.normal.checked;
   for (const norm::Condition& condition : partition.normal.conditions) needs |= NeedsOf(condition, checked);
@@ -503,6 +504,40 @@ uint32_t ExecNeeds(const split::Partition& partition) {
     if (rule.rule.then) needs |= NeedsOfName(rule.rule.then->field.name.text, "");
   }
   return needs;
+}
+
+bool Admits(const split::KernelCondition& condition, check::EventType type) {
+  return std::all_of(condition.begin(), condition.end(), [&](const split::AnyOf& any_of) {
+    return any_of.lookup != SLUICE_LOOKUP_TYPE ||
+           std::any_of(any_of.tests.begin(), any_of.tests.end(), [&](const split::Test& test) {
+             const bool member = std::find(test.types.begin(), test.types.end(), type) != test.types.end();
+             return test.negated != (test.complement != member);
+           });
+  });
+}
+
+// The bits whose events wait or that look at early failures, and the calls that these can be.
+void LowerReturns(const split::HookPartition& hook, KernelPlan& plan) {
+  sluice_hook_config& config = plan.hooks[hook.hook];
+  const bool whole = hook.hook == SLUICE_HOOK_SYS_EXIT;
+  std::set<check::EventType> results, calls;
+  for (const split::Entry& entry : hook.entries) {
+    if (entry.bit >= SLUICE_CLAUSES || (!entry.wants_result && !entry.sees_failures && !whole)) continue;
+    const uint64_t bit = 1ull << (entry.bit % 64);
+    if (entry.wants_result) config.results[entry.bit / 64] |= bit;
+    if (entry.sees_failures) config.failures[entry.bit / 64] |= bit;
+    if (entry.sees_failures) config.flags |= SLUICE_HOOK_FAILURES;
+    const bool told = whole || (entry.sees_failures && hook.hook != SLUICE_HOOK_FILE_OPEN);
+    for (const check::EventRow& row : check::Events()) {
+      if (row.IsAt(hook.hook) && Admits(hook.bits[entry.bit], row.type)) (told ? calls : results).insert(row.type);
+    }
+  }
+  Companions& companions = plan.companions;
+  for (const check::EventType type : calls) results.erase(type);
+  companions.results.insert(companions.results.end(), results.begin(), results.end());
+  companions.calls.insert(companions.calls.end(), calls.begin(), calls.end());
+  if (hook.hook == SLUICE_HOOK_FILE_OPEN) companions.failed_opens = (config.flags & SLUICE_HOOK_FAILURES) != 0;
+  if (hook.hook == SLUICE_HOOK_SOCKET_ACCEPT) companions.accepts = !results.empty() || !calls.empty();
 }
 
 void CheckCapacity(const KernelPlan& plan, diag::Diagnostics& diagnostics) {
@@ -545,9 +580,12 @@ KernelPlan LowerKernel(const split::Partition& partition, diag::Diagnostics& dia
   for (const split::HookPartition& hook : partition.hooks) {
     HookLowering(partition, hook, plan, classes, diagnostics).Lower();
     LowerActions(partition, hook, plan);
+    LowerReturns(hook, plan);
   }
   FillEnds(plan);
-  plan.hooks[SLUICE_HOOK_BPRM_CHECK].flags |= ExecNeeds(partition);
+  const uint32_t needs = Needs(partition);
+  plan.hooks[SLUICE_HOOK_BPRM_CHECK].flags |= needs & ~SLUICE_HOOK_NEEDS_GIVEN;
+  plan.hooks[SLUICE_HOOK_FILE_OPEN].flags |= needs & SLUICE_HOOK_NEEDS_GIVEN;
   CheckCapacity(plan, diagnostics);
   return plan;
 }

@@ -47,6 +47,9 @@ class Lowering {
   // Borrows `rules`.
   Lowering(const check::CheckedRules& rules, const Budget& budget);
 
+  // For whom At() lowers from here on: a mitigation is decided at the hook, before the call returns.
+  void For(bool mitigation) { mitigation_ = mitigation; }
+
   // Borrowed until destruction. Scarce tables (lineage atoms, flag tests) go to whoever asks first.
   const Lowered& At(check::PredicateId predicate, check::HookId hook);
 
@@ -62,7 +65,8 @@ class Lowering {
   const check::CheckedRules& rules_;
   const Budget budget_;
   std::deque<Lowered> all_;
-  std::array<std::vector<uint32_t>, SLUICE_HOOKS> known_;  // by PredicateId: index into all_ + 1
+  bool mitigation_ = false;
+  std::array<std::vector<uint32_t>, 2 * SLUICE_HOOKS> known_;  // by PredicateId: index into all_ + 1; mitigations last
   std::vector<KernelCondition> atoms_;
   std::map<KernelCondition, uint32_t> atom_ids_;
   std::array<std::set<std::pair<uint32_t, uint64_t>>, SLUICE_HOOKS> masks_;  // word, bits

@@ -57,6 +57,8 @@ struct Entry {
   norm::Condition residue;  // kTrue: nothing is left
   bool judge_whole =
       false;  // the kernel condition was weakened: evaluate the rule's whole condition at this hook
+  bool wants_result = false;   // condition or output ask what only the call's return tells
+  bool sees_failures = false;  // may be true of a call that failed before it came to the hook
 };
 
 struct HookPartition {

@@ -136,7 +136,7 @@ TEST(RecordMerge, ShortRecordComesFirst) {
 }
 
 TEST(CallTable, NumbersOfBothAbisAndOfIoUring) {
-  const std::vector<sluice_call> table = CallTable();
+  const std::vector<sluice_call> table = CallTable([](check::EventType, int) { return false; });
   ASSERT_EQ(table.size(), size_t{SLUICE_CALL_ENTRIES});
   const check::EventType openat = check::FindEvent("openat");
   EXPECT_EQ(table[257].type, openat);

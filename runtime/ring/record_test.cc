@@ -106,7 +106,7 @@ TEST(Record, MalformedBytesAreErrorsThatSayWhere) {
       {"hook", [](std::string& b) { Put<uint16_t>(b, 6, SLUICE_HOOKS); }, "unknown hook"},
       {"type", [](std::string& b) { Put<uint16_t>(b, offsetof(sluice_record, type), 60000); }, "event type"},
       {"item length", [](std::string& b) { Put<uint32_t>(b, kItems + 4, 0xffffffff); },
-       "byte 328: an item is longer"},
+       "byte 336: an item is longer"},
       {"item head cut",
        [](std::string& b) {
          b.resize(kItems + 20);

@@ -1,7 +1,8 @@
 /* exec.bpf.c - the exec family: new images, and who forked whom.
  *
  *   exec_bprm_check     bprm_check_security: decides execve and execveat, once per interpreter round
- *   exec_bprm_committed bprm_committed_creds: the task's image is the new one from here on
+ *   exec_bprm_committed bprm_committed_creds: the task's image is the new one from here on; kills that ask its
+ *                       arguments or environment
  *   exec_task_alloc     task_alloc: the child inherits image and ancestors
  *   exec_sched_fork, exec_sched_exec, exec_sched_exit   tracepoints: the records that the process tree lives on
  *   exec_seed            iterator: lineage of tasks that are older than the agent or than a rule set
@@ -13,6 +14,7 @@
  * Fail direction: allow (lib/decide.bpf.h). An error that another LSM program decided on is passed on unseen.
  */
 #include "lib/lineage.bpf.h"
+#include "lib/strings.bpf.h"
 
 char LICENSE[] __weak SEC("license") = "GPL";
 
@@ -264,17 +266,17 @@ SLUICE_INLINE int decide_round(struct linux_binprm *bprm) {
 }
 
 /* Without scratch or storage the image is unknown, and so is the lineage of its children. */
-SLUICE_INLINE void commit_image(struct linux_binprm *bprm) {
+static __noinline int commit_image(struct linux_binprm *bprm) {
   struct task_struct *task = bpf_get_current_task_btf();
   struct task_state *state = state_made(task);
   struct scratch *s;
   __u32 flags;
 
-  if (!state) return;
+  if (!state) return 0;
   state->task.self_generation[0] = 0;
   state->task.self_generation[1] = 0;
   s = scratch_claim();
-  if (!s) return;
+  if (!s) return 0;
   flags = image_flags_of(bprm->file);
   if (bprm->fdpath) { /* kernels differ in what comm is then */
     name_of_exec(s, bprm);
@@ -291,6 +293,7 @@ SLUICE_INLINE void commit_image(struct linux_binprm *bprm) {
   judge_image(s, &state->task, 0);
   judge_image(s, &state->task, 1);
   scratch_release(s);
+  return 0;
 }
 
 /* Arguments or environment of the new image, as the kernel laid them out. */
@@ -463,6 +466,7 @@ int BPF_PROG(exec_bprm_check, struct linux_binprm *bprm, int ret) {
 SEC("lsm/bprm_committed_creds")
 int BPF_PROG(exec_bprm_committed, struct linux_binprm *bprm) {
   commit_image(bprm);
+  decide_strings(bprm);
   return 0;
 }
 

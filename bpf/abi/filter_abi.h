@@ -93,7 +93,8 @@ enum sluice_hook {
   SLUICE_HOOK_SETTIME = 39,
   SLUICE_HOOK_SYSLOG = 40,
   SLUICE_HOOK_SYS_EXIT = 41, /* no LSM hook: calls that none covers, decided when they return (dup, setns, ...) */
-  SLUICE_HOOKS = 42,
+  SLUICE_HOOK_BPRM_COMMITTED = 42, /* the new image is there: kills that ask its arguments or environment */
+  SLUICE_HOOKS = 43,
 };
 
 /* String subjects. What TARGET and TEXT hold is the hook's own: compiler/check/operands.def. */
@@ -146,6 +147,13 @@ enum sluice_end { SLUICE_END_LOCAL = 0, SLUICE_END_REMOTE = 1 };
 #define SLUICE_FLAG_CONTAINER (1ull << 39) /* container.id is there and not `host` */
 #define SLUICE_FLAG_HOST (1ull << 40)      /* container.id is `host` */
 #define SLUICE_FLAG_CLIMBS (1ull << 41)    /* open: fd.nameraw contains `../` */
+
+/* bprm_committed_creds: tests of variables, numbered by the plan. Their texts stand in the tables of the lookups
+ * SLUICE_STR_PATH, exact and prefix, of this hook, as NAME=VALUE; what they lead to is not a class but a set of
+ * such bits. */
+#define SLUICE_VARIABLE_TESTS 31
+#define SLUICE_VARIABLE_EMPTY (1u << 31) /* of NAME=: as if it were not there */
+#define SLUICE_VARIABLE_BYTES 250        /* of NAME=VALUE in a table */
 
 /* path_mknod: the kind of node */
 #define SLUICE_FLAG_IS_REGULAR (1ull << 56)

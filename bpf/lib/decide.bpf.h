@@ -38,6 +38,7 @@ SLUICE_INLINE void begin(struct scratch *s, __u32 slot, __u32 hook, __u32 type, 
   s->match.slot = slot;
   s->match.hook = hook;
   s->match.type = type;
+  s->match.flags_unknown = 0;
 }
 
 /* All lookups that need no path. 0: dropped. */

@@ -74,6 +74,7 @@ std::string_view ArgName(const FieldUse& use, HookId hook, EventType type) {
 }
 
 const Operand* FindOperand(const FieldUse& use, HookId hook, EventType type) {
+  if (use.index >= 0) return nullptr;
   const std::string_view argument = ArgName(use, hook, type);
   for (const Operand* operand : ByField()[static_cast<size_t>(use.field)]) {
     if ((operand->hooks >> hook & 1) != 0 && operand->argument == argument) return operand;

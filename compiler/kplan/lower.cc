@@ -540,6 +540,40 @@ void LowerReturns(const split::HookPartition& hook, KernelPlan& plan) {
   if (hook.hook == SLUICE_HOOK_SOCKET_ACCEPT) companions.accepts = !results.empty() || !calls.empty();
 }
 
+// The texts of the tests of variables; a prefix's entry holds the tests of the shorter ones too.
+void LowerVariables(const std::vector<split::VariableTest>& variables, KernelPlan& plan) {
+  constexpr uint32_t kLookup = SLUICE_HOOK_BPRM_COMMITTED * uint32_t{SLUICE_LOOKUPS} + SLUICE_LOOKUP_STRING +
+                               SLUICE_STR_PATH * uint32_t{SLUICE_MODES};
+  std::map<std::string, uint32_t> exact, prefixes;
+  for (size_t i = 0; i < variables.size(); ++i) {
+    for (const std::string& text : variables[i].exact) exact[text] |= 1u << i;
+    for (const std::string& text : variables[i].prefixes) prefixes[text] |= 1u << i;
+    exact[variables[i].name + "="] = SLUICE_VARIABLE_EMPTY;
+  }
+  for (const auto& [text, tests] : exact) {
+    if (text.size() < sizeof(sluice_short_key::value)) {
+      auto& [key, value] = plan.short_exact.emplace_back();
+      key.lookup = kLookup + SLUICE_MODE_EXACT;
+      std::memcpy(key.value, text.data(), text.size());
+      value = tests;
+    } else {
+      auto& [key, value] = plan.long_exact.emplace_back();
+      key.lookup = kLookup + SLUICE_MODE_EXACT;
+      std::memcpy(key.value, text.data(), text.size());
+      value = tests;
+    }
+  }
+  for (const auto& [text, tests] : prefixes) {
+    auto& [key, value] = plan.prefixes.emplace_back();
+    key.prefixlen = 8 * (4 + static_cast<uint32_t>(text.size()));
+    key.lookup = kLookup + SLUICE_MODE_PREFIX;
+    std::memcpy(key.value, text.data(), text.size());
+    for (const auto& [shorter, more] : prefixes) {
+      if (text.starts_with(shorter)) value |= more;
+    }
+  }
+}
+
 void CheckCapacity(const KernelPlan& plan, diag::Diagnostics& diagnostics) {
   const std::pair<const char*, std::pair<size_t, size_t>> tables[] = {
       {"distinct sets of clauses", {plan.classes.size(), kMaxClasses}},
@@ -583,6 +617,7 @@ KernelPlan LowerKernel(const split::Partition& partition, diag::Diagnostics& dia
     LowerReturns(hook, plan);
   }
   FillEnds(plan);
+  LowerVariables(partition.variables, plan);
   const uint32_t needs = Needs(partition);
   plan.hooks[SLUICE_HOOK_BPRM_CHECK].flags |= needs & ~SLUICE_HOOK_NEEDS_GIVEN;
   plan.hooks[SLUICE_HOOK_FILE_OPEN].flags |= needs & SLUICE_HOOK_NEEDS_GIVEN;

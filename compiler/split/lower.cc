@@ -248,6 +248,8 @@ Lowered Lowering::Lower(const Predicate& predicate, check::HookId hook) {
                        hook == SLUICE_HOOK_SOCKET_ACCEPT ? "at the hook only the local end is known" : "");
   }
   if (const check::Operand* operand = check::FindOperand(use, hook)) return LowerOperand(predicate, *operand);
+  if (hook == SLUICE_HOOK_BPRM_COMMITTED && use.field == FieldId::kProcEnv && !use.argument.empty())
+    return LowerVariable(predicate);
   return LowerSubject(predicate, hook);
 }
 
@@ -317,6 +319,44 @@ Lowered Lowering::LowerLineage(const Predicate& predicate, uint32_t string, uint
   Test test;
   test.atom = atom->second;
   return TestOf(SLUICE_LOOKUP_LINEAGE + level, std::move(test), "lineage bit");
+}
+
+// A variable that is not set is empty: `= ""` and `!= ""` ask whether it is set.
+Lowered Lowering::LowerVariable(const Predicate& predicate) {
+  const std::optional<Membership> membership = MembershipOf(predicate);
+  const bool starts = predicate.op == Op::kStartsWith && AnyValueDecides(predicate);
+  if ((!membership || membership->never) && !starts) return NoTable(predicate, "`=`, `!=`, `in`, `startswith` and `exists`");
+  VariableTest test;
+  test.name = predicate.left.field.argument;
+  bool empty = false;
+  for (const check::Value& value : predicate.values) {
+    std::string text = test.name + "=" + value.text;
+    if (text.size() > SLUICE_VARIABLE_BYTES) {
+      return InUserSpace(Code::N301, fmt::format("name and value are longer than {} bytes", SLUICE_VARIABLE_BYTES),
+                         "use a shorter prefix with `startswith`");
+    }
+    empty = empty || value.text.empty();
+    (starts ? test.prefixes : test.exact).push_back(std::move(text));
+  }
+  if (starts && empty) return Constant(true, "every text starts with nothing");
+  if (empty && predicate.values.size() != 1)
+    return InUserSpace(Code::N301, "it mixes the empty value with others", "ask for the empty value alone");
+  bool complement = membership && membership->complement;
+  if (empty) {  // set to something, or not
+    test.exact.clear();
+    test.prefixes = {test.name + "="};
+    complement = !complement;
+  }
+  auto found = std::find(variables_.begin(), variables_.end(), test);
+  if (found == variables_.end()) {
+    if (variables_.size() >= SLUICE_VARIABLE_TESTS) {
+      return InUserSpace(Code::N306, fmt::format("the rule set's {} tests of variables are in use", SLUICE_VARIABLE_TESTS),
+                         "let rules ask the same");
+    }
+    found = variables_.insert(variables_.end(), std::move(test));
+  }
+  return TestOf(SLUICE_LOOKUP_BITS, FlagTest(uint64_t{1} << (found - variables_.begin()), complement),
+                "scan of the new image's environment");
 }
 
 void Lowering::ReserveMask(Lowered& lowered, check::HookId hook) {

@@ -55,11 +55,13 @@ class Lowering {
 
   // Image conditions in the order in which lineage tests asked for them.
   const std::vector<KernelCondition>& atoms() const { return atoms_; }
+  const std::vector<VariableTest>& variables() const { return variables_; }
 
  private:
   Lowered Lower(const check::Predicate& predicate, check::HookId hook);
   Lowered LowerSubject(const check::Predicate& predicate, check::HookId hook);
   Lowered LowerLineage(const check::Predicate& predicate, uint32_t string, uint32_t level);
+  Lowered LowerVariable(const check::Predicate& predicate);
   void ReserveMask(Lowered& lowered, check::HookId hook);
 
   const check::CheckedRules& rules_;
@@ -69,6 +71,7 @@ class Lowering {
   std::array<std::vector<uint32_t>, 2 * SLUICE_HOOKS> known_;  // by PredicateId: index into all_ + 1; mitigations last
   std::vector<KernelCondition> atoms_;
   std::map<KernelCondition, uint32_t> atom_ids_;
+  std::vector<VariableTest> variables_;
   std::array<std::set<std::pair<uint32_t, uint64_t>>, SLUICE_HOOKS> masks_;  // word, bits
 };
 

@@ -61,6 +61,14 @@ struct Entry {
   bool sees_failures = false;  // may be true of a call that failed before it came to the hook
 };
 
+// A test of a variable in a new image's environment: a bit of SLUICE_HOOK_BPRM_COMMITTED's flags, set when one of
+// the strings stands in it, or one that starts with a prefix. NAME= alone counts as not there.
+struct VariableTest {
+  std::string name;
+  std::vector<std::string> exact, prefixes;  // NAME=VALUE
+  friend bool operator==(const VariableTest&, const VariableTest&) = default;
+};
+
 struct HookPartition {
   check::HookId hook = 0;
   std::vector<KernelCondition>
@@ -85,6 +93,7 @@ struct Partition {
   norm::NormalRules normal;
   std::vector<HookPartition> hooks;    // SLUICE_HOOK_IMAGE first when there are atoms, then by hook id
   std::vector<KernelCondition> atoms;  // image conditions: over NAME and EXEPATH lookups only
+  std::vector<VariableTest> variables;  // by bit
   std::vector<Decision> decisions;     // by rule, hook, predicate
 };
 

@@ -41,6 +41,7 @@ class Splitter {
       if (!placed_[row.id].empty()) partition.hooks.push_back(Assemble(row.id));
     }
     NumberAtoms(partition);
+    partition.variables = lowering_.variables();
     for (const check::HookRow& row : check::Hooks()) {
       for (const Placed& placed : placed_[row.id]) {
         lowering_.For(IsMitigation(normal_.checked.rules[placed.rule]));
@@ -63,6 +64,7 @@ class Splitter {
       Placed placed;
       placed.rule = rule;
       lowering_.For(IsMitigation(normal_.checked.rules[rule]));
+      if (AsksImage(rule) ? row.id == SLUICE_HOOK_BPRM_CHECK : row.id == SLUICE_HOOK_BPRM_COMMITTED) continue;
       placed.whole = Specialise(normal_.conditions[rule], row.id, lowering_);
       if (placed.whole.kind == Condition::Kind::kFalse) continue;
       const bool mitigation = IsMitigation(normal_.checked.rules[rule]);
@@ -84,6 +86,20 @@ class Splitter {
       placed_[row.id].push_back(std::move(placed));
     }
     if (!somewhere) WarnNever(rule);
+  }
+
+  // A kill that asks the new image's arguments or environment is decided when they are there.
+  bool AsksImage(check::RuleId id) const {
+    if (normal_.checked.rules[id].rule.action != ast::Action::kKill) return false;
+    bool asks = false;
+    ForEachLiteral(normal_.conditions[id], [&](const Condition& literal) {
+      const check::Term& left = normal_.checked.predicates[literal.predicate].left;
+      if (left.kind != check::Term::Kind::kField) return;
+      const check::FieldUse& use = left.field;
+      asks = asks || (use.field == check::FieldId::kProcEnv && !use.argument.empty()) ||
+             (use.index < 0 && (use.field == check::FieldId::kProcArgs || use.field == check::FieldId::kProcCmdline));
+    });
+    return asks;
   }
 
   // Calls that no hook covers: only for a rule that names them, since each costs a program of its own.

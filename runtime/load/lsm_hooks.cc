@@ -40,6 +40,7 @@ std::string LsmHookOf(const bpf_program* program) {
 }
 
 check::HookId DecisionPointOf(const std::string& lsm_hook) {
+  if (lsm_hook == "bprm_committed_creds") return check::kNoHook;  // it keeps the lineage as well
   if (lsm_hook == "file_truncate") return SLUICE_HOOK_PATH_TRUNCATE;
   const check::HookRow* row = check::FindHook(lsm_hook);
   return row == nullptr ? check::kNoHook : row->id;

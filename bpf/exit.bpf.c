@@ -163,7 +163,7 @@ struct given {
   const char *text;
   __u32 bytes;
   __u64 before; /* the last bytes, the latest below; a slash at the start */
-  __u32 plain;
+  struct scratch *s;
 };
 
 /* `..`, `.` and empty components: the path is not what it says. */
@@ -179,7 +179,7 @@ static long given_step(__u32 step, struct given *given) {
   if (byte != '/') return 0;
   /* "//", "/./", "/../" end here */
   if ((given->before & 0xffff) == 0x2f2f || (given->before & 0xffffff) == 0x2f2e2f || given->before == 0x2f2e2e2f) {
-    given->plain = 0;
+    given->s->path_built = PATH_NOT_PLAIN; /* in scratch: what a callback changes on the stack, older kernels do not see */
     return 1;
   }
   return step >= given->bytes;
@@ -209,7 +209,7 @@ SLUICE_INLINE __u32 folder_of(struct scratch *s, struct task_struct *task, int d
  * tidies it. */
 SLUICE_INLINE void path_of_given(struct scratch *s, struct task_struct *task, int dfd, const char *name) {
   struct sluice_match *m = &s->match;
-  struct given given = {.before = '/', .plain = 1};
+  struct given given = {.before = '/', .s = s};
   char *value = s->record.path.value;
   __u32 at = 0;
   long length;
@@ -243,9 +243,7 @@ SLUICE_INLINE void path_of_given(struct scratch *s, struct task_struct *task, in
   m->bytes[SLUICE_STR_PATH] = at + given.bytes;
   m->state[SLUICE_STR_PATH] = SLUICE_TEXT_PRESENT;
   bpf_loop(SLUICE_PATH_BYTES, given_step, &given, 0);
-  if (given.plain) return;
-  m->state[SLUICE_STR_PATH] = SLUICE_TEXT_UNKNOWN;
-  s->path_built = PATH_NOT_PLAIN;
+  if (s->path_built == PATH_NOT_PLAIN) m->state[SLUICE_STR_PATH] = SLUICE_TEXT_UNKNOWN;
 }
 
 SLUICE_INLINE __u64 given_flags(const struct open_flags *how) {

@@ -25,6 +25,16 @@ struct cgroup_scan {
   __u32 found;
 };
 
+/* Arguments and environment of a new image: lib/strings.bpf.h. */
+struct strings_scan {
+  __u64 at;
+  __u64 args, args_end; /* behind argv[0] */
+  __u32 number, first_variable, count;
+  __u32 inside; /* of a string longer than a piece */
+  __u32 found;  /* tests of variables that hold */
+  __u32 failed;
+};
+
 struct scratch {
   __u32 busy;
   __u32 index;      /* its own */
@@ -35,6 +45,7 @@ struct scratch {
   const char *given;              /* of an open that failed: the path as the caller gave it */
   __u64 numbers[1 + SLUICE_ARGS]; /* of the record */
   struct cgroup_scan cgroup;
+  struct strings_scan strings;
   struct sluice_match match;
   struct sluice_text name;
   struct sluice_text exepath;

@@ -14,14 +14,9 @@
 #define VARIABLE_LOOKUP(mode) \
   (SLUICE_HOOK_BPRM_COMMITTED * SLUICE_LOOKUPS + SLUICE_LOOKUP_STRING + SLUICE_STR_PATH * SLUICE_MODES + (mode))
 
-struct strings_scan {
+/* The state lies in scratch: what a callback changes on its caller's stack, older kernels do not see. */
+struct strings_loop {
   struct scratch *s;
-  __u64 at;
-  __u64 args, args_end; /* behind argv[0] */
-  __u32 number, first_variable, count;
-  __u32 inside; /* of a string longer than a piece */
-  __u32 found;  /* tests of variables that hold */
-  __u32 failed;
 };
 
 /* Which tests hold of the string in s->text, of `bytes` without its NUL. */
@@ -41,8 +36,9 @@ SLUICE_INLINE __u32 variable_tests(struct scratch *s, __u32 bytes) {
   return (exact ? *exact : 0) | (prefix ? *prefix : 0);
 }
 
-static long strings_step(__u32 step, struct strings_scan *scan) {
-  struct scratch *s = scan->s;
+static long strings_step(__u32 step, struct strings_loop *loop) {
+  struct scratch *s = loop->s;
+  struct strings_scan *scan = &s->strings;
   long length;
   __u32 i;
 
@@ -110,16 +106,20 @@ SLUICE_INLINE void put_lines(struct scratch *s, const struct task_state *state, 
 
 SLUICE_INLINE int judge_strings(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
                                 struct linux_binprm *bprm) {
-  struct strings_scan scan = {.s = s, .at = bprm->p, .first_variable = bprm->argc};
+  struct strings_scan *scan = &s->strings;
+  struct strings_loop loop = {.s = s};
   __u64 standing;
 
-  scan.count = bprm->argc + bprm->envc;
-  bpf_loop(SCAN_STEPS, strings_step, &scan, 0);
-  if (scan.number < scan.count) scan.failed = 1;
-  if (!scan.args_end) scan.args_end = scan.at; /* no environment */
-  s->match.flags_unknown = scan.failed;
-  standing = match_cheap(s, config, task, scan.found & ~SLUICE_VARIABLE_EMPTY);
-  put_lines(s, state_of(task), &scan);
+  __builtin_memset(scan, 0, sizeof(*scan));
+  scan->at = bprm->p;
+  scan->first_variable = bprm->argc;
+  scan->count = bprm->argc + bprm->envc;
+  bpf_loop(SCAN_STEPS, strings_step, &loop, 0);
+  if (scan->number < scan->count) scan->failed = 1;
+  if (!scan->args_end) scan->args_end = scan->at; /* no environment */
+  s->match.flags_unknown = scan->failed;
+  standing = match_cheap(s, config, task, scan->found & ~SLUICE_VARIABLE_EMPTY);
+  put_lines(s, state_of(task), scan);
   if (standing && (config->used & TARGET_LOOKUPS)) standing = match_target_text(s->index, standing);
   if (standing && (config->used & TEXT_LOOKUPS)) standing = match_short_text(s->index, standing);
   return standing && sluice_match_finish(&s->match, config);

@@ -85,7 +85,9 @@ static void do_link(void) {
 static void do_chmod(void) { check(chmod("file", 0600), "chmod"); }
 static void do_truncate(void) { check(truncate("file", 10), "truncate"); }
 static void do_socket(void) { close(socket(AF_INET, SOCK_DGRAM, 0)); }
-static void do_connect(void) { check(connect(socket_fd, (struct sockaddr *)&address, sizeof address), "connect"); }
+static void do_connect(void) {
+  check(connect(socket_fd, (struct sockaddr *)&address, sizeof address), "connect");
+}
 static void do_sendto(void) { sendto(socket_fd, "x", 1, MSG_DONTWAIT, NULL, 0); }
 static void do_mmap(void) {
   void *memory = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0);
@@ -101,22 +103,14 @@ static int each(const char *folder, int count) {
   static const struct {
     const char *name;
     void (*once)(void);
-  } ops[] = {{"open+close", do_open},
-             {"open of nothing", do_open_missing},
-             {"create+unlink", do_create},
-             {"mkdir+rmdir", do_mkdir},
-             {"rename twice", do_rename},
-             {"link+symlink", do_link},
-             {"chmod", do_chmod},
-             {"truncate", do_truncate},
-             {"socket+close", do_socket},
-             {"connect (UDP)", do_connect},
-             {"send (UDP)", do_sendto},
-             {"mmap, executable", do_mmap},
-             {"dup+close", do_dup},
-             {"kill (0)", do_kill},
-             {"setreuid", do_setuid},
-             {"getppid, no hook", do_getppid}};
+  } ops[] = {{"open+close", do_open},      {"open of nothing", do_open_missing},
+             {"create+unlink", do_create}, {"mkdir+rmdir", do_mkdir},
+             {"rename twice", do_rename},  {"link+symlink", do_link},
+             {"chmod", do_chmod},          {"truncate", do_truncate},
+             {"socket+close", do_socket},  {"connect (UDP)", do_connect},
+             {"send (UDP)", do_sendto},    {"mmap, executable", do_mmap},
+             {"dup+close", do_dup},        {"kill (0)", do_kill},
+             {"setreuid", do_setuid},      {"getppid, no hook", do_getppid}};
   size_t n;
   int i;
 

@@ -106,16 +106,14 @@ SLUICE_INLINE int returned(void *ctx, int whole) {
   SEC("fexit") int exit_result_##n(void *ctx) { return returned(ctx, 0); }
 #define CALL(n) \
   SEC("fexit") int exit_call_##n(void *ctx) { return returned(ctx, 1); }
-#define EIGHT(what, n) \
-  what(n##0) what(n##1) what(n##2) what(n##3) what(n##4) what(n##5) what(n##6) what(n##7)
+#define EIGHT(what, n) what(n##0) what(n##1) what(n##2) what(n##3) what(n##4) what(n##5) what(n##6) what(n##7)
 
 // clang-format off
 EIGHT(RESULT, 0) EIGHT(RESULT, 1) EIGHT(RESULT, 2) EIGHT(RESULT, 3)
 EIGHT(CALL, 0) EIGHT(CALL, 1)
-// clang-format on
+    // clang-format on
 
-SEC("fexit/io_issue_sqe")
-int exit_io_uring(void *ctx) {
+    SEC("fexit/io_issue_sqe") int exit_io_uring(void *ctx) {
   struct waiting_call *waiting = waiting_of(bpf_get_current_task_btf());
   struct io_kiocb *request;
   __u64 value = 0;
@@ -153,7 +151,8 @@ int exit_accept(void *ctx) {
   at = waiting->bytes;
   SLUICE_OPAQUE(at);
   if (at > RECORD_LIMIT) return 0;
-  waiting->bytes = put_item(record, at, RECORD_LIMIT, SLUICE_ITEM_REMOTE, 0, e.addresses[SLUICE_END_REMOTE], 16, 0);
+  waiting->bytes =
+      put_item(record, at, RECORD_LIMIT, SLUICE_ITEM_REMOTE, 0, e.addresses[SLUICE_END_REMOTE], 16, 0);
   return 0;
 }
 
@@ -178,8 +177,10 @@ static long given_step(__u32 step, struct given *given) {
   given->before = (given->before << 8 | byte) & 0xffffffff;
   if (byte != '/') return 0;
   /* "//", "/./", "/../" end here */
-  if ((given->before & 0xffff) == 0x2f2f || (given->before & 0xffffff) == 0x2f2e2f || given->before == 0x2f2e2e2f) {
-    given->s->path_built = PATH_NOT_PLAIN; /* in scratch: what a callback changes on the stack, older kernels do not see */
+  if ((given->before & 0xffff) == 0x2f2f || (given->before & 0xffffff) == 0x2f2e2f ||
+      given->before == 0x2f2e2e2f) {
+    given->s->path_built =
+        PATH_NOT_PLAIN; /* in scratch: what a callback changes on the stack, older kernels do not see */
     return 1;
   }
   return step >= given->bytes;
@@ -256,8 +257,9 @@ SLUICE_INLINE __u64 given_flags(const struct open_flags *how) {
 }
 
 /* 0: dropped. */
-SLUICE_INLINE int judge_given(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
-                              int dfd, const char *name, const struct open_flags *how) {
+SLUICE_INLINE int judge_given(struct scratch *s, const struct sluice_hook_config *config,
+                              struct task_struct *task, int dfd, const char *name,
+                              const struct open_flags *how) {
   __u64 flags = given_flags(how) | given_bit(s, config, name);
   __u64 standing = match_early(s, config, match_cheap(s, config, task, flags), PATH_LOOKUPS);
 
@@ -273,7 +275,8 @@ SLUICE_INLINE int judge_given(struct scratch *s, const struct sluice_hook_config
 }
 
 SEC("fexit/do_filp_open")
-int BPF_PROG(exit_open, int dfd, struct filename *pathname, const struct open_flags *how, struct file *opened) {
+int BPF_PROG(exit_open, int dfd, struct filename *pathname, const struct open_flags *how,
+             struct file *opened) {
   struct task_struct *task = bpf_get_current_task_btf();
   __u32 slot = control.active & 1, type, flags;
   const struct sluice_hook_config *config;

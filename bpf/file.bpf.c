@@ -129,7 +129,8 @@ SLUICE_INLINE int judge_entry(struct scratch *s, const struct sluice_hook_config
 
 /* A creating open that file_open's rules will deny is denied before the file exists, as file_open's one
  * event. Its own function, for the stack that it takes. */
-static __noinline int decide_creation(const struct path *directory, struct dentry *dentry, __u32 mode, __u32 slot) {
+static __noinline int decide_creation(const struct path *directory, struct dentry *dentry, __u32 mode,
+                                      __u32 slot) {
   const struct sluice_hook_config *config = active_config(slot, SLUICE_HOOK_FILE_OPEN);
   struct task_struct *task = bpf_get_current_task_btf();
   struct scratch *s;

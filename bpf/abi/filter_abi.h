@@ -92,7 +92,8 @@ enum sluice_hook {
   SLUICE_HOOK_USERNS_CREATE = 38,
   SLUICE_HOOK_SETTIME = 39,
   SLUICE_HOOK_SYSLOG = 40,
-  SLUICE_HOOK_SYS_EXIT = 41, /* no LSM hook: calls that none covers, decided when they return (dup, setns, ...) */
+  SLUICE_HOOK_SYS_EXIT =
+      41, /* no LSM hook: calls that none covers, decided when they return (dup, setns, ...) */
   SLUICE_HOOK_BPRM_COMMITTED = 42, /* the new image is there: kills that ask its arguments or environment */
   SLUICE_HOOKS = 43,
 };
@@ -201,12 +202,12 @@ struct sluice_interval {
 #define SLUICE_HOOK_ACTIVE 1u    /* some clause exists */
 #define SLUICE_HOOK_NEEDS_ENV 2u /* exec: user space wants the environment */
 #define SLUICE_HOOK_NEEDS_CWD 4u
-#define SLUICE_HOOK_MITIGATES 8u    /* some clause denies or kills */
-#define SLUICE_HOOK_FIRSTS 16u      /* `firsts` is filled */
-#define SLUICE_HOOK_LASTS 32u       /* `lasts` is filled */
-#define SLUICE_HOOK_NAMES 64u       /* `names` is filled */
-#define SLUICE_HOOK_EXE_FIRSTS 128u /* `exe_firsts` is filled */
-#define SLUICE_HOOK_FAILURES 256u   /* `failures` is not empty */
+#define SLUICE_HOOK_MITIGATES 8u     /* some clause denies or kills */
+#define SLUICE_HOOK_FIRSTS 16u       /* `firsts` is filled */
+#define SLUICE_HOOK_LASTS 32u        /* `lasts` is filled */
+#define SLUICE_HOOK_NAMES 64u        /* `names` is filled */
+#define SLUICE_HOOK_EXE_FIRSTS 128u  /* `exe_firsts` is filled */
+#define SLUICE_HOOK_FAILURES 256u    /* `failures` is not empty */
 #define SLUICE_HOOK_NEEDS_GIVEN 512u /* open: user space wants the path as the caller gave it */
 
 /* What one hook asks, in one generation. Tables are addressed as base + index in shared arrays of that
@@ -338,7 +339,7 @@ struct sluice_control {
       generation[SLUICE_SLOTS]; /* generation number loaded in each slot; 0: none, nothing is judged by it */
   __u32 agent_pid;              /* a kill never reaches this process (the denial does) */
   __u32 seed_slot;              /* slot that the task iterator fills */
-  __u32 wake_bytes;            /* user space is woken when this much is queued; it polls every 10 ms anyway */
+  __u32 wake_bytes; /* user space is woken when this much is queued; it polls every 10 ms anyway */
   __u32 host_mnt_ns, host_pid_ns; /* inode numbers */
   __u64 root_mnt, root_dentry; /* the kernel's: the agent's root, while it is known to be its namespace's */
 };
@@ -362,8 +363,8 @@ struct sluice_totals {
 #define SLUICE_CALLS 512
 #define SLUICE_CALL_ENTRIES (2 * SLUICE_CALLS + SLUICE_HOOKS)
 struct sluice_call {
-  __u64 hooks; /* bit per enum sluice_hook that decides this type; one call reaches one of them */
-  __u32 type;  /* event type id, 0 none */
+  __u64 hooks;     /* bit per enum sluice_hook that decides this type; one call reaches one of them */
+  __u32 type;      /* event type id, 0 none */
   __u32 completed; /* SLUICE_CALL_* */
 };
 #define SLUICE_CALL_COMPLETED 1u  /* a companion is attached where this call returns */

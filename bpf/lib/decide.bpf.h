@@ -50,8 +50,9 @@ SLUICE_INLINE __u64 match_cheap(struct scratch *s, const struct sluice_hook_conf
   __u64 asked = config->used & 1ull << SLUICE_LOOKUP_BITS ? asked_bits(config) : 0;
   __u64 image = asked & IMAGE_BITS;
 
-  if (image || (asked & CONTAINER_BITS) || (config->used & (SLUICE_LINEAGE_BITS | SLUICE_STRING_BITS(SLUICE_STR_NAME) |
-                                SLUICE_STRING_BITS(SLUICE_STR_EXEPATH))))
+  if (image || (asked & CONTAINER_BITS) ||
+      (config->used &
+       (SLUICE_LINEAGE_BITS | SLUICE_STRING_BITS(SLUICE_STR_NAME) | SLUICE_STRING_BITS(SLUICE_STR_EXEPATH))))
     state = state_of(task);
   m->flags[SLUICE_WORD_EVENT] = flags;
   if (image && state) m->flags[SLUICE_WORD_EVENT] |= image_bits(state->task.image.flags);
@@ -148,7 +149,8 @@ static __noinline int decide_blind(__u32 slot, __u32 hook, __u32 type, __u32 fla
     r->generation = control.generation[slot & 1];
     r->type = type;
     r->unknown = config->used;
-    r->flags = (flags & ~CALL_COMPLETED) | SLUICE_EVENT_UNDECIDED | SLUICE_EVENT_NO_LINEAGE | (denied ? SLUICE_EVENT_DENIED : 0);
+    r->flags = (flags & ~CALL_COMPLETED) | SLUICE_EVENT_UNDECIDED | SLUICE_EVENT_NO_LINEAGE |
+               (denied ? SLUICE_EVENT_DENIED : 0);
     r->errno_value = denied ? EPERM : 0;
     for (i = 0; i < SLUICE_WORDS; i++) r->set[i] = config->all.words[i];
     bpf_ringbuf_submit(r, denied ? RB_FORCE_WAKEUP : RB_NO_WAKEUP);

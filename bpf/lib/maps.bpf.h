@@ -83,7 +83,7 @@ struct task_state {
   __u32 container; /* CONTAINER_* of cgroup_id */
   __u64 cgroup_id;
   __u32 reserved;
-  __u32 reached;   /* the call in progress came to its hook: its failure is no attempt of its own */
+  __u32 reached; /* the call in progress came to its hook: its failure is no attempt of its own */
 };
 
 struct {

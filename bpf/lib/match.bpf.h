@@ -65,8 +65,8 @@ struct sluice_match {
   __s64 ints[SLUICE_INTS];
   __u64 lineage[SLUICE_LINEAGE_LEVELS];
   __u8 ends[SLUICE_ENDS][16];
-  __u32 ends_known;    /* bit per end: there is one */
-  __u32 flags_unknown; /* not all of them could be had */
+  __u32 ends_known;            /* bit per end: there is one */
+  __u32 flags_unknown;         /* not all of them could be had */
   __u32 state[SLUICE_STRINGS]; /* SLUICE_TEXT_* */
   __u32 bytes[SLUICE_STRINGS]; /* without NUL; of what the text holds */
   /* between */

@@ -41,7 +41,7 @@ struct scratch {
   __u32 generation; /* that judges */
   __u32 flags;      /* SLUICE_EVENT_* of the call */
   __u32 path_built;
-  __u32 completed; /* a companion waits at the call's return */
+  __u32 completed;                /* a companion waits at the call's return */
   const char *given;              /* of an open that failed: the path as the caller gave it */
   __u64 numbers[1 + SLUICE_ARGS]; /* of the record */
   struct cgroup_scan cgroup;

@@ -11,8 +11,9 @@
 
 #define SCAN_STEPS 4096
 #define PIECE_BYTES 253 /* with the NUL that ends it */
-#define VARIABLE_LOOKUP(mode) \
-  (SLUICE_HOOK_BPRM_COMMITTED * SLUICE_LOOKUPS + SLUICE_LOOKUP_STRING + SLUICE_STR_PATH * SLUICE_MODES + (mode))
+#define VARIABLE_LOOKUP(mode)                                                                            \
+  (SLUICE_HOOK_BPRM_COMMITTED * SLUICE_LOOKUPS + SLUICE_LOOKUP_STRING + SLUICE_STR_PATH * SLUICE_MODES + \
+   (mode))
 
 /* The state lies in scratch: what a callback changes on its caller's stack, older kernels do not see. */
 struct strings_loop {
@@ -76,7 +77,8 @@ SLUICE_INLINE void blanks_for_ends(char *value, __u32 bytes) {
 }
 
 /* TARGET: proc.cmdline; TEXT: proc.args. */
-SLUICE_INLINE void put_lines(struct scratch *s, const struct task_state *state, const struct strings_scan *scan) {
+SLUICE_INLINE void put_lines(struct scratch *s, const struct task_state *state,
+                             const struct strings_scan *scan) {
   __u32 bytes = scan->args_end > scan->args && scan->args ? scan->args_end - scan->args - 1 : 0;
   struct sluice_match *m = &s->match;
   __u32 name;
@@ -104,8 +106,8 @@ SLUICE_INLINE void put_lines(struct scratch *s, const struct task_state *state, 
   m->state[SLUICE_STR_TEXT] = SLUICE_TEXT_PRESENT;
 }
 
-SLUICE_INLINE int judge_strings(struct scratch *s, const struct sluice_hook_config *config, struct task_struct *task,
-                                struct linux_binprm *bprm) {
+SLUICE_INLINE int judge_strings(struct scratch *s, const struct sluice_hook_config *config,
+                                struct task_struct *task, struct linux_binprm *bprm) {
   struct strings_scan *scan = &s->strings;
   struct strings_loop loop = {.s = s};
   __u64 standing;
@@ -137,7 +139,8 @@ static __noinline int decide_strings(struct linux_binprm *bprm) {
   type = call_type(task, SLUICE_HOOK_BPRM_COMMITTED, &flags);
   s = scratch_claim();
   if (!s) {
-    if (decide_blind(slot, SLUICE_HOOK_BPRM_COMMITTED, type, flags, task)) kill_task(SLUICE_HOOK_BPRM_COMMITTED);
+    if (decide_blind(slot, SLUICE_HOOK_BPRM_COMMITTED, type, flags, task))
+      kill_task(SLUICE_HOOK_BPRM_COMMITTED);
     return 0;
   }
   begin(s, slot, SLUICE_HOOK_BPRM_COMMITTED, type, flags);

@@ -9,7 +9,7 @@ namespace {
 constexpr HookMask kOnePathHooks = kOpenHooks | kMknodHooks | kUnlinkHooks | kRmdirHooks | kMkdirHooks |
                                    kTruncateHooks | kChmodHooks | kChownHooks | kSetxattrHooks;
 
-constexpr HookMask kServerHooks = kBindHooks | kListenHooks | kAcceptHooks;  // the local end serves
+constexpr HookMask kServerHooks = kBindHooks | kListenHooks | kAcceptHooks;    // the local end serves
 constexpr HookMask kClientHooks = kConnectHooks | kSendHooks | kSysExitHooks;  // the remote end serves
 constexpr HookMask kInetHooks = kServerHooks | kClientHooks;
 

@@ -39,7 +39,7 @@ struct KernelPlan {
   std::vector<std::pair<sluice_net_key, uint32_t>> nets;
   std::vector<sluice_action> actions;  // [hook * SLUICE_CLAUSES + clause]; empty when no rule mitigates
   Companions companions;
-  uint64_t HookMask() const;           // hooks that must be attached: bit per enum sluice_hook
+  uint64_t HookMask() const;  // hooks that must be attached: bit per enum sluice_hook
 };
 
 // Errors: E304 when a kernel table would overflow.

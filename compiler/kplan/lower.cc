@@ -529,14 +529,16 @@ void LowerReturns(const split::HookPartition& hook, KernelPlan& plan) {
     if (entry.sees_failures) config.flags |= SLUICE_HOOK_FAILURES;
     const bool told = whole || (entry.sees_failures && hook.hook != SLUICE_HOOK_FILE_OPEN);
     for (const check::EventRow& row : check::Events()) {
-      if (row.IsAt(hook.hook) && Admits(hook.bits[entry.bit], row.type)) (told ? calls : results).insert(row.type);
+      if (row.IsAt(hook.hook) && Admits(hook.bits[entry.bit], row.type))
+        (told ? calls : results).insert(row.type);
     }
   }
   Companions& companions = plan.companions;
   for (const check::EventType type : calls) results.erase(type);
   companions.results.insert(companions.results.end(), results.begin(), results.end());
   companions.calls.insert(companions.calls.end(), calls.begin(), calls.end());
-  if (hook.hook == SLUICE_HOOK_FILE_OPEN) companions.failed_opens = (config.flags & SLUICE_HOOK_FAILURES) != 0;
+  if (hook.hook == SLUICE_HOOK_FILE_OPEN)
+    companions.failed_opens = (config.flags & SLUICE_HOOK_FAILURES) != 0;
   if (hook.hook == SLUICE_HOOK_SOCKET_ACCEPT) companions.accepts = !results.empty() || !calls.empty();
 }
 

@@ -166,7 +166,8 @@ class Printer {
     const Companions& companions = plan_.companions;
     if (companions == Companions{}) return;
     text_ += "returns:";
-    for (const check::EventType type : companions.results) text_ += fmt::format(" {}", check::EventName(type));
+    for (const check::EventType type : companions.results)
+      text_ += fmt::format(" {}", check::EventName(type));
     for (const check::EventType type : companions.calls)
       text_ += fmt::format(" {} (whole)", check::EventName(type));
     if (companions.failed_opens) text_ += " failed-opens";

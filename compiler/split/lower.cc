@@ -165,8 +165,8 @@ Lowered LowerContainer(const Predicate& predicate) {
     return InUserSpace(Code::N302, "the kernel knows containers from the host, not from each other",
                        "compare `container.id` with `host`");
   }
-  return TestOf(SLUICE_LOOKUP_BITS, FlagTest(membership->complement ? SLUICE_FLAG_CONTAINER : SLUICE_FLAG_HOST),
-                "flag bit");
+  return TestOf(SLUICE_LOOKUP_BITS,
+                FlagTest(membership->complement ? SLUICE_FLAG_CONTAINER : SLUICE_FLAG_HOST), "flag bit");
 }
 
 // Of the path as the caller gave it the kernel knows whether it climbs.
@@ -325,14 +325,16 @@ Lowered Lowering::LowerLineage(const Predicate& predicate, uint32_t string, uint
 Lowered Lowering::LowerVariable(const Predicate& predicate) {
   const std::optional<Membership> membership = MembershipOf(predicate);
   const bool starts = predicate.op == Op::kStartsWith && AnyValueDecides(predicate);
-  if ((!membership || membership->never) && !starts) return NoTable(predicate, "`=`, `!=`, `in`, `startswith` and `exists`");
+  if ((!membership || membership->never) && !starts)
+    return NoTable(predicate, "`=`, `!=`, `in`, `startswith` and `exists`");
   VariableTest test;
   test.name = predicate.left.field.argument;
   bool empty = false;
   for (const check::Value& value : predicate.values) {
     std::string text = test.name + "=" + value.text;
     if (text.size() > SLUICE_VARIABLE_BYTES) {
-      return InUserSpace(Code::N301, fmt::format("name and value are longer than {} bytes", SLUICE_VARIABLE_BYTES),
+      return InUserSpace(Code::N301,
+                         fmt::format("name and value are longer than {} bytes", SLUICE_VARIABLE_BYTES),
                          "use a shorter prefix with `startswith`");
     }
     empty = empty || value.text.empty();
@@ -350,8 +352,9 @@ Lowered Lowering::LowerVariable(const Predicate& predicate) {
   auto found = std::find(variables_.begin(), variables_.end(), test);
   if (found == variables_.end()) {
     if (variables_.size() >= SLUICE_VARIABLE_TESTS) {
-      return InUserSpace(Code::N306, fmt::format("the rule set's {} tests of variables are in use", SLUICE_VARIABLE_TESTS),
-                         "let rules ask the same");
+      return InUserSpace(
+          Code::N306, fmt::format("the rule set's {} tests of variables are in use", SLUICE_VARIABLE_TESTS),
+          "let rules ask the same");
     }
     found = variables_.insert(variables_.end(), std::move(test));
   }

@@ -68,7 +68,8 @@ class Lowering {
   const Budget budget_;
   std::deque<Lowered> all_;
   bool mitigation_ = false;
-  std::array<std::vector<uint32_t>, 2 * SLUICE_HOOKS> known_;  // by PredicateId: index into all_ + 1; mitigations last
+  std::array<std::vector<uint32_t>, 2 * SLUICE_HOOKS>
+      known_;  // by PredicateId: index into all_ + 1; mitigations last
   std::vector<KernelCondition> atoms_;
   std::map<KernelCondition, uint32_t> atom_ids_;
   std::vector<VariableTest> variables_;

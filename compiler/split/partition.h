@@ -91,10 +91,10 @@ struct Decision {
 
 struct Partition {
   norm::NormalRules normal;
-  std::vector<HookPartition> hooks;    // SLUICE_HOOK_IMAGE first when there are atoms, then by hook id
-  std::vector<KernelCondition> atoms;  // image conditions: over NAME and EXEPATH lookups only
+  std::vector<HookPartition> hooks;     // SLUICE_HOOK_IMAGE first when there are atoms, then by hook id
+  std::vector<KernelCondition> atoms;   // image conditions: over NAME and EXEPATH lookups only
   std::vector<VariableTest> variables;  // by bit
-  std::vector<Decision> decisions;     // by rule, hook, predicate
+  std::vector<Decision> decisions;      // by rule, hook, predicate
 };
 
 struct Budget {

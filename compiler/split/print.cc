@@ -73,7 +73,7 @@ std::string FlagText(check::HookId hook, const Test& test) {
       {SLUICE_FLAG_EXEC, "open-exec"},  {SLUICE_FLAG_CREATED, "created"},
       {SLUICE_FLAG_MEMFD, "exe-memfd"}, {SLUICE_FLAG_DELETED, "exe-deleted"},
       {SLUICE_FLAG_UPPER, "exe-upper"}, {SLUICE_FLAG_CONTAINER, "container"},
-      {SLUICE_FLAG_HOST, "host"},           {SLUICE_FLAG_CLIMBS, "climbs"},
+      {SLUICE_FLAG_HOST, "host"},       {SLUICE_FLAG_CLIMBS, "climbs"},
   };
   std::string out;
   const auto add = [&](uint64_t bit, std::string_view name) {

@@ -12,7 +12,9 @@ namespace {
 using Kind = norm::Condition::Kind;
 
 // An exec's event comes when the new image is there.
-bool IsKnownAnyway(check::HookId hook) { return hook == SLUICE_HOOK_BPRM_CHECK || hook == SLUICE_HOOK_SYS_EXIT; }
+bool IsKnownAnyway(check::HookId hook) {
+  return hook == SLUICE_HOOK_BPRM_CHECK || hook == SLUICE_HOOK_SYS_EXIT;
+}
 
 std::optional<bool> OfFailure(const check::CheckedRules& checked, const norm::Condition& literal) {
   const std::optional<bool> truth = check::TruthOfFailure(checked.predicates[literal.predicate]);
@@ -68,7 +70,8 @@ bool SeesFailures(const check::CheckedRules& checked, const norm::Condition& con
   bool asks = false;
   ForEachLiteral(condition, [&](const norm::Condition& literal) {
     const check::Predicate& predicate = checked.predicates[literal.predicate];
-    asks = asks || (check::AsksAfterCall(predicate, SLUICE_HOOK_IMAGE) && OfFailure(checked, literal).value_or(true));
+    asks = asks ||
+           (check::AsksAfterCall(predicate, SLUICE_HOOK_IMAGE) && OfFailure(checked, literal).value_or(true));
   });
   return asks && MayHold(checked, condition);
 }

@@ -97,14 +97,16 @@ class Splitter {
       if (left.kind != check::Term::Kind::kField) return;
       const check::FieldUse& use = left.field;
       asks = asks || (use.field == check::FieldId::kProcEnv && !use.argument.empty()) ||
-             (use.index < 0 && (use.field == check::FieldId::kProcArgs || use.field == check::FieldId::kProcCmdline));
+             (use.index < 0 &&
+              (use.field == check::FieldId::kProcArgs || use.field == check::FieldId::kProcCmdline));
     });
     return asks;
   }
 
   // Calls that no hook covers: only for a rule that names them, since each costs a program of its own.
   void PlaceReturned(Placed placed, bool mitigation, bool& somewhere) {
-    placed.expansion = Expand(placed.whole, SLUICE_HOOK_SYS_EXIT, budget_.clauses_per_rule, lowering_, interner_);
+    placed.expansion =
+        Expand(placed.whole, SLUICE_HOOK_SYS_EXIT, budget_.clauses_per_rule, lowering_, interner_);
     std::erase_if(placed.expansion.clauses, [&](const Clause& clause) { return !NamesType(clause.kernel); });
     if (placed.expansion.clauses.empty()) return;
     somewhere = true;
@@ -229,8 +231,8 @@ class Splitter {
       const Condition& asked = entry.judge_whole ? found->second->whole : entry.residue;
       const check::CheckedRule& rule = normal_.checked.rules[entry.rule];
       const bool typed = TestsType(partition.bits[entry.bit]);
-      entry.wants_result = AsksResult(normal_.checked, asked, partition.hook) ||
-                           (typed && ShowsResult(rule, partition.hook));
+      entry.wants_result =
+          AsksResult(normal_.checked, asked, partition.hook) || (typed && ShowsResult(rule, partition.hook));
       entry.sees_failures = SeesFailures(normal_.checked, asked, partition.hook);
     }
   }

@@ -8,8 +8,8 @@ namespace sluice::load {
 namespace {
 
 // Calls without a hook that return a descriptor.
-constexpr std::string_view kDescriptors[] = {"dup",         "dup2",          "dup3",       "memfd_create",
-                                             "userfaultfd", "io_uring_setup", "pidfd_open", "fanotify_init",
+constexpr std::string_view kDescriptors[] = {"dup",           "dup2",           "dup3",       "memfd_create",
+                                             "userfaultfd",   "io_uring_setup", "pidfd_open", "fanotify_init",
                                              "inotify_init1", "perf_event_open"};
 
 uint32_t KindOf(const check::EventRow& row, bool completed) {
@@ -25,7 +25,8 @@ std::vector<sluice_call> CallTable(const Completes& completes) {
   for (const check::EventRow& row : check::Events()) {
     if (row.hooks == 0) continue;
     const auto call = [&](int abi) {
-      return sluice_call{.hooks = row.hooks, .type = row.type, .completed = KindOf(row, completes(row.type, abi))};
+      return sluice_call{
+          .hooks = row.hooks, .type = row.type, .completed = KindOf(row, completes(row.type, abi))};
     };
     if (row.nr64 >= 0 && row.nr64 < SLUICE_CALLS) table[static_cast<size_t>(row.nr64)] = call(0);
     if (row.nr32 >= 0 && row.nr32 < SLUICE_CALLS)
@@ -43,8 +44,9 @@ std::vector<sluice_call> CallTable(const Completes& completes) {
       {SLUICE_HOOK_SOCKET_SENDMSG, "sendmsg"}};
   for (const auto& [hook, name] : by_ring) {
     const check::EventType type = check::FindEvent(name);
-    table[2 * SLUICE_CALLS + hook] = {
-        .hooks = check::MaskOf(hook), .type = type, .completed = completes(type, 2) ? SLUICE_CALL_COMPLETED : 0};
+    table[2 * SLUICE_CALLS + hook] = {.hooks = check::MaskOf(hook),
+                                      .type = type,
+                                      .completed = completes(type, 2) ? SLUICE_CALL_COMPLETED : 0};
   }
   return table;
 }

@@ -80,7 +80,9 @@ std::set<std::string> AllFunctions(const kplan::Companions& wanted) {
   return functions;
 }
 
-bool StartsWith(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
+bool StartsWith(std::string_view text, std::string_view start) {
+  return text.substr(0, start.size()) == start;
+}
 
 }  // namespace
 

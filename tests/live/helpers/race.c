@@ -68,7 +68,8 @@ static void race_open(long tries, int refused) {
   if (refused) {
     printf("reached %ld\nrefused %ld\n", times[1], errors);
   } else {
-    printf("%lu %ld\n%lu %ld\n", (unsigned long)status[0].st_ino, times[0], (unsigned long)status[1].st_ino, times[1]);
+    printf("%lu %ld\n%lu %ld\n", (unsigned long)status[0].st_ino, times[0], (unsigned long)status[1].st_ino,
+           times[1]);
   }
 }
 
@@ -126,7 +127,8 @@ int main(int argc, char **argv) {
   }
   if (strcmp(argv[1], "connect") == 0) {
     for (int i = 0; i < 2; i++) ports[i] = htons((uint16_t)strtol(argv[3 + i], NULL, 10));
-    address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = ports[0], .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    address = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = ports[0], .sin_addr = {htonl(INADDR_LOOPBACK)}};
     pthread_create(&thread, NULL, change_port, NULL);
     race_connect(tries);
   } else {

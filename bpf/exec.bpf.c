@@ -1,7 +1,8 @@
 /* exec.bpf.c - the exec family: new images, and who forked whom.
  *
  *   exec_bprm_check     bprm_check_security: decides execve and execveat, once per interpreter round
- *   exec_bprm_committed bprm_committed_creds: the task's image is the new one from here on
+ *   exec_bprm_committed bprm_committed_creds: the task's image is the new one from here on; kills that ask its
+ *                       arguments or environment
  *   exec_task_alloc     task_alloc: the child inherits image and ancestors
  *   exec_sched_fork, exec_sched_exec, exec_sched_exit   tracepoints: the records that the process tree lives on
  *   exec_seed            iterator: lineage of tasks that are older than the agent or than a rule set
@@ -13,6 +14,7 @@
  * Fail direction: allow (lib/decide.bpf.h). An error that another LSM program decided on is passed on unseen.
  */
 #include "lib/lineage.bpf.h"
+#include "lib/strings.bpf.h"
 
 char LICENSE[] __weak SEC("license") = "GPL";
 
@@ -91,6 +93,8 @@ SLUICE_INLINE __u64 match_round(struct scratch *s, const struct sluice_hook_conf
   if (config->used & SLUICE_INT_BITS) fill_ints(m, task);
   if (config->used & SLUICE_LINEAGE_BITS) fill_lineage(m, state_of(task), s->generation);
   m->flags[SLUICE_WORD_EVENT] = image_bits(image_flags_of(bprm->file));
+  if ((config->used & 1ull << SLUICE_LOOKUP_BITS) && (asked_bits(config) & CONTAINER_BITS))
+    m->flags[SLUICE_WORD_EVENT] |= container_bit(s, task, state_of(task));
   fill_capabilities(m, task);
   standing = sluice_match_begin(m, config);
   if (!standing) return 0;
@@ -136,6 +140,7 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
   fill_header(r, SLUICE_RECORD_EVENT, SLUICE_HOOK_BPRM_CHECK, task, task->real_parent);
   fill_verdict(s, r, verdict);
   r->numbers[0] = (__u32)(s->match.flags[SLUICE_WORD_EVENT] >> 32);
+  set_result(r, hook_result(verdict));
   name_of_exec(s, bprm);
   at = put_path(s, SLUICE_STR_EXEPATH, SLUICE_ITEM_EXEPATH);
   bytes = s->match.bytes[SLUICE_STR_NAME];
@@ -261,17 +266,17 @@ SLUICE_INLINE int decide_round(struct linux_binprm *bprm) {
 }
 
 /* Without scratch or storage the image is unknown, and so is the lineage of its children. */
-SLUICE_INLINE void commit_image(struct linux_binprm *bprm) {
+static __noinline int commit_image(struct linux_binprm *bprm) {
   struct task_struct *task = bpf_get_current_task_btf();
   struct task_state *state = state_made(task);
   struct scratch *s;
   __u32 flags;
 
-  if (!state) return;
+  if (!state) return 0;
   state->task.self_generation[0] = 0;
   state->task.self_generation[1] = 0;
   s = scratch_claim();
-  if (!s) return;
+  if (!s) return 0;
   flags = image_flags_of(bprm->file);
   if (bprm->fdpath) { /* kernels differ in what comm is then */
     name_of_exec(s, bprm);
@@ -288,6 +293,7 @@ SLUICE_INLINE void commit_image(struct linux_binprm *bprm) {
   judge_image(s, &state->task, 0);
   judge_image(s, &state->task, 1);
   scratch_release(s);
+  return 0;
 }
 
 /* Arguments or environment of the new image, as the kernel laid them out. */
@@ -299,19 +305,6 @@ SLUICE_INLINE __u32 put_user(char *buffer, __u32 at, __u32 tag, __u64 start, __u
   SLUICE_OPAQUE(bytes);
   if (bytes > most) bytes = most;
   return put_item(buffer, at, EXEC_LIMIT, tag, flags, (void *)start, bytes, 1);
-}
-
-SLUICE_INLINE __u32 put_string(char *buffer, __u32 at, __u32 limit, __u32 tag, const char *from) {
-  struct sluice_item *item;
-  long length;
-
-  if (at > limit) return at;
-  item = (struct sluice_item *)(buffer + at);
-  length = bpf_probe_read_kernel_str(item + 1, SLUICE_PATH_BYTES, from);
-  item->tag = tag;
-  item->flags = length > 0 ? 0 : SLUICE_ITEM_UNKNOWN;
-  item->length = length > 0 ? length - 1 : 0;
-  return position(buffer, at + 8 + ((item->length + 7) & ~7u));
 }
 
 /* The working directory, walked in scratch. */
@@ -339,6 +332,7 @@ static __noinline __u32 put_decision(struct exec_record *record, __u32 at, struc
   r->type = parked->type;
   r->flags = parked->flags;
   r->unknown = parked->unknown;
+  set_result(r, 0);
   fill_creds(r, &parked->creds);
   __builtin_memcpy(r->set, parked->set, sizeof(r->set));
   if (parked->flags & SLUICE_EVENT_UNDECIDED)
@@ -472,6 +466,7 @@ int BPF_PROG(exec_bprm_check, struct linux_binprm *bprm, int ret) {
 SEC("lsm/bprm_committed_creds")
 int BPF_PROG(exec_bprm_committed, struct linux_binprm *bprm) {
   commit_image(bprm);
+  decide_strings(bprm);
   return 0;
 }
 

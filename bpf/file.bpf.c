@@ -45,7 +45,7 @@ SLUICE_INLINE __u64 open_flags(const struct file *file) {
 SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config *config,
                              struct task_struct *task, struct file *file) {
   struct inode *inode = file->f_inode;
-  __u64 flags = open_flags(file);
+  __u64 flags = open_flags(file) | given_bit(s, config, BPF_CORE_READ(task, nameidata, name, name));
   __u64 standing = match_cheap(s, config, task, flags);
 
   standing = match_ends(s, config, task, file->f_path.mnt, file->f_path.dentry, standing);
@@ -128,18 +128,24 @@ SLUICE_INLINE int judge_entry(struct scratch *s, const struct sluice_hook_config
 }
 
 /* A creating open that file_open's rules will deny is denied before the file exists, as file_open's one
- * event. */
-SLUICE_INLINE int decide_creation(struct task_struct *task, const struct path *directory,
-                                  struct dentry *dentry, __u32 mode, __u32 type, __u32 call_flags, __u32 slot,
-                                  const struct sluice_hook_config *config) {
+ * event. Its own function, for the stack that it takes. */
+static __noinline int decide_creation(const struct path *directory, struct dentry *dentry, __u32 mode,
+                                      __u32 slot) {
+  const struct sluice_hook_config *config = active_config(slot, SLUICE_HOOK_FILE_OPEN);
+  struct task_struct *task = bpf_get_current_task_btf();
   struct scratch *s;
-  __u64 flags = creating_flags(task, call_flags & SLUICE_EVENT_COMPAT, mode);
+  __u32 type, call_flags;
+  __u64 flags;
   int result = 0;
 
+  if (!config || !(config->flags & SLUICE_HOOK_MITIGATES)) return 0;
+  type = call_type(task, SLUICE_HOOK_FILE_OPEN, &call_flags);
+  flags = creating_flags(task, call_flags & SLUICE_EVENT_COMPAT, mode);
   if (!flags) return 0;
   s = scratch_claim();
   if (!s) return 0; /* file_open decides it */
   begin(s, slot, SLUICE_HOOK_FILE_OPEN, type, call_flags);
+  flags |= given_bit(s, config, BPF_CORE_READ(task, nameidata, name, name));
   if (judge_entry(s, config, task, directory, dentry, flags) &&
       (sluice_judge(&s->match, config) & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL))) {
     s->numbers[0] = (__u32)flags;
@@ -173,26 +179,25 @@ SLUICE_INLINE __u64 kind_flag(__u32 mode) {
   }
 }
 
+/* Its own function, for the stack that it takes. */
+static __noinline int decide_node(__u64 mnt, __u64 dentry, __u32 mode, __u32 device) {
+  struct hook_event e = {.hook = SLUICE_HOOK_PATH_MKNOD, .numbers = NO_NUMBERS, .mnt = mnt, .dentry = dentry};
+
+  e.flags = (mode & PERMISSIONS) | kind_flag(mode);
+  e.numbers[0] = mode;
+  e.numbers[2] = device;
+  return decide_event(&e);
+}
+
 SEC("lsm/path_mknod")
 int BPF_PROG(file_path_mknod, const struct path *directory, struct dentry *dentry, umode_t mode,
              unsigned int device, int ret) {
-  struct task_struct *task = bpf_get_current_task_btf();
-  struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_MKNOD, directory, dentry);
-  __u32 slot = control.active & 1;
-  const struct sluice_hook_config *config;
-  __u32 type, flags;
+  __u32 flags;
 
   if (ret) return ret;
-  type = call_type(task, SLUICE_HOOK_FILE_OPEN, &flags);
-  if (!type) {
-    e.flags = (mode & PERMISSIONS) | kind_flag(mode);
-    e.numbers[0] = mode;
-    e.numbers[2] = device;
-    return decided(&e);
-  }
-  config = active_config(slot, SLUICE_HOOK_FILE_OPEN);
-  if (!config || !(config->flags & SLUICE_HOOK_MITIGATES)) return 0;
-  return hook_result(decide_creation(task, directory, dentry, mode, type, flags, slot, config));
+  if (call_type(bpf_get_current_task_btf(), SLUICE_HOOK_FILE_OPEN, &flags))
+    return hook_result(decide_creation(directory, dentry, mode, control.active & 1));
+  return hook_result(decide_node((__u64)directory->mnt, (__u64)dentry, mode, device));
 }
 
 SEC("lsm/path_unlink")

@@ -169,9 +169,15 @@ KernelEvent KernelEventOf(const eval::Event& event, const kplan::Model& model) {
   subject.hook = event.hook();
   subject.type = event.type();
   for (const Number& number : kNumbers) subject.ints[number.number] = Get(event, number.field).number;
+  subject.ints[SLUICE_INT_RESULT] = SLUICE_ABSENT_INT;
+  const Value result = Get(event, FieldId::kEvtRawres);
+  if (subject.hook == SLUICE_HOOK_SYS_EXIT && result.kind == Value::Kind::kNumber)
+    subject.ints[SLUICE_INT_RESULT] = result.number;
   for (const Bit& bit : kBits) {
     if (Get(event, bit.field).number != 0) subject.flags[SLUICE_WORD_EVENT] |= bit.bit;
   }
+  if (const Value id = Get(event, FieldId::kContainerId); id.kind == Value::Kind::kString)
+    subject.flags[SLUICE_WORD_EVENT] |= id.text == "host" ? SLUICE_FLAG_HOST : SLUICE_FLAG_CONTAINER;
   for (const Number& set : kCapabilitySets) {
     subject.flags[set.number] = BitsOf(Get(event, set.field).text, check::NamesOf(check::Names::kCapabilities));
   }
@@ -179,6 +185,8 @@ KernelEvent KernelEventOf(const eval::Event& event, const kplan::Model& model) {
     const Value flags = Get(event, FieldId::kEvtArg, "flags");
     subject.flags[SLUICE_WORD_EVENT] |= BitsOf(flags.text, split::OpenFlags());
   }
+  if (Get(event, FieldId::kFdNameraw).text.find("../") != std::string_view::npos)
+    subject.flags[SLUICE_WORD_EVENT] |= SLUICE_FLAG_CLIMBS;
   Filler filler(event, made);
   filler.Text(FieldId::kProcName, "", SLUICE_STR_NAME);
   filler.Text(FieldId::kProcExepath, "", SLUICE_STR_EXEPATH);
@@ -194,12 +202,14 @@ KernelEvent KernelEventOf(const eval::Event& event, const kplan::Model& model) {
 }
 
 bool IsKernelField(const check::FieldUse& use, check::HookId hook) {
+  if (use.field == FieldId::kEvtRawres) return hook == SLUICE_HOOK_SYS_EXIT;
   if (check::FindOperand(use, hook) != nullptr) return true;
   if (use.field == FieldId::kEvtArg) {
     const std::string_view name = check::ArgName(use, hook);
     return name == "flags" || name == "comm" || name == "trusted_exepath";
   }
   const auto is = [&](const auto& row) { return row.field == use.field; };
+  if (use.field == FieldId::kContainerId || use.field == FieldId::kFdNameraw) return true;
   return std::any_of(std::begin(kNumbers), std::end(kNumbers), is) ||
          std::any_of(std::begin(kBits), std::end(kBits), is) ||
          std::any_of(std::begin(kCapabilitySets), std::end(kCapabilitySets), is) ||

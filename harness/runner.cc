@@ -8,7 +8,7 @@
 #include <random>
 #include <thread>
 
-#include "compiler/check/results.h"
+#include "compiler/check/returns.h"
 #include "harness/explanation.h"
 #include "harness/kernel_subject.h"
 #include "harness/views.h"

@@ -118,6 +118,8 @@ class SuiteBuilder {
       ForEachField(live_.predicates[decision.predicate], [&](const check::FieldUse& use) {
         if (!IsKernelField(use, decision.hook))
           suite_.rules[decision.rule].unread.emplace(decision.hook, use.Name());
+        if (decision.hook == SLUICE_HOOK_BPRM_COMMITTED)  // not where the model asks
+          suite_.rules[decision.rule].unread.emplace(SLUICE_HOOK_BPRM_CHECK, use.Name());
       });
     }
   }

@@ -105,6 +105,10 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
   State& state = *state_;
   if (source::Status usable = Usable(*compilation); !usable.ok()) return usable;
   state.options.load.hooks = compilation->kernel.HookMask();
+  state.options.load.companions = compilation->kernel.companions;
+  const eval::HostFacts facts = eval::HostFacts::Read();
+  state.options.load.host_mnt_ns = facts.mnt_ns;
+  state.options.load.host_pid_ns = facts.pid_ns;
   source::Status status = state.Open();
   if (status.ok()) status = state.Activate(*compilation);
   if (status.ok()) status = state.kernel->Canary();

@@ -161,6 +161,8 @@ void Judge::Match(RuleSet& set, const ring::Record& record, const std::shared_pt
   for (const eval::Match& match : matches_) {
     if (Contains(fired, match.rule)) continue;
     const check::CheckedRule& rule = set.evaluator->plan().checked.rules[match.rule];
+    if ((header.flags & SLUICE_EVENT_GIVEN) != 0 && !set.evaluator->plan().sees_failures[match.rule])
+      continue;
     // A refused exec never had arguments or an environment: whoever only wants to hear of them heard of the
     // refusal.
     if (match.undecided && refused_exec && rule.rule.action == ast::Action::kAlert) continue;

@@ -29,6 +29,9 @@ enum sluice_record_kind {
 #define SLUICE_EVENT_COMPAT 32u  /* a 32-bit call */
 #define SLUICE_EVENT_IO_URING 64u
 #define SLUICE_EVENT_NO_LINEAGE 128u
+#define SLUICE_EVENT_RESULT 256u /* `result` is known */
+#define SLUICE_EVENT_GIVEN \
+  512u /* failed before the hook: the path is the one given, made absolute; other operands are absent */
 
 struct sluice_record {
   __u32 size; /* of the whole record */
@@ -54,6 +57,7 @@ struct sluice_record {
   __u64 cap_permitted, cap_effective, cap_inheritable;
   __u64 numbers[1 + SLUICE_ARGS]; /* flags word, then the hook's own (check/operands.def). file_open: mode,
                                      inode, device; exec: image flags instead of the flags word */
+  __s64 result;                   /* of the call, with EVENT_RESULT; negative: the error */
   __u64 set[SLUICE_WORDS];        /* surviving clauses; exec: the union over its rounds */
 };
 
@@ -61,7 +65,7 @@ enum sluice_item_tag {
   SLUICE_ITEM_NAME = 1,       /* proc.name */
   SLUICE_ITEM_EXEPATH = 2,    /* proc.exepath; at exec the path of the file that runs (the last round) */
   SLUICE_ITEM_PATH = 3,       /* fd.name, fs.path.name */
-  SLUICE_ITEM_FILENAME = 4,   /* exec: the file asked for, as given */
+  SLUICE_ITEM_FILENAME = 4,   /* exec: the file asked for, as given; open: likewise, with HOOK_NEEDS_GIVEN */
   SLUICE_ITEM_ROUND_SET = 5,  /* exec: 128 bytes, surviving clauses of the round whose path follows */
   SLUICE_ITEM_ROUND_PATH = 6, /* exec: script, then interpreter */
   SLUICE_ITEM_ARGS = 7,       /* argv, each with its NUL */
@@ -90,4 +94,4 @@ struct sluice_item {
 #define SLUICE_ROUNDS 6        /* file, interpreter, its interpreter, ...; the kernel's own limit is 5 */
 
 SLUICE_ASSERT(sizeof(struct sluice_item) == 8, "item");
-SLUICE_ASSERT(sizeof(struct sluice_record) == 328, "record header");
+SLUICE_ASSERT(sizeof(struct sluice_record) == 336, "record header");

@@ -92,7 +92,10 @@ enum sluice_hook {
   SLUICE_HOOK_USERNS_CREATE = 38,
   SLUICE_HOOK_SETTIME = 39,
   SLUICE_HOOK_SYSLOG = 40,
-  SLUICE_HOOKS = 41,
+  SLUICE_HOOK_SYS_EXIT =
+      41, /* no LSM hook: calls that none covers, decided when they return (dup, setns, ...) */
+  SLUICE_HOOK_BPRM_COMMITTED = 42, /* the new image is there: kills that ask its arguments or environment */
+  SLUICE_HOOKS = 43,
 };
 
 /* String subjects. What TARGET and TEXT hold is the hook's own: compiler/check/operands.def. */
@@ -114,6 +117,7 @@ enum sluice_int {
   SLUICE_INT_UID = 0,      /* user.uid: the effective one, as in Falco */
   SLUICE_INT_GID = 1,      /* group.gid: the effective one */
   SLUICE_INT_LOGINUID = 2, /* user.loginuid; -1 when unset */
+  SLUICE_INT_RESULT = 3,   /* evt.rawres, at SYS_EXIT */
   SLUICE_INT_ARG = 7,      /* the hook's own, SLUICE_ARGS of them: numbers[1..] of its record */
 };
 
@@ -140,6 +144,17 @@ enum sluice_end { SLUICE_END_LOCAL = 0, SLUICE_END_REMOTE = 1 };
 #define SLUICE_FLAG_DELETED (1ull << 37) /* the executable is unlinked: proc.is_exe_deleted */
 #define SLUICE_FLAG_UPPER \
   (1ull << 38) /* the executable is in an overlay's upper layer: proc.is_exe_upper_layer */
+
+#define SLUICE_FLAG_CONTAINER (1ull << 39) /* container.id is there and not `host` */
+#define SLUICE_FLAG_HOST (1ull << 40)      /* container.id is `host` */
+#define SLUICE_FLAG_CLIMBS (1ull << 41)    /* open: fd.nameraw contains `../` */
+
+/* bprm_committed_creds: tests of variables, numbered by the plan. Their texts stand in the tables of the lookups
+ * SLUICE_STR_PATH, exact and prefix, of this hook, as NAME=VALUE; what they lead to is not a class but a set of
+ * such bits. */
+#define SLUICE_VARIABLE_TESTS 31
+#define SLUICE_VARIABLE_EMPTY (1u << 31) /* of NAME=: as if it were not there */
+#define SLUICE_VARIABLE_BYTES 250        /* of NAME=VALUE in a table */
 
 /* path_mknod: the kind of node */
 #define SLUICE_FLAG_IS_REGULAR (1ull << 56)
@@ -187,11 +202,13 @@ struct sluice_interval {
 #define SLUICE_HOOK_ACTIVE 1u    /* some clause exists */
 #define SLUICE_HOOK_NEEDS_ENV 2u /* exec: user space wants the environment */
 #define SLUICE_HOOK_NEEDS_CWD 4u
-#define SLUICE_HOOK_MITIGATES 8u    /* some clause denies or kills */
-#define SLUICE_HOOK_FIRSTS 16u      /* `firsts` is filled */
-#define SLUICE_HOOK_LASTS 32u       /* `lasts` is filled */
-#define SLUICE_HOOK_NAMES 64u       /* `names` is filled */
-#define SLUICE_HOOK_EXE_FIRSTS 128u /* `exe_firsts` is filled */
+#define SLUICE_HOOK_MITIGATES 8u     /* some clause denies or kills */
+#define SLUICE_HOOK_FIRSTS 16u       /* `firsts` is filled */
+#define SLUICE_HOOK_LASTS 32u        /* `lasts` is filled */
+#define SLUICE_HOOK_NAMES 64u        /* `names` is filled */
+#define SLUICE_HOOK_EXE_FIRSTS 128u  /* `exe_firsts` is filled */
+#define SLUICE_HOOK_FAILURES 256u    /* `failures` is not empty */
+#define SLUICE_HOOK_NEEDS_GIVEN 512u /* open: user space wants the path as the caller gave it */
 
 /* What one hook asks, in one generation. Tables are addressed as base + index in shared arrays of that
  * generation. */
@@ -229,6 +246,8 @@ struct sluice_hook_config {
   __u64 kill[SLUICE_WORDS];
   __u64 audit[SLUICE_WORDS];        /* would deny or kill, but only says so */
   __u64 unknown_deny[SLUICE_WORDS]; /* on_unknown: deny */
+  __u64 results[SLUICE_WORDS];      /* user space wants the call's result: the event waits for it */
+  __u64 failures[SLUICE_WORDS];     /* may match a call that failed before it reached the hook */
 };
 
 /* For a surviving mitigation clause, index hook * 1024 + clause: the lowest order among them gives the errno.
@@ -308,6 +327,7 @@ struct sluice_hook_stats {
   __u64 denied, killed, audited, undecided;
   __u64 no_scratch, no_path; /* reasons of undecided */
   __u64 skipped;             /* outside `seen`: a stacked file system's own open of the file below */
+  __u64 waiting;             /* seen, and kept for the call's result; at the end they count as dropped */
 };
 
 /* The kernel's view of what is loaded: the global `control` (section .data.control, mapped by the skeleton).
@@ -319,13 +339,15 @@ struct sluice_control {
       generation[SLUICE_SLOTS]; /* generation number loaded in each slot; 0: none, nothing is judged by it */
   __u32 agent_pid;              /* a kill never reaches this process (the denial does) */
   __u32 seed_slot;              /* slot that the task iterator fills */
-  __u32 wake_bytes;            /* user space is woken when this much is queued; it polls every 10 ms anyway */
+  __u32 wake_bytes; /* user space is woken when this much is queued; it polls every 10 ms anyway */
+  __u32 host_mnt_ns, host_pid_ns; /* inode numbers */
   __u64 root_mnt, root_dentry; /* the kernel's: the agent's root, while it is known to be its namespace's */
 };
 
 /* Counters outside the hooks, summed over all CPUs: the global `totals` (section .data.totals). */
 struct sluice_totals {
   __u64 parked;   /* execs seen but not decided yet; at the end they count as dropped */
+  __u64 waiting;  /* calls whose event waits for their result */
   __u64 unfilled; /* tasks that the last iterator run could not fill; user space stores 0 before */
   __u64 tree_sent, tree_lost; /* FORK, EXEC without a set, and EXIT records */
   __u64 no_storage;           /* task storage could not be had: the task's lineage is unknown */
@@ -341,10 +363,12 @@ struct sluice_totals {
 #define SLUICE_CALLS 512
 #define SLUICE_CALL_ENTRIES (2 * SLUICE_CALLS + SLUICE_HOOKS)
 struct sluice_call {
-  __u64 hooks; /* bit per enum sluice_hook that decides this type; one call reaches one of them */
-  __u32 type;  /* event type id, 0 none */
-  __u32 reserved;
+  __u64 hooks;     /* bit per enum sluice_hook that decides this type; one call reaches one of them */
+  __u32 type;      /* event type id, 0 none */
+  __u32 completed; /* SLUICE_CALL_* */
 };
+#define SLUICE_CALL_COMPLETED 1u  /* a companion is attached where this call returns */
+#define SLUICE_CALL_DESCRIPTOR 2u /* it returns a descriptor */
 
 #ifdef __cplusplus
 #define SLUICE_ASSERT static_assert

@@ -7,8 +7,8 @@
  */
 #pragma once
 
-#include "emit.bpf.h"
 #include "path.bpf.h"
+#include "result.bpf.h"
 
 #define PATH_LOOKUPS (SLUICE_STRING_BITS(SLUICE_STR_PATH) | SLUICE_STRING_BITS(SLUICE_STR_DIRECTORY))
 
@@ -32,26 +32,31 @@ SLUICE_INLINE const struct sluice_hook_config *active_config(__u32 slot, __u32 h
 
 SLUICE_INLINE void begin(struct scratch *s, __u32 slot, __u32 hook, __u32 type, __u32 flags) {
   s->generation = control.generation[slot & 1];
-  s->flags = flags;
+  s->flags = flags & ~CALL_COMPLETED;
+  s->completed = flags & CALL_COMPLETED;
   s->path_built = 0;
   s->match.slot = slot;
   s->match.hook = hook;
   s->match.type = type;
+  s->match.flags_unknown = 0;
 }
 
 /* All lookups that need no path. 0: dropped. */
 SLUICE_INLINE __u64 match_cheap(struct scratch *s, const struct sluice_hook_config *config,
                                 struct task_struct *task, __u64 flags) {
   struct sluice_match *m = &s->match;
-  const struct task_state *state = 0;
+  struct task_state *state = 0;
   __u64 standing;
-  int image = (config->used & 1ull << SLUICE_LOOKUP_BITS) && asks_image_bits(config);
+  __u64 asked = config->used & 1ull << SLUICE_LOOKUP_BITS ? asked_bits(config) : 0;
+  __u64 image = asked & IMAGE_BITS;
 
-  if (image || (config->used & (SLUICE_LINEAGE_BITS | SLUICE_STRING_BITS(SLUICE_STR_NAME) |
-                                SLUICE_STRING_BITS(SLUICE_STR_EXEPATH))))
+  if (image || (asked & CONTAINER_BITS) ||
+      (config->used &
+       (SLUICE_LINEAGE_BITS | SLUICE_STRING_BITS(SLUICE_STR_NAME) | SLUICE_STRING_BITS(SLUICE_STR_EXEPATH))))
     state = state_of(task);
   m->flags[SLUICE_WORD_EVENT] = flags;
   if (image && state) m->flags[SLUICE_WORD_EVENT] |= image_bits(state->task.image.flags);
+  if (asked & CONTAINER_BITS) m->flags[SLUICE_WORD_EVENT] |= container_bit(s, task, state);
   if (config->used & 1ull << SLUICE_LOOKUP_BITS) fill_capabilities(m, task);
   if (config->used & SLUICE_INT_BITS) fill_ints(m, task);
   if (config->used & SLUICE_LINEAGE_BITS) fill_lineage(m, state, s->generation);
@@ -144,7 +149,8 @@ static __noinline int decide_blind(__u32 slot, __u32 hook, __u32 type, __u32 fla
     r->generation = control.generation[slot & 1];
     r->type = type;
     r->unknown = config->used;
-    r->flags = flags | SLUICE_EVENT_UNDECIDED | SLUICE_EVENT_NO_LINEAGE | (denied ? SLUICE_EVENT_DENIED : 0);
+    r->flags = (flags & ~CALL_COMPLETED) | SLUICE_EVENT_UNDECIDED | SLUICE_EVENT_NO_LINEAGE |
+               (denied ? SLUICE_EVENT_DENIED : 0);
     r->errno_value = denied ? EPERM : 0;
     for (i = 0; i < SLUICE_WORDS; i++) r->set[i] = config->all.words[i];
     bpf_ringbuf_submit(r, denied ? RB_FORCE_WAKEUP : RB_NO_WAKEUP);
@@ -166,6 +172,13 @@ SLUICE_INLINE int hook_result(__u32 verdict) {
   return result;
 }
 
+/* The path of an open as the caller gave it, in the kernel's copy. An open by handle has none. */
+SLUICE_INLINE __u32 put_given(struct scratch *s, __u32 at, struct task_struct *task) {
+  const char *name = BPF_CORE_READ(task, nameidata, name, name);
+
+  return name ? put_string((char *)&s->record, at, RECORD_LIMIT, SLUICE_ITEM_FILENAME, name) : at;
+}
+
 /* The set survived, s->numbers are filled: mitigate, send, count. Returns a positive errno or 0. */
 static __noinline __attribute__((unused)) int conclude(struct scratch *s,
                                                        const struct sluice_hook_config *config,
@@ -182,10 +195,17 @@ static __noinline __attribute__((unused)) int conclude(struct scratch *s,
   if (operands) at = put_operands(s, at);
   at = put_image((char *)&s->record, at, RECORD_LIMIT, state_of(task), 1);
   at = put_cgroup((char *)&s->record, at, RECORD_LIMIT, task);
+  if (config->flags & SLUICE_HOOK_NEEDS_GIVEN) at = put_given(s, at, task);
   at = put_undecided(s, at, verdict);
   count_verdict(hook, verdict);
   if (s->match.unknown & PATH_LOOKUPS) COUNT(hook, no_path, 1);
   if (verdict & SLUICE_VERDICT_KILL) kill_task(hook);
+  if (verdict & SLUICE_VERDICT_ERRNO) {
+    set_result(r, hook_result(verdict));
+    if (config->flags & SLUICE_HOOK_FAILURES) note_reached(task);
+  } else if (!(verdict & SLUICE_VERDICT_KILL) && wants_result(s, config) && wait_for_result(s, task, at)) {
+    return 0;
+  }
   send_record(s, hook, at, verdict & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL));
   return verdict & 0xfff;
 }

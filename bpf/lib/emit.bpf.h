@@ -104,6 +104,7 @@ static __noinline void fill_header(struct sluice_record *r, __u32 kind, __u32 ho
   r->mnt_ns = task->nsproxy->mnt_ns->ns.inum;
   read_creds(&creds, task->cred);
   fill_creds(r, &creds);
+  r->result = 0;
   __builtin_memset(r->numbers, 0, sizeof(r->numbers));
   __builtin_memset(r->set, 0, sizeof(r->set));
 }
@@ -133,6 +134,20 @@ SLUICE_INLINE __u32 put_item(char *buffer, __u32 at, __u32 limit, __u32 tag, __u
   item->flags = error ? SLUICE_ITEM_UNKNOWN : flags;
   item->length = error ? 0 : bytes;
   return position(buffer, at + 8 + (error ? 0 : (bytes + 7) & ~7u));
+}
+
+/* A text of the kernel's. REQUIRES: room for limit + 8 + SLUICE_PATH_BYTES. */
+SLUICE_INLINE __u32 put_string(char *buffer, __u32 at, __u32 limit, __u32 tag, const char *from) {
+  struct sluice_item *item;
+  long length;
+
+  if (at > limit) return at;
+  item = (struct sluice_item *)(buffer + at);
+  length = bpf_probe_read_kernel_str(item + 1, SLUICE_PATH_BYTES, from);
+  item->tag = tag;
+  item->flags = length > 0 ? 0 : SLUICE_ITEM_UNKNOWN;
+  item->length = length > 0 ? length - 1 : 0;
+  return position(buffer, at + 8 + ((item->length + 7) & ~7u));
 }
 
 SLUICE_INLINE long send_event(void *record, __u32 bytes) {
@@ -165,9 +180,6 @@ SLUICE_INLINE __u32 put_image(char *buffer, __u32 at, __u32 limit, const struct 
   return put_item(buffer, at, limit, SLUICE_ITEM_EXEPATH, SLUICE_ITEM_TRUNCATED, image->exepath,
                   SLUICE_IMAGE_HEAD - 1, 0);
 }
-
-#define CGROUP_LEVELS 4
-#define CGROUP_NAME_BYTES 128
 
 static __noinline __u32 put_cgroup(char *buffer, __u32 at, __u32 limit, struct task_struct *task) {
   struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);

@@ -12,6 +12,8 @@
 #include "decide.bpf.h"
 
 #define EVENT_OPEN_FILE 1u /* PATH is of an open file, which may be unlinked since */
+#define EVENT_RETURNED 4u  /* the call has returned: `result` */
+#define EVENT_FAILED 8u    /* it failed before it came to the hook */
 #define EVENT_ABSTRACT 2u  /* the target is the abstract name of a UNIX socket: shown with an `@` */
 struct hook_event {
   __u16 hook;
@@ -23,7 +25,10 @@ struct hook_event {
   __u64 mnt, dentry;               /* SLUICE_STR_PATH: struct vfsmount *, struct dentry *; 0: there is none */
   __u64 target_mnt, target_dentry; /* SLUICE_STR_TARGET, as a path */
   __u64 target_text;               /* or as a text in kernel memory */
-  __u64 text;                      /* SLUICE_STR_TEXT, likewise */
+  union {
+    __u64 text;   /* SLUICE_STR_TEXT, likewise */
+    __s64 result; /* with EVENT_RETURNED */
+  };
   __u8 addresses[SLUICE_ENDS][16]; /* as enum sluice_end says */
 };
 
@@ -112,7 +117,7 @@ SLUICE_INLINE void build_texts(struct scratch *s, const struct hook_event *e) {
     walk_event_path(s->index, SLUICE_STR_TARGET, e->target_mnt, e->target_dentry, 0);
   else
     read_target(s, e);
-  read_text(s, SLUICE_STR_TEXT, s->text.value, SLUICE_IMAGE_HEAD, e->text);
+  read_text(s, SLUICE_STR_TEXT, s->text.value, SLUICE_IMAGE_HEAD, e->options & EVENT_RETURNED ? 0 : e->text);
 }
 
 /* 0: dropped. */
@@ -122,6 +127,7 @@ SLUICE_INLINE int judge_event(struct scratch *s, const struct sluice_hook_config
   __u32 i;
 
   for (i = 0; i < SLUICE_ARGS; i++) s->match.ints[SLUICE_INT_ARG + i] = e->numbers[i];
+  s->match.ints[SLUICE_INT_RESULT] = e->options & EVENT_RETURNED ? e->result : SLUICE_ABSENT_INT;
   s->match.ends_known = e->ends;
   __builtin_memcpy(s->match.ends, e->addresses, sizeof(s->match.ends));
   standing = match_cheap(s, config, task, e->flags);
@@ -133,6 +139,44 @@ SLUICE_INLINE int judge_event(struct scratch *s, const struct sluice_hook_config
   if (standing && (config->used & TARGET_LOOKUPS)) standing = match_target_text(s->index, standing);
   if (standing && (config->used & TEXT_LOOKUPS)) standing = match_short_text(s->index, standing);
   return standing && sluice_match_finish(&s->match, config);
+}
+
+/* A call that has returned: nothing to mitigate. What failed before its hook is for the clauses that ask for
+ * failures. */
+static __noinline __attribute__((unused)) int tell(struct scratch *s, const struct sluice_hook_config *config,
+                                                   struct task_struct *task, __s64 result, __u32 options) {
+  struct sluice_match *m = &s->match;
+  struct sluice_record *r = &s->record.header;
+  __u64 any = 0, doubt = 0;
+  __u32 hook = m->hook, verdict, at, i;
+
+  for (i = 0; i < SLUICE_WORDS; i++) {
+    if (options & EVENT_FAILED) m->set[i] &= config->failures[i];
+    m->undecided[i] &= m->set[i];
+    any |= m->set[i];
+    doubt |= m->undecided[i];
+  }
+  if (!any) {
+    COUNT(hook, dropped, 1);
+    return 0;
+  }
+  verdict = doubt ? SLUICE_VERDICT_UNDECIDED : 0;
+  fill_header(r, SLUICE_RECORD_EVENT, hook, task, task->real_parent);
+  fill_verdict(s, r, verdict);
+  if (options & EVENT_FAILED) r->flags |= SLUICE_EVENT_GIVEN;
+  set_result(r, result);
+  __builtin_memcpy(r->numbers, s->numbers, sizeof(r->numbers));
+  at = put_path(s, SLUICE_STR_PATH, SLUICE_ITEM_PATH);
+  if (hook != SLUICE_HOOK_FILE_OPEN)
+    at = put_operands(s, at);
+  else if (config->flags & SLUICE_HOOK_NEEDS_GIVEN)
+    at = put_string((char *)&s->record, at, RECORD_LIMIT, SLUICE_ITEM_FILENAME, s->given);
+  at = put_image((char *)&s->record, at, RECORD_LIMIT, state_of(task), 1);
+  at = put_cgroup((char *)&s->record, at, RECORD_LIMIT, task);
+  at = put_undecided(s, at, verdict);
+  count_verdict(hook, verdict);
+  send_record(s, hook, at, 0);
+  return 1;
 }
 
 /* Judges the event, mitigates, sends and counts. Returns the errno of a denial, positive, or 0. */
@@ -153,10 +197,15 @@ SLUICE_ONCE int decide_event(struct hook_event *e) {
   s = scratch_claim();
   if (!s) return decide_blind(slot, hook, type, flags, task);
   begin(s, slot, hook, type, flags);
+  if (s->completed && (config->flags & SLUICE_HOOK_FAILURES) && !(e->options & EVENT_FAILED))
+    note_reached(task);
   if (judge_event(s, config, task, e)) {
     s->numbers[0] = e->flags;
     for (i = 0; i < SLUICE_ARGS; i++) s->numbers[1 + i] = e->numbers[i];
-    result = conclude(s, config, task, 1);
+    if (e->options & EVENT_RETURNED)
+      tell(s, config, task, e->result, e->options);
+    else
+      result = conclude(s, config, task, 1);
   } else {
     COUNT(hook, dropped, 1);
   }

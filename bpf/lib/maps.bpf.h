@@ -80,7 +80,10 @@ struct {
 struct task_state {
   struct sluice_task task;
   __u32 image_set; /* the image comes from an exec, a fork or a seed */
-  __u32 park_lost; /* an exec's surviving set found no memory: its record is undecided */
+  __u32 container; /* CONTAINER_* of cgroup_id */
+  __u64 cgroup_id;
+  __u32 reserved;
+  __u32 reached; /* the call in progress came to its hook: its failure is no attempt of its own */
 };
 
 struct {

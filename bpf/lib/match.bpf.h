@@ -65,7 +65,8 @@ struct sluice_match {
   __s64 ints[SLUICE_INTS];
   __u64 lineage[SLUICE_LINEAGE_LEVELS];
   __u8 ends[SLUICE_ENDS][16];
-  __u32 ends_known, reserved;  /* bit per end: there is one */
+  __u32 ends_known;            /* bit per end: there is one */
+  __u32 flags_unknown;         /* not all of them could be had */
   __u32 state[SLUICE_STRINGS]; /* SLUICE_TEXT_* */
   __u32 bytes[SLUICE_STRINGS]; /* without NUL; of what the text holds */
   /* between */
@@ -371,7 +372,9 @@ SLUICE_ONCE __u64 sluice_match_begin(struct sluice_match *m, const struct sluice
   m->taken = 0;
   m->unknown = 0;
   if (sluice_asked(config, SLUICE_LOOKUP_TYPE, standing)) standing = sluice_match_type(m, config, standing);
-  if (sluice_asked(config, SLUICE_LOOKUP_BITS, standing)) standing = sluice_match_bits(m, config, standing);
+  if (sluice_asked(config, SLUICE_LOOKUP_BITS, standing))
+    standing = m->flags_unknown ? sluice_unknown(m, SLUICE_LOOKUP_BITS, standing)
+                                : sluice_match_bits(m, config, standing);
   if (config->used & SLUICE_INT_BITS) {
     SLUICE_UNROLLED
     for (i = 0; i < SLUICE_INTS; i++)

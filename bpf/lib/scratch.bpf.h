@@ -19,14 +19,33 @@ struct event_record {
   char more[RECORD_MORE_BYTES];
 };
 
+struct cgroup_scan {
+  __u64 last; /* bytes, the latest below */
+  __u32 run;  /* of digits */
+  __u32 found;
+};
+
+/* Arguments and environment of a new image: lib/strings.bpf.h. */
+struct strings_scan {
+  __u64 at;
+  __u64 args, args_end; /* behind argv[0] */
+  __u32 number, first_variable, count;
+  __u32 inside; /* of a string longer than a piece */
+  __u32 found;  /* tests of variables that hold */
+  __u32 failed;
+};
+
 struct scratch {
   __u32 busy;
   __u32 index;      /* its own */
   __u32 generation; /* that judges */
   __u32 flags;      /* SLUICE_EVENT_* of the call */
   __u32 path_built;
-  __u32 reserved;
+  __u32 completed;                /* a companion waits at the call's return */
+  const char *given;              /* of an open that failed: the path as the caller gave it */
   __u64 numbers[1 + SLUICE_ARGS]; /* of the record */
+  struct cgroup_scan cgroup;
+  struct strings_scan strings;
   struct sluice_match match;
   struct sluice_text name;
   struct sluice_text exepath;

@@ -57,11 +57,9 @@ SLUICE_INLINE __u32 socketcall_number(__u32 call) {
   }
 }
 
-/* The event type that the current call has at `hook`; 0 and a flag when the call is not of the hook's types.
- */
-SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags) {
+/* What stands for the current call at `hook`. */
+SLUICE_INLINE const struct sluice_call *call_at(struct task_struct *task, __u32 hook, __u32 *flags) {
   struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-  const struct sluice_call *call;
   __u32 number = regs->orig_ax;
   __u32 index;
 
@@ -77,9 +75,20 @@ SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags
     if (number & X32_BIT) number = number_of_x32(number & ~X32_BIT);
     index = number < SLUICE_CALLS ? number : 0;
   }
-  call = bpf_map_lookup_elem(&type_by_call, &index);
-  if (call && call->type && (call->hooks >> (hook & 63) & 1) && !(task->flags & PF_KTHREAD))
+  return bpf_map_lookup_elem(&type_by_call, &index);
+}
+
+#define CALL_COMPLETED 0x80000000u /* beside SLUICE_EVENT_*: a companion waits at the call's return */
+
+/* The event type that the current call has at `hook`; 0 and a flag when the call is not of the hook's types.
+ */
+SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags) {
+  const struct sluice_call *call = call_at(task, hook, flags);
+
+  if (call && call->type && (call->hooks >> (hook & 63) & 1) && !(task->flags & PF_KTHREAD)) {
+    if (call->completed & SLUICE_CALL_COMPLETED) *flags |= CALL_COMPLETED;
     return call->type;
+  }
   *flags |= SLUICE_EVENT_NO_TYPE;
   return 0;
 }
@@ -215,8 +224,11 @@ SLUICE_INLINE __u64 image_bits(__u32 image_flags) {
          (image_flags & SLUICE_IMAGE_UPPER ? SLUICE_FLAG_UPPER : 0);
 }
 
-/* Whether some flag test is about the executable. */
-SLUICE_INLINE int asks_image_bits(const struct sluice_hook_config *config) {
+#define IMAGE_BITS (SLUICE_FLAG_MEMFD | SLUICE_FLAG_DELETED | SLUICE_FLAG_UPPER)
+#define CONTAINER_BITS (SLUICE_FLAG_CONTAINER | SLUICE_FLAG_HOST)
+
+/* All that flag tests look at, in all words. */
+SLUICE_INLINE __u64 asked_bits(const struct sluice_hook_config *config) {
   __u64 asked = 0;
   __u32 i;
 
@@ -224,9 +236,129 @@ SLUICE_INLINE int asks_image_bits(const struct sluice_hook_config *config) {
     if (config->bits_count <= 1u << i) break;
     asked |= config->bits_mask[i];
   }
-  return (asked & (SLUICE_FLAG_MEMFD | SLUICE_FLAG_DELETED | SLUICE_FLAG_UPPER)) != 0;
+  return asked;
 }
 
 SLUICE_INLINE struct task_state *state_of(struct task_struct *task) {
   return bpf_task_storage_get(&task_by_storage, task, 0, 0);
+}
+
+/* ---- whether the path that the caller gave climbs: `../` in it */
+
+#define EVERY(byte) (0x0101010101010101ull * (byte))
+
+/* A bit 7 in each byte of `word` that is 0. */
+SLUICE_INLINE __u64 zero_bytes(__u64 word) {
+  return ~(((word & EVERY(0x7f)) + EVERY(0x7f)) | word | EVERY(0x7f));
+}
+
+SLUICE_ONCE __u64 climbs(__u32 index, __u64 name) {
+  struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
+  __u32 at, last;
+  long length;
+
+  if (!s || !name) return 0;
+  length = bpf_probe_read_kernel_str(s->record.more, SLUICE_PATH_BYTES, (const void *)name);
+  if (length <= 0) return 0;
+  last = length;
+  BOUND(last, SLUICE_PATH_BYTES * 2 - 1);
+  SLUICE_STORE64(s->record.more + last, 0);
+  SLUICE_ROLLED
+  for (at = 0; at < SLUICE_PATH_BYTES; at += 6) { /* a word at 6 says where the three bytes begin */
+    __u64 word, dots;
+
+    if (at >= last) break;
+    word = SLUICE_LOAD64(s->record.more + at);
+    dots = zero_bytes(word ^ EVERY('.'));
+    if (dots & dots >> 8 & zero_bytes(word ^ EVERY('/')) >> 16) return SLUICE_FLAG_CLIMBS;
+  }
+  return 0;
+}
+
+SLUICE_INLINE __u64 given_bit(struct scratch *s, const struct sluice_hook_config *config, const char *name) {
+  if (!(config->used & 1ull << SLUICE_LOOKUP_BITS) || !(asked_bits(config) & SLUICE_FLAG_CLIMBS)) return 0;
+  return climbs(s->index, (__u64)name);
+}
+
+/* ---- container or host, as runtime/eval/extract_process.cc has it */
+
+#define CONTAINER_UNNAMED 1u /* in the root of the hierarchy: the namespaces say whether it is the host's */
+#define CONTAINER_HOST 2u
+#define CONTAINER_ONE 3u
+#define CONTAINER_DIGITS 64
+#define CGROUP_LEVELS 4
+#define CGROUP_NAME_BYTES 128
+
+/* A container's id, 64 digits on their own, in the name in s->text. What is counted lies in memory: of a value
+ * from there the verifier knows nothing, so that it need not follow every count. */
+SLUICE_INLINE int names_container(struct scratch *s) {
+  volatile struct cgroup_scan *scan = &s->cgroup;
+  __u32 i;
+
+  scan->run = 0;
+  scan->found = 0;
+  scan->last = 0;
+  SLUICE_ROLLED
+  for (i = 0; i <= CGROUP_NAME_BYTES; i++) {
+    __u8 byte = s->text.value[i];
+
+    if ((byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f')) {
+      scan->run = scan->run + 1;
+    } else {
+      if (scan->run == CONTAINER_DIGITS) scan->found = 1;
+      scan->run = 0;
+    }
+    scan->last = (scan->last << 8 | byte) & 0xffffffffffffull;
+    if (scan->last == 0x636f6e6d6f6eull) return 0; /* conmon: a monitor on the host */
+    if (!byte) break;
+  }
+  return scan->found;
+}
+
+/* By the names of the last components of the cgroup. */
+SLUICE_ONCE __u32 container_kind(__u32 index, __u64 leaf) {
+  struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
+  struct kernfs_node *node = (struct kernfs_node *)leaf, *parent;
+  __u32 i;
+
+  if (!s) return 0;
+  SLUICE_ROLLED
+  for (i = 0; i < CGROUP_LEVELS; i++) {
+    parent = BPF_CORE_READ(node, parent);
+    if (!parent) return i ? CONTAINER_HOST : CONTAINER_UNNAMED;
+    s->text.value[CGROUP_NAME_BYTES] = 0;
+    if (bpf_probe_read_kernel_str(s->text.value, CGROUP_NAME_BYTES, BPF_CORE_READ(node, name)) <= 0) break;
+    if (names_container(s)) return CONTAINER_ONE;
+    node = parent;
+  }
+  return CONTAINER_HOST;
+}
+
+SLUICE_INLINE int in_host_namespaces(struct task_struct *task) {
+  struct pid *pid = task->thread_pid;
+  struct upid upid = {};
+  __u32 level = pid->level;
+
+  if (level > 32) level = 32;
+  bpf_probe_read_kernel(&upid, sizeof(upid), (char *)&pid->numbers[0] + level * sizeof(upid));
+  return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) == control.host_mnt_ns &&
+         BPF_CORE_READ(upid.ns, ns.inum) == control.host_pid_ns;
+}
+
+/* Remembered with the task, by cgroup. */
+SLUICE_INLINE __u64 container_bit(struct scratch *s, struct task_struct *task, struct task_state *state) {
+  __u64 id = bpf_get_current_cgroup_id();
+  __u32 kind;
+
+  if (state && state->container && state->cgroup_id == id) {
+    kind = state->container;
+  } else {
+    kind = container_kind(s->index, (__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp, kn));
+    if (state) {
+      state->cgroup_id = id;
+      state->container = kind;
+    }
+  }
+  if (kind == CONTAINER_ONE) return SLUICE_FLAG_CONTAINER;
+  return kind == CONTAINER_HOST || in_host_namespaces(task) ? SLUICE_FLAG_HOST : 0;
 }

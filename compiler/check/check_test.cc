@@ -95,6 +95,7 @@ TEST(Check, PredicatesOfNoRuleAreLeftOut) {
   rules.macros.push_back(MacroOf("unused", Equals("proc.name", "x")));
   rules.rules.push_back(
       RuleOf("folded", And(Equals("proc.name", "a"), Compare("fd.num", ast::Op::kGe, {"0"}))));
+  rules.rules.back().action = ast::Action::kDeny;
   diag::Diagnostics diagnostics;
   const CheckedRules checked = Check(rules, {}, diagnostics);
   ASSERT_EQ(checked.predicates.size(), 1u);

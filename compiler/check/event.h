@@ -62,6 +62,8 @@ inline constexpr HookMask kCapsetHooks = MaskOf(SLUICE_HOOK_CAPSET);
 inline constexpr HookMask kUsernsCreateHooks = MaskOf(SLUICE_HOOK_USERNS_CREATE);
 inline constexpr HookMask kSettimeHooks = MaskOf(SLUICE_HOOK_SETTIME);
 inline constexpr HookMask kSyslogHooks = MaskOf(SLUICE_HOOK_SYSLOG);
+inline constexpr HookMask kSysExitHooks = MaskOf(SLUICE_HOOK_SYS_EXIT);
+inline constexpr HookMask kCommittedHooks = MaskOf(SLUICE_HOOK_BPRM_COMMITTED);
 inline constexpr HookMask kNoHooks = 0;
 inline constexpr HookMask kAllHooks = (HookMask{1} << SLUICE_HOOKS) - 1 - MaskOf(SLUICE_HOOK_IMAGE);
 

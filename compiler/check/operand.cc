@@ -9,8 +9,8 @@ namespace {
 constexpr HookMask kOnePathHooks = kOpenHooks | kMknodHooks | kUnlinkHooks | kRmdirHooks | kMkdirHooks |
                                    kTruncateHooks | kChmodHooks | kChownHooks | kSetxattrHooks;
 
-constexpr HookMask kServerHooks = kBindHooks | kListenHooks | kAcceptHooks;  // the local end serves
-constexpr HookMask kClientHooks = kConnectHooks | kSendHooks;                // the remote end serves
+constexpr HookMask kServerHooks = kBindHooks | kListenHooks | kAcceptHooks;    // the local end serves
+constexpr HookMask kClientHooks = kConnectHooks | kSendHooks | kSysExitHooks;  // the remote end serves
 constexpr HookMask kInetHooks = kServerHooks | kClientHooks;
 
 // By FieldId.
@@ -74,6 +74,7 @@ std::string_view ArgName(const FieldUse& use, HookId hook, EventType type) {
 }
 
 const Operand* FindOperand(const FieldUse& use, HookId hook, EventType type) {
+  if (use.index >= 0) return nullptr;
   const std::string_view argument = ArgName(use, hook, type);
   for (const Operand* operand : ByField()[static_cast<size_t>(use.field)]) {
     if ((operand->hooks >> hook & 1) != 0 && operand->argument == argument) return operand;

@@ -124,6 +124,14 @@ bool PredicateTable::Resolve(const ast::Check& check, Predicate& predicate) {
   predicate.quantifier = check.quantifier;
   if (!ResolveLeft(check, predicate)) return false;
   if (check.right) return ResolveRight(check, predicate);
+  const bool variable = predicate.left.kind == Term::Kind::kField &&
+                        predicate.left.field.field == FieldId::kProcEnv &&
+                        !predicate.left.field.argument.empty();
+  if (check.op == ast::Op::kExists && variable) {  // one that is not set is empty, as in Falco
+    predicate.op = ast::Op::kNe;
+    predicate.values.emplace_back();
+    return true;
+  }
   return check.op == ast::Op::kExists || ResolveValues(check, predicate);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "compiler/check/known_text.h"
+#include "compiler/check/returns.h"
 #include "compiler/check/terms.h"
 
 namespace sluice::check {
@@ -99,14 +100,6 @@ Answer Ask(const Predicate& predicate) {
   }
 }
 
-bool AsksResult(const Predicate& predicate) {
-  bool result = false;
-  const auto look = [&](const FieldUse& use) { result = result || IsResult(use); };
-  ForEachField(predicate.left, look);
-  for (const Term& right : predicate.right) ForEachField(right, look);
-  return result;
-}
-
 // Falco's rules say "never" and "always" with evt.num, and evt.dir is `<` for every event that it still has.
 bool AsksFixed(const Predicate& predicate) {
   return predicate.left.kind == Term::Kind::kField && predicate.right.empty() &&
@@ -120,21 +113,6 @@ Answer AskFixed(const Predicate& predicate) {
 
 }  // namespace
 
-bool IsResult(const FieldUse& use) {
-  switch (use.field) {
-    case FieldId::kFdNum:
-    case FieldId::kEvtRawres:
-    case FieldId::kEvtRes:
-    case FieldId::kEvtFailed:
-      return true;
-    case FieldId::kEvtArg:
-    case FieldId::kEvtRawarg:
-      return use.argument == "res";
-    default:
-      return false;
-  }
-}
-
 void ResultFolder::Warn(const ast::Rule& rule, const Condition& leaf, std::string_view verdict) {
   if (IsAllowed(rule.allowed_warnings, diag::Code::W207) || !warned_.insert(leaf.predicate).second) return;
   auto& fault = diagnostics_.Add(diag::Code::W207, leaf.span,
@@ -147,10 +125,11 @@ bool ResultFolder::FoldLeaf(const ast::Rule& rule, RuleId id, Condition& leaf,
                             std::vector<Assumption>& assumptions) {
   const Predicate& predicate = predicates_.at(leaf.predicate);
   const bool fixed = AsksFixed(predicate);
-  if (!fixed && (results_known_ || !AsksResult(predicate))) return true;
+  const bool waits = results_known_ || rule.action == ast::Action::kAlert;
+  if (!fixed && (waits || !AsksResult(predicate))) return true;
   const Answer answer = fixed ? AskFixed(predicate) : Ask(predicate);
   if (fixed && answer == Answer::kOpen) return true;
-  if (answer == Answer::kOpen && rule.action != ast::Action::kAlert) {
+  if (answer == Answer::kOpen) {
     auto& fault = diagnostics_.Add(
         diag::Code::E301, leaf.span,
         fmt::format("`{}` cannot be decided in the kernel: no hook knows the result", Print(predicate)));
@@ -161,9 +140,8 @@ bool ResultFolder::FoldLeaf(const ast::Rule& rule, RuleId id, Condition& leaf,
   }
   if (!fixed) {
     Warn(rule, leaf,
-         answer == Answer::kOpen   ? "it is taken as false, like a test of an absent field"
-         : answer == Answer::kTrue ? "it is taken as true, as for a call that succeeds"
-                                   : "it is taken as false, as for a call that succeeds");
+         answer == Answer::kTrue ? "it is taken as true, as for a call that succeeds"
+                                 : "it is taken as false, as for a call that succeeds");
   }
   assumptions.push_back({id, leaf.span, Print(predicate), answer == Answer::kTrue, !fixed});
   leaf.kind = answer == Answer::kTrue ? Condition::Kind::kTrue : Condition::Kind::kFalse;

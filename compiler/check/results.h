@@ -1,10 +1,9 @@
-// check/results.h - predicates on the result of a call, at a hook that comes before the result. Private to
-// check/.
+// check/results.h - predicates on the result of a call, which every LSM hook comes before.
 //
-// An LSM hook sees an attempt that was permitted so far. So a predicate that merely says "the call succeeded"
-// is true there, one that says "it failed" is false, and any other (fd.num = 3) has no answer: false as for
-// an absent field in an alert, an error in a mitigation. W207 says which. Falco's idioms for "never" and
-// "always" (evt.num = 0, >= 0) are folded as well.
+// An alert that asks waits for the call to return. A mitigation cannot: it sees an attempt that was permitted
+// so far, where a predicate that merely says "the call succeeded" is true, one that says "it failed" is
+// false, and any other (fd.num = 3) has no answer, an error. W207 says which. Falco's idioms for "never" and
+// "always" (evt.num = 0, >= 0) are folded in both.
 //
 // Threads: none shared. Errors: E301 and W207 diagnostics.
 #pragma once
@@ -17,7 +16,7 @@ namespace sluice::check {
 
 class ResultFolder {
  public:
-  // `results_known`: events carry results; only Falco's idioms are folded.
+  // `results_known`: events carry results, for mitigations too; only Falco's idioms are folded.
   ResultFolder(const PredicateTable& predicates, bool results_known, diag::Diagnostics& diagnostics)
       : predicates_(predicates), results_known_(results_known), diagnostics_(diagnostics) {}
 
@@ -34,8 +33,5 @@ class ResultFolder {
   diag::Diagnostics& diagnostics_;
   std::unordered_set<PredicateId> warned_;
 };
-
-// A field whose value is known only after the call.
-bool IsResult(const FieldUse& use);
 
 }  // namespace sluice::check

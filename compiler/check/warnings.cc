@@ -359,6 +359,7 @@ void RuleWarnings::LookAtMitigation(const ast::Rule& rule, const Condition& cond
   }
   if (IsAllowed(rule.allowed_warnings, Code::W208) || types.test(kNoType)) return;
   for (const HookRow& hook : Hooks()) {
+    if (!hook.can_deny) continue;
     const TypeSet here = TypesAt(hook.id);
     const TypeSet missing = here & ~types;
     if (missing.none() || !BelongsTo(hook.id, here & types)) continue;

@@ -18,6 +18,15 @@
 
 namespace sluice::kplan {
 
+// What has to be told when calls return (bpf/exit.bpf.c).
+struct Companions {
+  std::vector<check::EventType> results;  // their events may wait for the result
+  std::vector<check::EventType> calls;    // have no hook, or their early failures are wanted
+  bool failed_opens = false;
+  bool accepts = false;  // who is at the other end
+  friend bool operator==(const Companions&, const Companions&) = default;
+};
+
 struct KernelPlan {
   std::array<sluice_hook_config, SLUICE_HOOKS> hooks{};
   std::vector<sluice_set> classes;
@@ -29,7 +38,8 @@ struct KernelPlan {
   std::vector<std::pair<sluice_suffix_key, uint32_t>> suffixes;
   std::vector<std::pair<sluice_net_key, uint32_t>> nets;
   std::vector<sluice_action> actions;  // [hook * SLUICE_CLAUSES + clause]; empty when no rule mitigates
-  uint64_t HookMask() const;           // hooks that must be attached: bit per enum sluice_hook
+  Companions companions;
+  uint64_t HookMask() const;  // hooks that must be attached: bit per enum sluice_hook
 };
 
 // Errors: E304 when a kernel table would overflow.

@@ -457,6 +457,7 @@ uint32_t NeedsOfName(std::string_view name, std::string_view argument) {
   constexpr uint32_t kBoth = SLUICE_HOOK_NEEDS_ENV | SLUICE_HOOK_NEEDS_CWD;
   if (name == "proc.env" || name == "proc.aenv") return SLUICE_HOOK_NEEDS_ENV;
   if (name == "proc.cwd") return SLUICE_HOOK_NEEDS_CWD;
+  if (name == "fd.nameraw") return SLUICE_HOOK_NEEDS_GIVEN;
   if (name == "evt.args" || name == "evt.info") return kBoth;
   if (name != "evt.arg" && name != "evt.rawarg") return 0;
   const bool by_number =
@@ -491,7 +492,7 @@ uint32_t NeedsOf(const norm::Condition& condition, const check::CheckedRules& ch
   return needs;
 }
 
-uint32_t ExecNeeds(const split::Partition& partition) {
+uint32_t Needs(const split::Partition& partition) {
   uint32_t needs = 0;
   const check::CheckedRules& checked = partition.normal.checked;
   for (const norm::Condition& condition : partition.normal.conditions) needs |= NeedsOf(condition, checked);
@@ -503,6 +504,76 @@ uint32_t ExecNeeds(const split::Partition& partition) {
     if (rule.rule.then) needs |= NeedsOfName(rule.rule.then->field.name.text, "");
   }
   return needs;
+}
+
+bool Admits(const split::KernelCondition& condition, check::EventType type) {
+  return std::all_of(condition.begin(), condition.end(), [&](const split::AnyOf& any_of) {
+    return any_of.lookup != SLUICE_LOOKUP_TYPE ||
+           std::any_of(any_of.tests.begin(), any_of.tests.end(), [&](const split::Test& test) {
+             const bool member = std::find(test.types.begin(), test.types.end(), type) != test.types.end();
+             return test.negated != (test.complement != member);
+           });
+  });
+}
+
+// The bits whose events wait or that look at early failures, and the calls that these can be.
+void LowerReturns(const split::HookPartition& hook, KernelPlan& plan) {
+  sluice_hook_config& config = plan.hooks[hook.hook];
+  const bool whole = hook.hook == SLUICE_HOOK_SYS_EXIT;
+  std::set<check::EventType> results, calls;
+  for (const split::Entry& entry : hook.entries) {
+    if (entry.bit >= SLUICE_CLAUSES || (!entry.wants_result && !entry.sees_failures && !whole)) continue;
+    const uint64_t bit = 1ull << (entry.bit % 64);
+    if (entry.wants_result) config.results[entry.bit / 64] |= bit;
+    if (entry.sees_failures) config.failures[entry.bit / 64] |= bit;
+    if (entry.sees_failures) config.flags |= SLUICE_HOOK_FAILURES;
+    const bool told = whole || (entry.sees_failures && hook.hook != SLUICE_HOOK_FILE_OPEN);
+    for (const check::EventRow& row : check::Events()) {
+      if (row.IsAt(hook.hook) && Admits(hook.bits[entry.bit], row.type))
+        (told ? calls : results).insert(row.type);
+    }
+  }
+  Companions& companions = plan.companions;
+  for (const check::EventType type : calls) results.erase(type);
+  companions.results.insert(companions.results.end(), results.begin(), results.end());
+  companions.calls.insert(companions.calls.end(), calls.begin(), calls.end());
+  if (hook.hook == SLUICE_HOOK_FILE_OPEN)
+    companions.failed_opens = (config.flags & SLUICE_HOOK_FAILURES) != 0;
+  if (hook.hook == SLUICE_HOOK_SOCKET_ACCEPT) companions.accepts = !results.empty() || !calls.empty();
+}
+
+// The texts of the tests of variables; a prefix's entry holds the tests of the shorter ones too.
+void LowerVariables(const std::vector<split::VariableTest>& variables, KernelPlan& plan) {
+  constexpr uint32_t kLookup = SLUICE_HOOK_BPRM_COMMITTED * uint32_t{SLUICE_LOOKUPS} + SLUICE_LOOKUP_STRING +
+                               SLUICE_STR_PATH * uint32_t{SLUICE_MODES};
+  std::map<std::string, uint32_t> exact, prefixes;
+  for (size_t i = 0; i < variables.size(); ++i) {
+    for (const std::string& text : variables[i].exact) exact[text] |= 1u << i;
+    for (const std::string& text : variables[i].prefixes) prefixes[text] |= 1u << i;
+    exact[variables[i].name + "="] = SLUICE_VARIABLE_EMPTY;
+  }
+  for (const auto& [text, tests] : exact) {
+    if (text.size() < sizeof(sluice_short_key::value)) {
+      auto& [key, value] = plan.short_exact.emplace_back();
+      key.lookup = kLookup + SLUICE_MODE_EXACT;
+      std::memcpy(key.value, text.data(), text.size());
+      value = tests;
+    } else {
+      auto& [key, value] = plan.long_exact.emplace_back();
+      key.lookup = kLookup + SLUICE_MODE_EXACT;
+      std::memcpy(key.value, text.data(), text.size());
+      value = tests;
+    }
+  }
+  for (const auto& [text, tests] : prefixes) {
+    auto& [key, value] = plan.prefixes.emplace_back();
+    key.prefixlen = 8 * (4 + static_cast<uint32_t>(text.size()));
+    key.lookup = kLookup + SLUICE_MODE_PREFIX;
+    std::memcpy(key.value, text.data(), text.size());
+    for (const auto& [shorter, more] : prefixes) {
+      if (text.starts_with(shorter)) value |= more;
+    }
+  }
 }
 
 void CheckCapacity(const KernelPlan& plan, diag::Diagnostics& diagnostics) {
@@ -545,9 +616,13 @@ KernelPlan LowerKernel(const split::Partition& partition, diag::Diagnostics& dia
   for (const split::HookPartition& hook : partition.hooks) {
     HookLowering(partition, hook, plan, classes, diagnostics).Lower();
     LowerActions(partition, hook, plan);
+    LowerReturns(hook, plan);
   }
   FillEnds(plan);
-  plan.hooks[SLUICE_HOOK_BPRM_CHECK].flags |= ExecNeeds(partition);
+  LowerVariables(partition.variables, plan);
+  const uint32_t needs = Needs(partition);
+  plan.hooks[SLUICE_HOOK_BPRM_CHECK].flags |= needs & ~SLUICE_HOOK_NEEDS_GIVEN;
+  plan.hooks[SLUICE_HOOK_FILE_OPEN].flags |= needs & SLUICE_HOOK_NEEDS_GIVEN;
   CheckCapacity(plan, diagnostics);
   return plan;
 }

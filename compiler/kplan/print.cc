@@ -24,6 +24,10 @@ std::string PrintWords(const __u64* words) {
   return text + "}";
 }
 
+bool HasAny(const __u64* words) {
+  return std::any_of(words, words + SLUICE_WORDS, [](uint64_t word) { return word != 0; });
+}
+
 // Printable ASCII as it is; the NUL behind an exact value as \0.
 std::string Quote(std::string_view value) {
   std::string text = "\"";
@@ -60,6 +64,7 @@ class Printer {
       Add(key.lookup, id, {reinterpret_cast<const char*>(key.address), (key.prefixlen - 32 + 7) / 8});
     }
     for (const split::HookPartition& hook : partition_.hooks) PrintHook(hook.hook);
+    PrintCompanions();
     text_ += fmt::format(
         "sizes: {} classes, {} dense, {} intervals, {} exact, {} long exact, {} prefixes, {} suffixes, {} "
         "nets\n",
@@ -84,8 +89,11 @@ class Printer {
                          PrintWords(config.all.words));
     if ((config.flags & SLUICE_HOOK_NEEDS_ENV) != 0) text_ += " needs-env";
     if ((config.flags & SLUICE_HOOK_NEEDS_CWD) != 0) text_ += " needs-cwd";
+    if ((config.flags & SLUICE_HOOK_NEEDS_GIVEN) != 0) text_ += " needs-given-path";
     text_ += '\n';
     PrintActions(hook, config);
+    if (HasAny(config.results)) text_ += fmt::format("  results {}\n", PrintWords(config.results));
+    if (HasAny(config.failures)) text_ += fmt::format("  failures {}\n", PrintWords(config.failures));
     for (uint32_t lookup = 0; lookup < SLUICE_LOOKUPS; ++lookup) {
       if ((config.used >> lookup & 1) != 0) PrintLookup(hook, config, lookup);
     }
@@ -152,6 +160,19 @@ class Printer {
       const uint32_t base = config.lineage_base[level] + 2 * atom;
       Line(fmt::format("atom {} clear {} set {}", atom, Set(plan_.dense[base]), Set(plan_.dense[base + 1])));
     }
+  }
+
+  void PrintCompanions() {
+    const Companions& companions = plan_.companions;
+    if (companions == Companions{}) return;
+    text_ += "returns:";
+    for (const check::EventType type : companions.results)
+      text_ += fmt::format(" {}", check::EventName(type));
+    for (const check::EventType type : companions.calls)
+      text_ += fmt::format(" {} (whole)", check::EventName(type));
+    if (companions.failed_opens) text_ += " failed-opens";
+    if (companions.accepts) text_ += " accepts";
+    text_ += '\n';
   }
 
   // Classes in the order of their first value, which is byte order and so does not depend on class numbers.

@@ -178,7 +178,12 @@ Truth Evaluator::State::Of(const ast::Check& check, const Event& event) {
 
 Truth Evaluator::State::OfScalar(const ast::Check& check, const Value& left, const Event& event) {
   if (left.kind == Kind::kUnknown) return Truth::kUnknown;
-  if (check.op == Op::kExists) return Truth::kTrue;
+  if (check.op == Op::kExists) {
+    // A variable that is not set is empty (Falco): it exists when it is not.
+    const bool variable = check.left.kind == ast::Operand::Kind::kField &&
+                          check.left.field.name.text == "proc.env" && check.left.field.argument;
+    return variable ? Known(!left.text.empty()) : Truth::kTrue;
+  }
   if (check.right) return OfRight(check, left, ValueOf(event, *check.right));
   return Known(HoldsForWords(check, WordsOf(check), left));
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/check/returns.h"
 #include "compiler/split/lower_kinds.h"
 #include "compiler/split/open_flags.h"
 #include "compiler/split/text.h"
@@ -25,6 +26,8 @@ enum class SubjectKind : uint8_t {
   kBit,
   kOpenFlags,
   kCapability,
+  kContainer,
+  kGivenPath,
   kNumber,
   kText,
   kLineage
@@ -57,9 +60,12 @@ constexpr Subject kSubjects[] = {
     {FieldId::kThreadCapEffective, SubjectKind::kCapability, SLUICE_WORD_CAP_EFFECTIVE},
     {FieldId::kThreadCapPermitted, SubjectKind::kCapability, SLUICE_WORD_CAP_PERMITTED},
     {FieldId::kThreadCapInheritable, SubjectKind::kCapability, SLUICE_WORD_CAP_INHERITABLE},
+    {FieldId::kContainerId, SubjectKind::kContainer, 0},
+    {FieldId::kFdNameraw, SubjectKind::kGivenPath, 0},
     {FieldId::kUserUid, SubjectKind::kNumber, SLUICE_INT_UID},
     {FieldId::kGroupGid, SubjectKind::kNumber, SLUICE_INT_GID},
     {FieldId::kUserLoginuid, SubjectKind::kNumber, SLUICE_INT_LOGINUID},
+    {FieldId::kEvtRawres, SubjectKind::kNumber, SLUICE_INT_RESULT},  // at SYS_EXIT
     {FieldId::kProcName, SubjectKind::kText, SLUICE_STR_NAME},
     {FieldId::kProcExepath, SubjectKind::kText, SLUICE_STR_EXEPATH},
     {FieldId::kProcPname, SubjectKind::kLineage, SLUICE_STR_NAME, false, 1},
@@ -148,6 +154,29 @@ Lowered LowerBit(const Predicate& predicate, const Subject& subject, check::Hook
   }
   return TestOf(SLUICE_LOOKUP_BITS, FlagTest(subject.parameter, *when_clear), "flag bit");
 }
+// The kernel knows the host from any container.
+Lowered LowerContainer(const Predicate& predicate) {
+  if (predicate.op == Op::kExists)
+    return TestOf(SLUICE_LOOKUP_BITS, FlagTest(SLUICE_FLAG_HOST | SLUICE_FLAG_CONTAINER), "flag bit");
+  const std::optional<Membership> membership = MembershipOf(predicate);
+  const bool host = std::all_of(predicate.values.begin(), predicate.values.end(),
+                                [](const check::Value& value) { return value.text == "host"; });
+  if (!membership || membership->never || !host || predicate.values.empty()) {
+    return InUserSpace(Code::N302, "the kernel knows containers from the host, not from each other",
+                       "compare `container.id` with `host`");
+  }
+  return TestOf(SLUICE_LOOKUP_BITS,
+                FlagTest(membership->complement ? SLUICE_FLAG_CONTAINER : SLUICE_FLAG_HOST), "flag bit");
+}
+
+// Of the path as the caller gave it the kernel knows whether it climbs.
+Lowered LowerGivenPath(const Predicate& predicate) {
+  if (predicate.op == Op::kContains && predicate.quantifier == ast::Quantifier::kNone &&
+      predicate.values.size() == 1 && predicate.values[0].text == "../")
+    return TestOf(SLUICE_LOOKUP_BITS, FlagTest(SLUICE_FLAG_CLIMBS), "flag bit");
+  return NoTable(predicate, "`contains \"../\"`");
+}
+
 bool IsAbsent(const check::Term& term, check::HookId hook) {
   return term.kind == check::Term::Kind::kField && (term.field.hooks() >> hook & 1) == 0;
 }
@@ -188,7 +217,7 @@ Lowering::Lowering(const check::CheckedRules& rules, const Budget& budget) : rul
 }
 
 const Lowered& Lowering::At(check::PredicateId predicate, check::HookId hook) {
-  uint32_t& known = known_[hook][predicate];
+  uint32_t& known = known_[mitigation_ ? SLUICE_HOOKS + hook : hook][predicate];
   if (known == 0) {
     Lowered lowered = Lower(rules_.predicates[predicate], hook);
     if (lowered.kind == Kind::kTest && lowered.lookup == SLUICE_LOOKUP_BITS) ReserveMask(lowered, hook);
@@ -225,7 +254,14 @@ Lowered Lowering::Lower(const Predicate& predicate, check::HookId hook) {
     return InUserSpace(Code::N301, "a comparison of two fields has no kernel table",
                        "compare with constants");
   }
+  const bool returned = hook == SLUICE_HOOK_SYS_EXIT && use.field == FieldId::kEvtRawres;
+  if (!returned && !mitigation_ && check::IsAfterCall(use, hook)) {
+    return InUserSpace(Code::N302, fmt::format("`{}` is known when the call returns", use.Name()),
+                       hook == SLUICE_HOOK_SOCKET_ACCEPT ? "at the hook only the local end is known" : "");
+  }
   if (const check::Operand* operand = check::FindOperand(use, hook)) return LowerOperand(predicate, *operand);
+  if (hook == SLUICE_HOOK_BPRM_COMMITTED && use.field == FieldId::kProcEnv && !use.argument.empty())
+    return LowerVariable(predicate);
   return LowerSubject(predicate, hook);
 }
 
@@ -256,6 +292,10 @@ Lowered Lowering::LowerSubject(const Predicate& predicate, check::HookId hook) {
       lowered.test.word = parameter;
       return lowered;
     }
+    case SubjectKind::kContainer:
+      return LowerContainer(predicate);
+    case SubjectKind::kGivenPath:
+      return LowerGivenPath(predicate);
     case SubjectKind::kNumber:
       return LowerNumber(predicate, parameter);
     case SubjectKind::kText:
@@ -291,6 +331,47 @@ Lowered Lowering::LowerLineage(const Predicate& predicate, uint32_t string, uint
   Test test;
   test.atom = atom->second;
   return TestOf(SLUICE_LOOKUP_LINEAGE + level, std::move(test), "lineage bit");
+}
+
+// A variable that is not set is empty: `= ""` and `!= ""` ask whether it is set.
+Lowered Lowering::LowerVariable(const Predicate& predicate) {
+  const std::optional<Membership> membership = MembershipOf(predicate);
+  const bool starts = predicate.op == Op::kStartsWith && AnyValueDecides(predicate);
+  if ((!membership || membership->never) && !starts)
+    return NoTable(predicate, "`=`, `!=`, `in`, `startswith` and `exists`");
+  VariableTest test;
+  test.name = predicate.left.field.argument;
+  bool empty = false;
+  for (const check::Value& value : predicate.values) {
+    std::string text = test.name + "=" + value.text;
+    if (text.size() > SLUICE_VARIABLE_BYTES) {
+      return InUserSpace(Code::N301,
+                         fmt::format("name and value are longer than {} bytes", SLUICE_VARIABLE_BYTES),
+                         "use a shorter prefix with `startswith`");
+    }
+    empty = empty || value.text.empty();
+    (starts ? test.prefixes : test.exact).push_back(std::move(text));
+  }
+  if (starts && empty) return Constant(true, "every text starts with nothing");
+  if (empty && predicate.values.size() != 1)
+    return InUserSpace(Code::N301, "it mixes the empty value with others", "ask for the empty value alone");
+  bool complement = membership && membership->complement;
+  if (empty) {  // set to something, or not
+    test.exact.clear();
+    test.prefixes = {test.name + "="};
+    complement = !complement;
+  }
+  auto found = std::find(variables_.begin(), variables_.end(), test);
+  if (found == variables_.end()) {
+    if (variables_.size() >= SLUICE_VARIABLE_TESTS) {
+      return InUserSpace(
+          Code::N306, fmt::format("the rule set's {} tests of variables are in use", SLUICE_VARIABLE_TESTS),
+          "let rules ask the same");
+    }
+    found = variables_.insert(variables_.end(), std::move(test));
+  }
+  return TestOf(SLUICE_LOOKUP_BITS, FlagTest(uint64_t{1} << (found - variables_.begin()), complement),
+                "scan of the new image's environment");
 }
 
 void Lowering::ReserveMask(Lowered& lowered, check::HookId hook) {

@@ -48,28 +48,36 @@ class Lowering {
   // Borrows `rules`.
   Lowering(const check::CheckedRules& rules, const Budget& budget);
 
+  // For whom At() lowers from here on: a mitigation is decided at the hook, before the call returns.
+  void For(bool mitigation) { mitigation_ = mitigation; }
+
   // Borrowed until destruction. Scarce tables (lineage atoms, flag tests) go to whoever asks first.
   const Lowered& At(check::PredicateId predicate, check::HookId hook);
 
   // Image conditions in the order in which lineage tests asked for them.
   const std::vector<KernelCondition>& atoms() const { return atoms_; }
+  const std::vector<VariableTest>& variables() const { return variables_; }
 
  private:
   Lowered Lower(const check::Predicate& predicate, check::HookId hook);
   Lowered LowerSubject(const check::Predicate& predicate, check::HookId hook);
   Lowered LowerLineage(const check::Predicate& predicate, uint32_t string, uint32_t level);
   uint32_t Keep(Lowered lowered);
+  Lowered LowerVariable(const check::Predicate& predicate);
   void ReserveMask(Lowered& lowered, check::HookId hook);
 
   const check::CheckedRules& rules_;
   const Budget budget_;
   std::deque<Lowered> all_;
-  std::array<std::vector<uint32_t>, SLUICE_HOOKS> known_;  // by PredicateId: index into all_ + 1
+  bool mitigation_ = false;
+  std::array<std::vector<uint32_t>, 2 * SLUICE_HOOKS>
+      known_;  // by PredicateId: index into all_ + 1; mitigations last
   std::map<std::tuple<Lowered::Kind, std::optional<diag::Code>, std::string, std::string, std::string>,
            uint32_t>
       plain_;  // constants and what is left to user space, each once: index into all_
   std::vector<KernelCondition> atoms_;
   std::map<KernelCondition, uint32_t> atom_ids_;
+  std::vector<VariableTest> variables_;
   std::array<std::set<std::pair<uint32_t, uint64_t>>, SLUICE_HOOKS> masks_;  // word, bits
 };
 

@@ -74,6 +74,15 @@ void MitigationCheck::ReportLiteral(const check::CheckedRule& rule, check::HookI
                                     : lowered.help + "; or make the rule an alert: `action: alert`";
 }
 
+void MitigationCheck::RefuseReturned(check::RuleId id) {
+  const check::CheckedRule& rule = rules_.rules[id];
+  diag::Diagnostic& error =
+      diagnostics_.Add(Code::E301, ActionSpan(rule),
+                       fmt::format("`{}` names a call that cannot be refused", rule.rule.name.text));
+  error.note = "no hook of the kernel covers it: it is told when it has returned (`evt.hook` is `sys_exit`)";
+  error.help = "leave the call out, or make the rule an alert: `action: alert`";
+}
+
 bool MitigationCheck::Exact(check::RuleId id, check::HookId hook, const Expansion& expansion,
                             uint32_t max_clauses) {
   const bool exact =

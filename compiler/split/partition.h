@@ -57,6 +57,16 @@ struct Entry {
   norm::Condition residue;  // kTrue: nothing is left
   bool judge_whole =
       false;  // the kernel condition was weakened: evaluate the rule's whole condition at this hook
+  bool wants_result = false;   // condition or output ask what only the call's return tells
+  bool sees_failures = false;  // may be true of a call that failed before it came to the hook
+};
+
+// A test of a variable in a new image's environment: a bit of SLUICE_HOOK_BPRM_COMMITTED's flags, set when one of
+// the strings stands in it, or one that starts with a prefix. NAME= alone counts as not there.
+struct VariableTest {
+  std::string name;
+  std::vector<std::string> exact, prefixes;  // NAME=VALUE
+  friend bool operator==(const VariableTest&, const VariableTest&) = default;
 };
 
 struct HookPartition {
@@ -81,9 +91,10 @@ struct Decision {
 
 struct Partition {
   norm::NormalRules normal;
-  std::vector<HookPartition> hooks;    // SLUICE_HOOK_IMAGE first when there are atoms, then by hook id
-  std::vector<KernelCondition> atoms;  // image conditions: over NAME and EXEPATH lookups only
-  std::vector<Decision> decisions;     // by rule, hook, predicate; for `explain`
+  std::vector<HookPartition> hooks;     // SLUICE_HOOK_IMAGE first when there are atoms, then by hook id
+  std::vector<KernelCondition> atoms;   // image conditions: over NAME and EXEPATH lookups only
+  std::vector<VariableTest> variables;  // by bit
+  std::vector<Decision> decisions;      // by rule, hook, predicate; for `explain`
 };
 
 struct Budget {

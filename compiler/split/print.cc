@@ -17,7 +17,7 @@ constexpr std::string_view kStrings[] = {"proc.name",    "proc.exepath", "fd.nam
                                          "fd.directory", "target",       "text"};
 constexpr std::string_view kCapabilitySets[] = {"cap_effective", "cap_permitted", "cap_inheritable"};
 constexpr std::string_view kModes[] = {"exact", "prefix", "suffix"};
-constexpr std::string_view kInts[] = {"user.uid", "group.gid", "user.loginuid"};
+constexpr std::string_view kInts[] = {"user.uid", "group.gid", "user.loginuid", "evt.rawres"};
 
 std::string Quote(std::string_view text) {
   std::string out = "\"";
@@ -72,7 +72,8 @@ std::string FlagText(check::HookId hook, const Test& test) {
       {SLUICE_FLAG_READ, "open-read"},  {SLUICE_FLAG_WRITE, "open-write"},
       {SLUICE_FLAG_EXEC, "open-exec"},  {SLUICE_FLAG_CREATED, "created"},
       {SLUICE_FLAG_MEMFD, "exe-memfd"}, {SLUICE_FLAG_DELETED, "exe-deleted"},
-      {SLUICE_FLAG_UPPER, "exe-upper"},
+      {SLUICE_FLAG_UPPER, "exe-upper"}, {SLUICE_FLAG_CONTAINER, "container"},
+      {SLUICE_FLAG_HOST, "host"},       {SLUICE_FLAG_CLIMBS, "climbs"},
   };
   std::string out;
   const auto add = [&](uint64_t bit, std::string_view name) {

@@ -11,6 +11,7 @@
 #include "compiler/split/condition.h"
 #include "compiler/split/decide.h"
 #include "compiler/split/mitigation.h"
+#include "compiler/split/returns.h"
 
 namespace sluice::split {
 namespace {
@@ -43,9 +44,11 @@ class Splitter {
       for (Placed& placed : placed_[row.id]) placed.expansion = {};
     }
     NumberAtoms(partition);
+    partition.variables = lowering_.variables();
     for (const check::HookRow& row : check::Hooks()) {
       if (!budget_.tells_decisions) break;
       for (const Placed& placed : placed_[row.id]) {
+        lowering_.For(IsMitigation(normal_.checked.rules[placed.rule]));
         Decide(normal_.conditions[placed.rule], placed, row.id, budget_, lowering_, atom_numbers_,
                partition.decisions);
       }
@@ -68,9 +71,15 @@ class Splitter {
     for (const check::HookRow& row : check::Hooks()) {
       Placed placed;
       placed.rule = rule;
+      lowering_.For(IsMitigation(normal_.checked.rules[rule]));
+      if (AsksImage(rule) ? row.id == SLUICE_HOOK_BPRM_CHECK : row.id == SLUICE_HOOK_BPRM_COMMITTED) continue;
       placed.whole = Specialise(normal_.conditions[rule], row.id, lowering_);
       if (placed.whole.kind == Condition::Kind::kFalse) continue;
       const bool mitigation = IsMitigation(normal_.checked.rules[rule]);
+      if (row.id == SLUICE_HOOK_SYS_EXIT) {
+        PlaceReturned(std::move(placed), mitigation, somewhere);
+        continue;
+      }
       if (mitigation && !mitigation_.Decidable(rule, row.id, placed.whole)) {
         somewhere = true;
         continue;
@@ -85,6 +94,44 @@ class Splitter {
       placed_[row.id].push_back(std::move(placed));
     }
     if (!somewhere) WarnNever(rule);
+  }
+
+  // A kill that asks the new image's arguments or environment is decided when they are there.
+  bool AsksImage(check::RuleId id) const {
+    if (normal_.checked.rules[id].rule.action != ast::Action::kKill) return false;
+    bool asks = false;
+    ForEachLiteral(normal_.conditions[id], [&](const Condition& literal) {
+      const check::Term& left = normal_.checked.predicates[literal.predicate].left;
+      if (left.kind != check::Term::Kind::kField) return;
+      const check::FieldUse& use = left.field;
+      asks = asks || (use.field == check::FieldId::kProcEnv && !use.argument.empty()) ||
+             (use.index < 0 &&
+              (use.field == check::FieldId::kProcArgs || use.field == check::FieldId::kProcCmdline));
+    });
+    return asks;
+  }
+
+  // Calls that no hook covers: only for a rule that names them, since each costs a program of its own.
+  void PlaceReturned(Placed placed, bool mitigation, bool& somewhere) {
+    placed.expansion =
+        Expand(placed.whole, SLUICE_HOOK_SYS_EXIT, budget_.clauses_per_rule, lowering_, interner_);
+    std::erase_if(placed.expansion.clauses, [&](const Clause& clause) { return !NamesType(clause.kernel); });
+    if (placed.expansion.clauses.empty()) return;
+    somewhere = true;
+    if (mitigation) {
+      mitigation_.RefuseReturned(placed.rule);
+    } else {
+      placed_[SLUICE_HOOK_SYS_EXIT].push_back(std::move(placed));
+    }
+  }
+
+  bool NamesType(const Kernel& kernel) const {
+    return std::any_of(kernel.begin(), kernel.end(), [&](AnyOfId id) {
+      const AnyOf& any_of = interner_[id];
+      return any_of.lookup == SLUICE_LOOKUP_TYPE &&
+             std::all_of(any_of.tests.begin(), any_of.tests.end(),
+                         [](const Test& test) { return !test.negated && !test.complement; });
+    });
   }
 
   void WarnNever(check::RuleId id) {
@@ -157,6 +204,7 @@ class Splitter {
     std::sort(partition.entries.begin(), partition.entries.end(), [](const Entry& a, const Entry& b) {
       return std::pair(a.bit, a.rule) < std::pair(b.bit, b.rule);
     });
+    AskReturns(partition, placed);
     std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) { return a.rule < b.rule; });
     return partition;
   }
@@ -178,6 +226,23 @@ class Splitter {
       if (entry.judge_whole) entry.residue = True();
     }
     for (auto& [bit, entry] : by_bit) partition.entries.push_back(std::move(entry));
+  }
+
+  void AskReturns(HookPartition& partition, const std::vector<Placed>& placed) const {
+    std::map<check::RuleId, const Placed*> by_rule;
+    for (const Placed& rule : placed) {
+      if (!IsMitigation(normal_.checked.rules[rule.rule])) by_rule.emplace(rule.rule, &rule);
+    }
+    for (Entry& entry : partition.entries) {
+      const auto found = by_rule.find(entry.rule);
+      if (found == by_rule.end()) continue;
+      const Condition& asked = entry.judge_whole ? found->second->whole : entry.residue;
+      const check::CheckedRule& rule = normal_.checked.rules[entry.rule];
+      const bool typed = TestsType(partition.bits[entry.bit]);
+      entry.wants_result =
+          AsksResult(normal_.checked, asked, partition.hook) || (typed && ShowsResult(rule, partition.hook));
+      entry.sees_failures = SeesFailures(normal_.checked, asked, partition.hook);
+    }
   }
 
   KernelCondition Materialise(const Kernel& kernel) const {

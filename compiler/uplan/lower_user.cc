@@ -126,6 +126,12 @@ UserPlan LowerUser(const split::Partition& partition) {
     lowering.LowerRules(RulesOf(hook), of_hook);
     lowering.LowerBits(hook, of_hook);
   }
+  plan.sees_failures.resize(plan.checked.rules.size());
+  for (const split::HookPartition& hook : partition.hooks) {
+    for (const split::Entry& entry : hook.entries) {
+      if (entry.sees_failures) plan.sees_failures[entry.rule] = true;
+    }
+  }
   return plan;
 }
 

@@ -133,7 +133,8 @@ struct UserPlan {
   std::vector<Step> steps;
   std::array<HookPlan, SLUICE_HOOKS> hooks;
   Index index;
-  bool needs_env = false;  // some condition or output asks for the environment
+  std::vector<bool> sees_failures;  // by RuleId: looks at calls that failed before they came to their hook
+  bool needs_env = false;           // some condition or output asks for the environment
   bool needs_cwd = false;
 };
 inline constexpr SlotId kNoSlot = 0xffffffff;

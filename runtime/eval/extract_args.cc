@@ -43,6 +43,13 @@ Value Cwd(RecordView& view) {
 
 Value ExeArgs(RecordView& view) { return ArgsOf(view, OwnArgs(view)); }
 
+// A descriptor, a number or the name of the error.
+Value ArgResult(RecordView& view) {
+  const Value result = ResultOf(view);
+  if (result.kind != Value::Kind::kNumber) return result;
+  return result.number < 0 ? ErrorText(view, result.number) : Number(view, result.number);
+}
+
 // Where each one is supplied is in check/args.def.
 const ArgRow kArgs[] = {
     {"args", ExeArgs},
@@ -54,6 +61,7 @@ const ArgRow kArgs[] = {
     {"dev", [](RecordView& v) { return Hex(v, v.header().numbers[3]); }},
     {"env", [](RecordView& v) { return Joined(v, OwnEnv(v)); }},
     {"exe", [](RecordView& v) { return ExeOf(OwnArgs(v)); }},
+    {"fd", ArgResult},
     {"filename", [](RecordView& v) { return FromText(v.record->filename); }},
     {"flags", Flags},
     {"gid", [](RecordView& v) { return Number(v, v.header().gid); }},
@@ -63,6 +71,7 @@ const ArgRow kArgs[] = {
     {"pgid", [](RecordView& v) { return Number(v, v.header().pgid); }},
     {"pid", [](RecordView& v) { return Number(v, v.header().pid); }},
     {"ptid", [](RecordView& v) { return Number(v, v.header().parent_pid); }},
+    {"res", ArgResult},
     {"tid", [](RecordView& v) { return Number(v, v.header().tid); }},
     {"trusted_exepath", OwnExepath},
     {"tty", [](RecordView& v) { return Number(v, v.header().tty); }},

@@ -50,7 +50,31 @@ Value IsOpen(RecordView& view, const FieldUse&) {
     default:
       break;
   }
-  return word & O_CREAT ? Value::Unknown() : Value::Bool(false);
+  const bool given = (view.header().flags & SLUICE_EVENT_GIVEN) != 0;  // nothing was made
+  return (word & O_CREAT) != 0 && !given ? Value::Unknown() : Value::Bool(false);
+}
+
+Value Result(RecordView& view, const FieldUse&) { return ResultOf(view); }
+
+Value ResultText(RecordView& view, const FieldUse&) {
+  const Value result = ResultOf(view);
+  return result.kind == Value::Kind::kNumber ? ErrorText(view, result.number) : result;
+}
+
+Value Failed(RecordView& view, const FieldUse&) {
+  const Value result = ResultOf(view);
+  return result.kind == Value::Kind::kNumber ? Value::Bool(result.number < 0) : result;
+}
+
+// Of calls that return a descriptor.
+Value FdNum(RecordView& view, const FieldUse& use) {
+  const Value result = ResultOf(view);
+  if ((check::RowOf(use.field).hooks >> view.hook() & 1) == 0) return Value::Absent();
+  return result.kind == Value::Kind::kNumber ? Value::Number(result.number < 0 ? -1 : result.number) : result;
+}
+
+Value NameRaw(RecordView& view, const FieldUse&) {
+  return view.Is(SLUICE_HOOK_FILE_OPEN) ? FromText(view.record->filename) : Value::Absent();
 }
 
 bool IsFolder(const RecordView& view) { return (view.header().numbers[1] & S_IFMT) == S_IFDIR; }
@@ -76,7 +100,30 @@ uint64_t Whole(uint64_t number) { return number; }
 uint64_t Major(uint64_t device) { return device >> 8 & 0xfff; }
 uint64_t Minor(uint64_t device) { return (device & 0xff) | (device >> 12 & 0xfff00); }
 
+constexpr struct {
+  std::string_view name;
+  int number;
+} kErrnos[] = {
+#define ERRNO(name, number) {name, number},
+#include "compiler/parse/errno.def"
+#undef ERRNO
+};
+
 }  // namespace
+
+Value ResultOf(const RecordView& view) {
+  const sluice_record& header = view.header();
+  if ((header.flags & SLUICE_EVENT_RESULT) != 0) return Value::Number(header.result);
+  return header.type == check::kNoType ? Value::Absent() : Value::Unknown();
+}
+
+Value ErrorText(RecordView& view, int64_t result) {
+  if (result >= 0) return Value::String("SUCCESS");
+  for (const auto& row : kErrnos) {
+    if (row.number == -result) return Value::String(row.name);
+  }
+  return Value::String(RenderNumber(result, view.arena));
+}
 
 const std::vector<ExtractorRow>& EventExtractors() {
   static const std::vector<ExtractorRow> rows = {
@@ -96,6 +143,11 @@ const std::vector<ExtractorRow>& EventExtractors() {
       {FieldId::kEvtType, Type},
       {FieldId::kSyscallType, Type},
       {FieldId::kEvtHook, Hook},
+      {FieldId::kEvtRes, ResultText},
+      {FieldId::kEvtRawres, Result},
+      {FieldId::kEvtFailed, Failed},
+      {FieldId::kFdNum, FdNum},
+      {FieldId::kFdNameraw, NameRaw},
       {FieldId::kEvtCpu, [](RecordView& v, const FieldUse&) { return Value::Number(v.header().cpu); }},
       {FieldId::kEvtArg, ExtractArg},
       {FieldId::kEvtIsOpenRead, IsOpen<SLUICE_FLAG_READ>},

@@ -1,5 +1,7 @@
 // Fields that a hook itself brings, where check/operands.def says that they are.
+#include <algorithm>
 #include <cstring>
+#include <string>
 
 #include "runtime/eval/extractors.h"
 #include "runtime/eval/render.h"
@@ -21,6 +23,28 @@ const ring::Text& TextAt(const RecordView& view, uint32_t place) {
   }
 }
 
+// A path as it was given, made absolute: without `.`, `..` and empty components.
+Value Tidy(RecordView& view, Value path) {
+  if (path.kind != Value::Kind::kString || path.truncated) return path;
+  std::vector<std::string_view> parts;
+  for (std::string_view rest = path.text; !rest.empty();) {
+    const size_t slash = std::min(rest.find('/'), rest.size());
+    const std::string_view part = rest.substr(0, slash);
+    rest.remove_prefix(std::min(slash + 1, rest.size()));
+    if (part == ".." && !parts.empty()) parts.pop_back();
+    if (!part.empty() && part != "." && part != "..") parts.push_back(part);
+  }
+  std::string text = parts.empty() ? "/" : "";
+  for (const std::string_view part : parts) text.append("/").append(part);
+  path.text = view.arena.Keep(text);
+  return path;
+}
+
+Value PathText(RecordView& view, uint32_t place) {
+  Value path = FromText(TextAt(view, place));
+  return (view.header().flags & SLUICE_EVENT_GIVEN) != 0 ? Tidy(view, path) : path;
+}
+
 size_t LastSlash(std::string_view path) {
   if (path.empty()) return std::string_view::npos;
   const void* slash = memrchr(path.data(), '/', path.size());
@@ -28,8 +52,7 @@ size_t LastSlash(std::string_view path) {
                           : static_cast<size_t>(static_cast<const char*>(slash) - path.data());
 }
 
-Value Directory(const ring::Text& path) {
-  Value value = FromText(path);
+Value Directory(Value value) {
   if (value.truncated) value = Value::Unknown();
   if (value.kind != Value::Kind::kString) return value;
   const size_t slash = LastSlash(value.text);
@@ -41,8 +64,7 @@ Value Directory(const ring::Text& path) {
   return value;
 }
 
-Value BaseName(const ring::Text& path) {
-  Value value = FromText(path);
+Value BaseName(Value value) {
   if (value.truncated) value = Value::Unknown();
   if (value.kind != Value::Kind::kString) return value;
   const size_t slash = LastSlash(value.text);
@@ -71,10 +93,12 @@ Value SocketName(RecordView& view, uint32_t place) {
   constexpr int64_t kUnix = 1;
   if (NumberAt(view, 0) == kUnix) return FromText(TextAt(view, place));
   const Value local = End(view, SLUICE_END_LOCAL), remote = End(view, SLUICE_END_REMOTE);
-  if (local.kind != Value::Kind::kNet && remote.kind != Value::Kind::kNet) return Value::Absent();
-  return Value::String(
-      RenderTuple({local.kind == Value::Kind::kNet ? &local.net : nullptr, NumberAt(view, 2)},
-                  {remote.kind == Value::Kind::kNet ? &remote.net : nullptr, NumberAt(view, 3)}, view.arena));
+  const bool has_local = local.kind == Value::Kind::kNet, has_remote = remote.kind == Value::Kind::kNet;
+  if (!has_local && !has_remote) return FromText(TextAt(view, place));
+  const Endpoint here{has_local ? &local.net : nullptr, NumberAt(view, 2)};
+  const Endpoint there{has_remote ? &remote.net : nullptr, NumberAt(view, 3)};
+  const bool serves = view.Is(SLUICE_HOOK_SOCKET_ACCEPT) && has_remote;
+  return Value::String(serves ? RenderTuple(there, here, view.arena) : RenderTuple(here, there, view.arena));
 }
 
 // Those that there are. Neither: absent.
@@ -116,11 +140,11 @@ Value ExtractOperand(RecordView& view, const Operand& operand) {
   const uint32_t place = operand.place;
   switch (operand.kind) {
     case OperandKind::kText:
-      return FromText(TextAt(view, place));
+      return PathText(view, place);
     case OperandKind::kDirectory:
-      return Directory(TextAt(view, place));
+      return Directory(PathText(view, place));
     case OperandKind::kBaseName:
-      return BaseName(TextAt(view, place));
+      return BaseName(PathText(view, place));
     case OperandKind::kNumber:
       return Number(NumberAt(view, place));
     case OperandKind::kDecimal:

@@ -216,6 +216,7 @@ Strings OwnArgs(const RecordView& view) {
 }
 
 Strings OwnEnv(const RecordView& view) {
+  if (view.Is(SLUICE_HOOK_BPRM_COMMITTED)) return {};  // the tree has the old image's
   if (view.IsExec()) return StringsOf(view.record->env);
   if (view.self == nullptr) return {};
   const lineage::Image& image = *view.self->image;

@@ -61,6 +61,11 @@ Value ExtractOperand(RecordView& view, const check::Operand& operand);
 
 Value FromText(const ring::Text& text);
 
+// Of the call: unknown where it was not waited for, absent where there is no call.
+Value ResultOf(const RecordView& view);
+// "SUCCESS", or the name of the error, or its number.
+Value ErrorText(RecordView& view, int64_t result);
+
 // The acting process under its (at exec: new) image.
 Value OwnName(RecordView& view);
 Value OwnExepath(RecordView& view);

@@ -42,6 +42,7 @@ void Attachments::Add(bpf_object* object) {
   bpf_object__for_each_program(program, object) {
     if (!bpf_program__autoload(program)) continue;
     const std::string section = bpf_program__section_name(program);
+    if (section.rfind("fexit", 0) == 0) continue;  // companions.h
     if (section.rfind("iter/", 0) == 0 || section.rfind("iter.s/", 0) == 0) {
       iterator_ = program;
       continue;

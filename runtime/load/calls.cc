@@ -1,16 +1,36 @@
 #include "runtime/load/calls.h"
 
-#include "compiler/check/event.h"
+#include <algorithm>
+#include <iterator>
+#include <string_view>
 
 namespace sluice::load {
+namespace {
 
-std::vector<sluice_call> CallTable() {
+// Calls without a hook that return a descriptor.
+constexpr std::string_view kDescriptors[] = {"dup",           "dup2",           "dup3",       "memfd_create",
+                                             "userfaultfd",   "io_uring_setup", "pidfd_open", "fanotify_init",
+                                             "inotify_init1", "perf_event_open"};
+
+uint32_t KindOf(const check::EventRow& row, bool completed) {
+  const bool descriptor =
+      std::find(std::begin(kDescriptors), std::end(kDescriptors), row.name) != std::end(kDescriptors);
+  return (completed ? SLUICE_CALL_COMPLETED : 0) | (descriptor ? SLUICE_CALL_DESCRIPTOR : 0);
+}
+
+}  // namespace
+
+std::vector<sluice_call> CallTable(const Completes& completes) {
   std::vector<sluice_call> table(SLUICE_CALL_ENTRIES);
   for (const check::EventRow& row : check::Events()) {
     if (row.hooks == 0) continue;
-    const sluice_call call{.hooks = row.hooks, .type = row.type, .reserved = 0};
-    if (row.nr64 >= 0 && row.nr64 < SLUICE_CALLS) table[static_cast<size_t>(row.nr64)] = call;
-    if (row.nr32 >= 0 && row.nr32 < SLUICE_CALLS) table[SLUICE_CALLS + static_cast<size_t>(row.nr32)] = call;
+    const auto call = [&](int abi) {
+      return sluice_call{
+          .hooks = row.hooks, .type = row.type, .completed = KindOf(row, completes(row.type, abi))};
+    };
+    if (row.nr64 >= 0 && row.nr64 < SLUICE_CALLS) table[static_cast<size_t>(row.nr64)] = call(0);
+    if (row.nr32 >= 0 && row.nr32 < SLUICE_CALLS)
+      table[SLUICE_CALLS + static_cast<size_t>(row.nr32)] = call(1);
   }
   // io_uring has no operation of its own for the other hooks' types.
   const std::pair<check::HookId, std::string_view> by_ring[] = {
@@ -23,8 +43,10 @@ std::vector<sluice_call> CallTable() {
       {SLUICE_HOOK_SOCKET_LISTEN, "listen"},    {SLUICE_HOOK_SOCKET_ACCEPT, "accept4"},
       {SLUICE_HOOK_SOCKET_SENDMSG, "sendmsg"}};
   for (const auto& [hook, name] : by_ring) {
-    table[2 * SLUICE_CALLS + hook] = {
-        .hooks = check::MaskOf(hook), .type = check::FindEvent(name), .reserved = 0};
+    const check::EventType type = check::FindEvent(name);
+    table[2 * SLUICE_CALLS + hook] = {.hooks = check::MaskOf(hook),
+                                      .type = type,
+                                      .completed = completes(type, 2) ? SLUICE_CALL_COMPLETED : 0};
   }
   return table;
 }

@@ -12,11 +12,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
 
 #include "bpf/abi/event_abi.h"
 #include "compiler/kplan/model.h"
 #include "runtime/load/attach.h"
 #include "runtime/load/calls.h"
+#include "runtime/load/companions.h"
 #include "runtime/load/libbpf_log.h"
 #include "runtime/load/lsm_hooks.h"
 #include "runtime/load/record_merge.h"
@@ -62,7 +64,8 @@ struct Kernel::State {
   ~State();
 
   source::Status Open(const Options& given);
-  source::Status LoadHooks(check::HookMask mask);
+  source::Status LoadHooks(check::HookMask mask, const kplan::Companions& wanted);
+  source::Status StoreCalls(const kplan::Companions& wanted);
   source::Status Prepare(uint32_t slot, const kplan::KernelPlan& plan);
   source::Status FillLineage(uint32_t slot, uint32_t next, const kplan::KernelPlan& plan,
                              const lineage::Tree& tree, const std::function<void()>& drain);
@@ -79,6 +82,7 @@ struct Kernel::State {
   sluice_bpf* skeleton = nullptr;
   ring_buffer* rings = nullptr;
   Attachments attachments;
+  Companions companions;
   GracePeriod grace_period;
   RecordMerge merge;
   uint32_t generation = 0;  // the last one given out
@@ -93,6 +97,7 @@ Kernel::Kernel() : state_(std::make_unique<State>()) {}
 Kernel::~Kernel() = default;
 
 Kernel::State::~State() {
+  companions.DetachAllBut({});
   attachments.DetachAll();
   if (rings != nullptr) ring_buffer__free(rings);
   for (sluice_bpf* more : further) sluice_bpf__destroy(more);
@@ -100,13 +105,14 @@ Kernel::State::~State() {
 }
 
 // Programs that no rule set needed so far, over the maps that there are.
-source::Status Kernel::State::LoadHooks(check::HookMask mask) {
+source::Status Kernel::State::LoadHooks(check::HookMask mask, const kplan::Companions& wanted) {
   const check::HookMask fresh = mask & ~loaded & ~missing;
-  if (fresh == 0) return absl::OkStatus();
+  if (fresh == 0 && !companions.Lacks(wanted)) return absl::OkStatus();
   sluice_bpf* more = sluice_bpf__open();
   if (more == nullptr) return Failed("the programs cannot be read", errno);
   further.push_back(more);
   ChoosePrograms(more->obj, fresh, false);
+  companions.Choose(more->obj, wanted);
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, more->obj) {
     const int file = bpf_object__find_map_fd_by_name(skeleton->obj, bpf_map__name(map));
@@ -133,26 +139,38 @@ source::Status Kernel::State::Open(const Options& given) {
   bpf_map__set_max_entries(skeleton->maps.exec_record_by_cpu,
                            static_cast<uint32_t>(std::max(libbpf_num_possible_cpus(), 1)));
   control().agent_pid = static_cast<uint32_t>(getpid());
+  control().host_mnt_ns = options.host_mnt_ns;
+  control().host_pid_ns = options.host_pid_ns;
   control().wake_bytes = options.events_ring_bytes / 8;
   missing = load::MissingHooks(skeleton->obj);
   ChoosePrograms(skeleton->obj, options.hooks, true);
+  companions.Choose(skeleton->obj, options.companions);
   loaded = options.hooks;
   if (const int error = sluice_bpf__load(skeleton); error != 0) {
     return Failed("the kernel does not take the programs", -error);
   }
   attachments.Add(skeleton->obj);
-  const std::vector<sluice_call> calls = CallTable();
-  std::vector<uint32_t> numbers(calls.size());
-  for (uint32_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
-  source::Status stored = StoreAll(bpf_map__fd(skeleton->maps.type_by_call), "type_by_call",
-                                   {numbers.data(), calls.data(), sizeof(uint32_t), sizeof(sluice_call),
-                                    static_cast<uint32_t>(calls.size())});
-  if (!stored.ok()) return stored;
+  if (source::Status stored = StoreCalls({}); !stored.ok()) return stored;
   rings = ring_buffer__new(bpf_map__fd(skeleton->maps.mitigations), Take, this, nullptr);
   if (rings == nullptr || ring_buffer__add(rings, bpf_map__fd(skeleton->maps.events), Take, this) != 0) {
     return Failed("the ring buffers cannot be mapped", errno);
   }
   return grace_period.Open();
+}
+
+// Calls whose companions are attached, and wanted by `wanted`, may let their events wait.
+source::Status Kernel::State::StoreCalls(const kplan::Companions& wanted) {
+  std::set<check::EventType> types(wanted.results.begin(), wanted.results.end());
+  types.insert(wanted.calls.begin(), wanted.calls.end());
+  const std::vector<sluice_call> calls = CallTable([&](check::EventType type, int abi) {
+    if (abi == 2) return !types.empty() && companions.CompletesRing();
+    return types.count(type) != 0 && companions.Completes(type, abi);
+  });
+  std::vector<uint32_t> numbers(calls.size());
+  for (uint32_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
+  return StoreAll(bpf_map__fd(skeleton->maps.type_by_call), "type_by_call",
+                  {numbers.data(), calls.data(), sizeof(uint32_t), sizeof(sluice_call),
+                   static_cast<uint32_t>(calls.size())});
 }
 
 source::Result<std::unique_ptr<Kernel>> Kernel::Open(const Options& options) {
@@ -221,14 +239,19 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
     status = state.FillLineage(slot, next, plan, tree, drain);
     state.flushing = false;
   }
-  if (status.ok()) status = state.LoadHooks(mask);
+  if (status.ok()) status = state.LoadHooks(mask, plan.companions);
   if (status.ok()) status = state.attachments.Attach(mask);
+  if (status.ok()) status = state.companions.Attach(plan.companions);
+  if (status.ok()) status = state.StoreCalls(plan.companions);
   if (!status.ok()) {
     __atomic_store_n(&state.control().generation[slot], 0u, __ATOMIC_RELEASE);
     return status;
   }
   __atomic_store_n(&state.control().active, slot, __ATOMIC_RELEASE);
   state.attachments.DetachAllBut(mask);
+  // Calls that are under way still want to be completed.
+  if (__atomic_load_n(&state.totals().waiting, __ATOMIC_ACQUIRE) == 0)
+    state.companions.DetachAllBut(plan.companions);
   return next;
 }
 
@@ -295,7 +318,8 @@ std::vector<HookCounters> Kernel::Counters() const {
     if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.stats_by_hook), &key, per_cpu.data()) != 0)
       continue;
     for (const sluice_hook_stats& stats : per_cpu) Add(stats, row.stats);
-    // An exec that was judged and never got its new image.
+    // What still waited for the return of its call, and an exec that was judged and never got its new image.
+    if (state_->detached) row.stats.dropped += row.stats.waiting;
     if (state_->detached && hook.id == SLUICE_HOOK_BPRM_CHECK) row.stats.dropped += state_->totals().parked;
   }
   return rows;
@@ -311,6 +335,7 @@ void Kernel::Detach() {
   // The kernel lets go of a closed link a moment later. Without clauses nothing is counted in that moment.
   ClearSlot(state.skeleton->obj, state.control().active & 1).IgnoreError();
   state.grace_period.Wait().IgnoreError();
+  state.companions.DetachAllBut({});
   state.attachments.DetachAll();
   state.detached = true;
   state.flushing = true;

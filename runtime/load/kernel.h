@@ -29,6 +29,8 @@ struct Options {
   uint32_t mitigations_ring_bytes = 1u << 20;  // power of two
   // plan.HookMask() of the first rule set: loaded with the rest, which is cheaper than by Swap().
   uint64_t hooks = 0;
+  kplan::Companions companions;               // likewise plan.companions
+  uint32_t host_mnt_ns = 0, host_pid_ns = 0;  // inode numbers of the host's namespaces
   uint32_t max_entries = 0;  // the most that a value map may hold; 0: kMostEntries (tables.h)
 };
 

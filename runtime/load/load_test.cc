@@ -136,16 +136,27 @@ TEST(RecordMerge, ShortRecordComesFirst) {
 }
 
 TEST(CallTable, NumbersOfBothAbisAndOfIoUring) {
-  const std::vector<sluice_call> table = CallTable();
+  const std::vector<sluice_call> table = CallTable([](check::EventType, int) { return false; });
   ASSERT_EQ(table.size(), size_t{SLUICE_CALL_ENTRIES});
   const check::EventType openat = check::FindEvent("openat");
   EXPECT_EQ(table[257].type, openat);
   EXPECT_EQ(table[257].hooks, check::kOpenHooks);
   EXPECT_EQ(table[SLUICE_CALLS + 295].type, openat);
-  EXPECT_EQ(table[59].hooks, check::kExecHooks);
+  EXPECT_EQ(table[59].hooks, check::kExecHooks | check::kCommittedHooks);
   EXPECT_EQ(table[2 * SLUICE_CALLS + SLUICE_HOOK_FILE_OPEN].type, openat);
   EXPECT_EQ(table[2 * SLUICE_CALLS + SLUICE_HOOK_BPRM_CHECK].type, check::kNoType);
   EXPECT_EQ(table[0].type, check::kNoType) << "read has no decision point";
+}
+
+TEST(CallTable, CallsWithACompanionAndThoseThatReturnADescriptor) {
+  const check::EventType openat = check::FindEvent("openat");
+  const std::vector<sluice_call> table =
+      CallTable([&](check::EventType type, int abi) { return type == openat && abi == 0; });
+  EXPECT_EQ(table[257].completed, SLUICE_CALL_COMPLETED);
+  EXPECT_EQ(table[SLUICE_CALLS + 295].completed, 0u) << "the 32-bit call has none";
+  EXPECT_EQ(table[2 * SLUICE_CALLS + SLUICE_HOOK_FILE_OPEN].completed, 0u);
+  EXPECT_EQ(table[33].completed, SLUICE_CALL_DESCRIPTOR) << "dup2";
+  EXPECT_EQ(table[308].completed, 0u) << "setns";
 }
 
 lineage::Image ImageOf(const std::string& name, const std::string& exepath) {

@@ -40,6 +40,7 @@ std::string LsmHookOf(const bpf_program* program) {
 }
 
 check::HookId DecisionPointOf(const std::string& lsm_hook) {
+  if (lsm_hook == "bprm_committed_creds") return check::kNoHook;  // it keeps the lineage as well
   if (lsm_hook == "file_truncate") return SLUICE_HOOK_PATH_TRUNCATE;
   const check::HookRow* row = check::FindHook(lsm_hook);
   return row == nullptr ? check::kNoHook : row->id;
@@ -60,6 +61,7 @@ check::HookMask MissingHooks(bpf_object* object) {
 check::HookMask MissingHooks() {
   check::HookMask missing = 0;
   for (const check::HookRow& row : check::Hooks()) {
+    if (row.id == SLUICE_HOOK_SYS_EXIT) continue;  // no LSM hook
     if (!IsThere(std::string(row.name))) missing |= check::MaskOf(row.id);
   }
   return missing;
@@ -69,6 +71,10 @@ void ChoosePrograms(bpf_object* object, check::HookMask mask, bool lineage) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
     const std::string hook = LsmHookOf(program);
+    if (std::strncmp(bpf_program__section_name(program), "fexit", 5) == 0) {  // companions.h
+      bpf_program__set_autoload(program, false);
+      continue;
+    }
     const check::HookId point = DecisionPointOf(hook);
     const bool wanted = point == check::kNoHook ? lineage : (mask >> point & 1) != 0 && IsThere(hook);
     bpf_program__set_autoload(program, wanted);

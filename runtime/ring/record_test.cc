@@ -99,20 +99,20 @@ TEST(Record, MalformedBytesAreErrorsThatSayWhere) {
   constexpr size_t kItems = sizeof(sluice_record);
   const Malformed cases[] = {
       {"empty", [](std::string& b) { b.clear(); }, "byte 0: shorter than the header"},
-      {"header cut", [](std::string& b) { b.resize(kItems - 1); }, "byte 327: shorter"},
+      {"header cut", [](std::string& b) { b.resize(kItems - 1); }, "byte 335: shorter"},
       {"size below header", [](std::string& b) { Put<uint32_t>(b, 0, 8); }, "smaller than the header"},
       {"size above bytes", [](std::string& b) { Put<uint32_t>(b, 0, 1u << 30); }, "exceeds"},
       {"kind", [](std::string& b) { Put<uint16_t>(b, 4, 77); }, "unknown kind"},
       {"hook", [](std::string& b) { Put<uint16_t>(b, 6, SLUICE_HOOKS); }, "unknown hook"},
       {"type", [](std::string& b) { Put<uint16_t>(b, offsetof(sluice_record, type), 60000); }, "event type"},
       {"item length", [](std::string& b) { Put<uint32_t>(b, kItems + 4, 0xffffffff); },
-       "byte 328: an item is longer"},
+       "byte 336: an item is longer"},
       {"item head cut",
        [](std::string& b) {
          b.resize(kItems + 20);
          Put<uint32_t>(b, 0, kItems + 20);
        },
-       "byte 344: an item's head"},
+       "byte 352: an item's head"},
       {"path without set", [](std::string& b) { Put<uint16_t>(b, kItems, SLUICE_ITEM_ROUND_PATH); },
        "without its set"},
       {"short set", [](std::string& b) { Put<uint16_t>(b, kItems, SLUICE_ITEM_ROUND_SET); }, "wrong length"},

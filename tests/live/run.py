@@ -4,6 +4,7 @@ A case is a file cases/NAME.case with sections of `-- name --`, in txtar's manne
 (also in rules), which is the current directory of its commands; $W is the same in the shell.
 
   -- rule --     the rules; without this section no engine runs
+  -- rules PATH --   a rule file to load as well, from the repository's root; where it is absent the case is skipped
   -- file PATH [MODE] --   a file to make in {W}
   -- before --   a shell script, run before the engine starts
   -- trigger --  commands, each with what it must do:
@@ -94,11 +95,11 @@ def attached():
 class Engine:
     """A `sluice run` in the background."""
 
-    def __init__(self, folder, rules):
+    def __init__(self, folder, files):
         self.stdout_path, self.stderr_path = folder / ".alerts", folder / ".log"
         self.stderr = open(self.stderr_path, "wb")
         self.process = subprocess.Popen(
-            ["sluice", "run", "-r", str(rules), "--format", "json"],
+            ["sluice", "run", *(word for file in files for word in ("-r", str(file))), "--format", "json"],
             stdin=subprocess.DEVNULL, stdout=open(self.stdout_path, "wb"), stderr=self.stderr, cwd=folder)
 
     def log(self):
@@ -284,6 +285,9 @@ class Case:
         folder.chmod(0o755)
         self.make_files(folder)
         environment = dict(os.environ, W=str(folder), LC_ALL="C", PATH=f"{BUILD}:{HERE / 'helpers'}:{os.environ['PATH']}")
+        for key, _ in self.parts:
+            if key.startswith("rules ") and not (ROOT / key[len("rules "):]).exists():
+                raise Skip(f"no {key[len('rules '):]}")
         before_script = self.section("before")
         if before_script:
             done = subprocess.run(["bash", "-ec", before_script], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
@@ -307,10 +311,11 @@ class Case:
         return None
 
     def run_engine(self, folder, environment, rules):
+        further = [ROOT / key[len("rules "):] for key, _ in self.parts if key.startswith("rules ")]
         rules_path = folder / "case.rule"
         rules_path.write_text(self.fill(rules, folder))
         before = attached()
-        engine = Engine(folder, rules_path)
+        engine = Engine(folder, [*further, rules_path])
         fault = engine.wait_ready()
         if fault:
             return fault

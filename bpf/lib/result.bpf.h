@@ -1,0 +1,105 @@
+/* lib/result.bpf.h - events that wait for the result of their call.
+ *
+ * An LSM hook comes before the result. Where a surviving clause wants it, the finished record waits with the
+ * task, and the companion at the call's return (exit.bpf.c) adds the result and sends it: one event a call.
+ * Only calls wait that have a companion attached (sluice_call.completed); the others' events are sent at the
+ * hook, with the result unknown.
+ *
+ * A call that reaches its hook again (kill of many processes, sendmmsg) sends what waited so far without a
+ * result. So does the next call when a return was missed. The memory, 14 KB, is kept until the task ends.
+ */
+#pragma once
+
+#include "emit.bpf.h"
+
+struct waiting_call {
+  __u32 open; /* counted in totals.waiting */
+  __u32 bytes;
+  struct event_record record;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct waiting_call);
+} SLUICE_MAP(waiting_by_task);
+
+SLUICE_INLINE struct waiting_call *waiting_of(struct task_struct *task) {
+  struct waiting_call *waiting;
+
+  if (!totals.waiting) return 0;
+  waiting = bpf_task_storage_get(&waiting_by_task, task, 0, 0);
+  return waiting && waiting->open ? waiting : 0;
+}
+
+SLUICE_INLINE void set_result(struct sluice_record *r, __s64 result) {
+  r->result = result;
+  r->flags |= SLUICE_EVENT_RESULT;
+}
+
+/* Sends what waits, with what it says of the result, and counts it. */
+SLUICE_INLINE void send_waiting(struct waiting_call *waiting) {
+  struct sluice_record *r = &waiting->record.header;
+  __u32 hook = r->hook, bytes = waiting->bytes;
+  long error;
+
+  waiting->open = 0;
+  r->time_ns = bpf_ktime_get_boot_ns();
+  SLUICE_OPAQUE(bytes);
+  if (bytes > sizeof(waiting->record)) bytes = sizeof(waiting->record);
+  r->size = bytes;
+  error = send_event(&waiting->record, bytes);
+  TOTAL(waiting, -1);
+  COUNT(hook, waiting, -1);
+  if (error)
+    COUNT(hook, lost, 1);
+  else
+    COUNT(hook, sent, 1);
+}
+
+/* Keeps the finished record of scratch until the call returns. 0: there is no memory for it. */
+SLUICE_INLINE int wait_for_result(struct scratch *s, struct task_struct *task, __u32 bytes) {
+  struct waiting_call *waiting =
+      bpf_task_storage_get(&waiting_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+  if (!waiting) {
+    TOTAL(no_storage, 1);
+    return 0;
+  }
+  if (waiting->open) send_waiting(waiting);
+  SLUICE_OPAQUE(bytes);
+  if (bytes > sizeof(waiting->record)) bytes = sizeof(waiting->record);
+  bpf_probe_read_kernel(&waiting->record, bytes, &s->record);
+  waiting->bytes = bytes;
+  waiting->open = 1;
+  TOTAL(waiting, 1);
+  COUNT(s->match.hook, waiting, 1);
+  return 1;
+}
+
+/* Whether the set that survived wants the result, and the call has a companion. */
+SLUICE_INLINE int wants_result(const struct scratch *s, const struct sluice_hook_config *config) {
+  __u64 wanted = 0;
+  __u32 i;
+
+  if (!s->completed) return 0;
+  for (i = 0; i < SLUICE_WORDS; i++) wanted |= s->match.set[i] & config->results[i];
+  return wanted != 0;
+}
+
+/* The call in progress came to its hook, so that its failure is that event's. */
+SLUICE_INLINE void note_reached(struct task_struct *task) {
+  struct task_state *state = bpf_task_storage_get(&task_by_storage, task, 0, 0);
+
+  if (state) state->reached = 1;
+}
+
+/* Whether it came there; asked once. */
+SLUICE_INLINE int take_reached(struct task_struct *task) {
+  struct task_state *state = bpf_task_storage_get(&task_by_storage, task, 0, 0);
+  __u32 reached = state ? state->reached : 0;
+
+  if (reached) state->reached = 0;
+  return reached;
+}

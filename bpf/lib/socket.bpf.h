@@ -1,0 +1,87 @@
+/* lib/socket.bpf.h - what a socket itself knows, in the places of the net family's events. */
+#pragma once
+
+#include "event.bpf.h"
+
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define SOCK_RAW 3
+#define PROTO_ICMP 1
+#define PROTO_ICMPV6 58
+#define L4_RAW 255
+#define MAPPED_WORD 0xffff0000u /* the third word of ::ffff:0:0, as it lies in memory */
+
+enum { FAMILY, PROTOCOL, LOCAL_PORT, REMOTE_PORT, SOCKET_TYPE }; /* numbers */
+
+struct in4 {
+  __u16 family, port;
+  __u32 address;
+};
+struct in6 {
+  __u16 family, port;
+  __u32 flow;
+  __u32 address[4];
+};
+
+SLUICE_INLINE void put_v4(struct hook_event *e, __u32 end, __u32 address) {
+  __u32 *words = (__u32 *)e->addresses[end];
+
+  words[0] = 0;
+  words[1] = 0;
+  words[2] = MAPPED_WORD;
+  words[3] = address;
+  e->ends |= 1u << end;
+  e->numbers[FAMILY] = AF_INET;
+}
+
+SLUICE_INLINE void put_v6(struct hook_event *e, __u32 end, const __u32 *address) {
+  __u32 *words = (__u32 *)e->addresses[end];
+  __u32 i;
+
+  for (i = 0; i < 4; i++) words[i] = address[i];
+  e->ends |= 1u << end;
+  if (!words[0] && !words[1] && words[2] == MAPPED_WORD) e->numbers[FAMILY] = AF_INET;
+}
+
+SLUICE_INLINE void put_protocol(struct hook_event *e, struct sock *sk) {
+  __u32 protocol = BPF_CORE_READ(sk, sk_protocol);
+
+  e->numbers[SOCKET_TYPE] = BPF_CORE_READ(sk, sk_type);
+  if (e->numbers[SOCKET_TYPE] == SOCK_RAW) protocol = L4_RAW;
+  if (protocol == PROTO_ICMPV6) protocol = PROTO_ICMP;
+  e->numbers[PROTOCOL] = protocol;
+}
+
+/* What the socket itself knows: its own end once it has a port, the other one once it is connected. */
+SLUICE_INLINE void put_socket(struct hook_event *e, struct sock *sk) {
+  __u32 address[4], family;
+  __u16 local, remote;
+
+  if (!sk) return;
+  family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  local = BPF_CORE_READ(sk, __sk_common.skc_num);
+  remote = BPF_CORE_READ(sk, __sk_common.skc_dport);
+  e->numbers[FAMILY] = family;
+  if (family != AF_INET && family != AF_INET6) return;
+  put_protocol(e, sk);
+  if (e->numbers[SOCKET_TYPE] == SOCK_RAW) return; /* its number is no port */
+  if (local) {
+    e->numbers[LOCAL_PORT] = local;
+    if (family == AF_INET) {
+      put_v4(e, SLUICE_END_LOCAL, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
+    } else {
+      bpf_core_read(address, sizeof(address), &sk->__sk_common.skc_v6_rcv_saddr);
+      put_v6(e, SLUICE_END_LOCAL, address);
+    }
+  }
+  if (remote) {
+    e->numbers[REMOTE_PORT] = bpf_ntohs(remote);
+    if (family == AF_INET) {
+      put_v4(e, SLUICE_END_REMOTE, BPF_CORE_READ(sk, __sk_common.skc_daddr));
+    } else {
+      bpf_core_read(address, sizeof(address), &sk->__sk_common.skc_v6_daddr);
+      put_v6(e, SLUICE_END_REMOTE, address);
+    }
+  }
+}

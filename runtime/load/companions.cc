@@ -1,0 +1,175 @@
+#include "runtime/load/companions.h"
+
+#include <bpf/btf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "runtime/load/libbpf_log.h"
+
+namespace sluice::load {
+namespace {
+
+constexpr char kRing[] = "io_issue_sqe", kOpen[] = "do_filp_open", kAccept[] = "do_accept";
+constexpr char kSocketcall[] = "__ia32_compat_sys_socketcall";
+
+// The kernel's functions by name.
+bool IsFunction(const std::string& name) {
+  static const std::set<std::string> functions = [] {
+    std::set<std::string> names;
+    btf* types = btf__load_vmlinux_btf();
+    if (libbpf_get_error(types) != 0) return names;
+    for (uint32_t id = 1; id < btf__type_cnt(types); ++id) {
+      const btf_type* type = btf__type_by_id(types, id);
+      if (!btf_is_func(type)) continue;
+      const std::string_view function = btf__name_by_offset(types, type->name_off);
+      if (function.find("_sys_") != std::string_view::npos || function == kRing || function == kOpen ||
+          function == kAccept)
+        names.emplace(function);
+    }
+    btf__free(types);
+    return names;
+  }();
+  return functions.count(name) != 0;
+}
+
+// Where a call of this type enters: all functions of that ABI that it can be. Empty: none is known.
+std::vector<std::string> FunctionsOf(check::EventType type, int abi) {
+  const check::EventRow& row = check::Events()[type - 1u];
+  const std::string name(row.name == "umount2" ? "umount" : row.name);
+  std::vector<std::string> functions;
+  const auto add = [&](const std::string& function) {
+    if (IsFunction(function)) functions.push_back(function);
+  };
+  if (abi == 0) {
+    if (row.nr64 >= 0) add("__x64_sys_" + name);
+    return functions;
+  }
+  if (row.nr32 < 0) return functions;
+  if (row.name == "mmap2") add("__ia32_sys_mmap_pgoff");
+  if (row.name == "mmap") add("__ia32_compat_sys_ia32_mmap");
+  if (row.name == "umount") add("__ia32_sys_oldumount");
+  for (const char* prefix : {"__ia32_compat_sys_", "__ia32_sys_"}) {
+    for (const char* suffix : {"", "16"}) add(prefix + name + suffix);
+  }
+  constexpr check::HookMask kSockets = check::kSocketHooks | check::kBindHooks | check::kConnectHooks |
+                                       check::kListenHooks | check::kAcceptHooks | check::kSendHooks;
+  if (!functions.empty() && (row.hooks & kSockets) != 0) add(kSocketcall);
+  return functions;
+}
+
+std::set<std::string> FunctionsOf(const std::vector<check::EventType>& types) {
+  std::set<std::string> functions;
+  for (const check::EventType type : types) {
+    for (const int abi : {0, 1}) {
+      for (std::string& function : FunctionsOf(type, abi)) functions.insert(std::move(function));
+    }
+  }
+  return functions;
+}
+
+// io_uring stands for calls of most hooks.
+std::set<std::string> AllFunctions(const kplan::Companions& wanted) {
+  std::set<std::string> functions = FunctionsOf(wanted.results);
+  functions.merge(FunctionsOf(wanted.calls));
+  if (!wanted.results.empty() || !wanted.calls.empty()) functions.insert(kRing);
+  if (wanted.failed_opens) functions.insert(kOpen);
+  if (wanted.accepts) functions.insert(kAccept);
+  return functions;
+}
+
+bool StartsWith(std::string_view text, std::string_view start) {
+  return text.substr(0, start.size()) == start;
+}
+
+}  // namespace
+
+Companions::~Companions() { DetachAllBut({}); }
+
+bool Companions::Lacks(const kplan::Companions& wanted) const {
+  const std::set<std::string> whole = FunctionsOf(wanted.calls);
+  for (const std::string& function : AllFunctions(wanted)) {
+    if (!IsFunction(function)) continue;
+    if (by_function_.count(function) == 0) return true;
+    if (whole.count(function) != 0 && whole_.count(function) == 0) return true;
+  }
+  return false;
+}
+
+void Companions::ChooseFixed(bpf_object* object, const std::string& function, const char* name) {
+  bpf_program* program = bpf_object__find_program_by_name(object, name);
+  if (program == nullptr || !IsFunction(function) || by_function_.count(function) != 0) return;
+  bpf_program__set_autoload(program, true);
+  by_function_[function] = {program, nullptr};
+}
+
+void Companions::Choose(bpf_object* object, const kplan::Companions& wanted) {
+  std::vector<bpf_program*> for_result, for_call;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    const std::string_view name = bpf_program__name(program);
+    if (!StartsWith(name, "exit_")) continue;
+    bpf_program__set_autoload(program, false);
+    if (StartsWith(name, "exit_result_")) for_result.push_back(program);
+    if (StartsWith(name, "exit_call_")) for_call.push_back(program);
+  }
+  const std::set<std::string> whole = FunctionsOf(wanted.calls);
+  const std::set<std::string> all = AllFunctions(wanted);
+  for (const std::string& function : all) {
+    if (StartsWith(function, "__") == false || !IsFunction(function)) continue;
+    const bool as_call = whole.count(function) != 0;
+    if (by_function_.count(function) != 0 && (!as_call || whole_.count(function) != 0)) continue;
+    std::vector<bpf_program*>& spare = as_call ? for_call : for_result;
+    if (spare.empty()) continue;  // the results of these calls are unknown
+    if (bpf_program__set_attach_target(spare.back(), 0, function.c_str()) != 0) continue;
+    bpf_program__set_autoload(spare.back(), true);
+    if (by_function_.count(function) != 0 && by_function_[function].link != nullptr)
+      bpf_link__destroy(by_function_[function].link);
+    by_function_[function] = {spare.back(), nullptr};
+    if (as_call) whole_.insert(function);
+    spare.pop_back();
+  }
+  if (all.count(kRing) != 0) ChooseFixed(object, kRing, "exit_io_uring");
+  if (all.count(kOpen) != 0) ChooseFixed(object, kOpen, "exit_open");
+  if (all.count(kAccept) != 0) ChooseFixed(object, kAccept, "exit_accept");
+}
+
+source::Status Companions::Attach(const kplan::Companions& wanted) {
+  for (const std::string& function : AllFunctions(wanted)) {
+    const auto found = by_function_.find(function);
+    if (found == by_function_.end() || found->second.link != nullptr) continue;
+    found->second.link = bpf_program__attach(found->second.program);
+    if (found->second.link != nullptr) continue;
+    return absl::FailedPreconditionError(fmt::format("the program {} cannot be attached to {}: {}{}",
+                                                     bpf_program__name(found->second.program), function,
+                                                     std::strerror(errno), TakeLibbpfLog()));
+  }
+  return absl::OkStatus();
+}
+
+void Companions::DetachAllBut(const kplan::Companions& wanted) {
+  const std::set<std::string> kept = AllFunctions(wanted);
+  for (auto& [function, program] : by_function_) {
+    if (program.link == nullptr || kept.count(function) != 0) continue;
+    bpf_link__destroy(program.link);
+    program.link = nullptr;
+  }
+}
+
+bool Companions::Completes(check::EventType type, int abi) const {
+  const std::vector<std::string> functions = FunctionsOf(type, abi);
+  return !functions.empty() &&
+         std::all_of(functions.begin(), functions.end(), [&](const std::string& function) {
+           const auto found = by_function_.find(function);
+           return found != by_function_.end() && found->second.link != nullptr;
+         });
+}
+
+bool Companions::CompletesRing() const {
+  const auto found = by_function_.find(kRing);
+  return found != by_function_.end() && found->second.link != nullptr;
+}
+
+}  // namespace sluice::load

@@ -1,0 +1,53 @@
+// load/companions.h - programs at the return of calls, attached while a rule set wants them.
+//
+// A companion (bpf/exit.bpf.c) is a program on one function of the kernel. Those at system calls come as spare
+// copies whose function is chosen here, before they are loaded. Only calls whose companion is attached let
+// their events wait: CallTable() is told.
+//
+// Threads: owner thread. Ownership: links end with this object. Errors: a function that this kernel lacks is
+//          left out, and the results of its calls are unknown; what cannot be attached is a Status.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "compiler/kplan/kernel_plan.h"
+#include "compiler/source/source.h"
+
+namespace sluice::load {
+
+class Companions {
+ public:
+  ~Companions();
+
+  // Whether Choose() would load something.
+  bool Lacks(const kplan::Companions& wanted) const;
+
+  // Chooses functions for the spare copies in `object`, for what was not loaded before; the other companions
+  // in it are not loaded. REQUIRES: `object` is not loaded yet.
+  void Choose(bpf_object* object, const kplan::Companions& wanted);
+
+  // Once `object` is loaded, whatever Choose() chose in it may be attached.
+  source::Status Attach(const kplan::Companions& wanted);
+  void DetachAllBut(const kplan::Companions& wanted);
+
+  // Types whose events may wait: by ABI (0: 64 bit, 1: 32 bit), and those of io_uring's operations.
+  bool Completes(check::EventType type, int abi) const;
+  bool CompletesRing() const;
+
+ private:
+  struct Program {
+    bpf_program* program = nullptr;
+    bpf_link* link = nullptr;
+  };
+  void ChooseFixed(bpf_object* object, const std::string& function, const char* program);
+
+  std::map<std::string, Program> by_function_;
+  std::set<std::string> whole_;  // functions that were loaded as exit_call_N
+};
+
+}  // namespace sluice::load

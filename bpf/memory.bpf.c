@@ -1,6 +1,7 @@
 /* memory.bpf.c - the memory family: executable mappings, and protections that change.
  *
- * The path is the mapped file's; memory without a file has none.
+ * The path is the mapped file's; memory without a file has none. The protection is what the pages get: a process may
+ * have asked that whatever it can read can be executed (READ_IMPLIES_EXEC).
  *
  * Fail direction: allow (lib/decide.bpf.h).
  */
@@ -25,7 +26,7 @@ int BPF_PROG(memory_mmap_file, struct file *file, unsigned long wanted, unsigned
 
   if (ret) return ret;
   if (!(protection & PROT_EXEC)) return 0; /* no event */
-  e.flags = (__u32)flags | (wanted & PROT_MASK) << SLUICE_FLAG_PROT_SHIFT;
+  e.flags = (__u32)flags | (protection & PROT_MASK) << SLUICE_FLAG_PROT_SHIFT;
   put_file(&e, file);
   return decided(&e);
 }
@@ -36,7 +37,7 @@ int BPF_PROG(memory_file_mprotect, struct vm_area_struct *area, unsigned long wa
   struct hook_event e = {.hook = SLUICE_HOOK_FILE_MPROTECT, .numbers = NO_NUMBERS};
 
   if (ret) return ret;
-  e.flags = (wanted & PROT_MASK) << SLUICE_FLAG_PROT_SHIFT;
+  e.flags = (protection & PROT_MASK) << SLUICE_FLAG_PROT_SHIFT;
   put_file(&e, BPF_CORE_READ(area, vm_file));
   return decided(&e);
 }

@@ -35,6 +35,25 @@ SLUICE_INLINE void put_address(struct hook_event *e, __u32 end, const void *from
   }
 }
 
+#define LOOPBACK_V4 bpf_htonl(0x7f000001)
+
+/* Who connects to no address reaches its own host: the address that the socket is bound to, or loopback. */
+SLUICE_INLINE void name_own_host(struct hook_event *e) {
+  __u32 *to = (__u32 *)e->addresses[SLUICE_END_REMOTE];
+  const __u32 *from = (const __u32 *)e->addresses[SLUICE_END_LOCAL];
+  const int bound_v4 = (e->ends & 1u << SLUICE_END_LOCAL) && from[2] == MAPPED_WORD && !from[0] && !from[1];
+
+  if (!(e->ends & 1u << SLUICE_END_REMOTE) || to[0] || to[1] || to[3]) return;
+  if (to[2] == MAPPED_WORD) {
+    to[3] = bound_v4 && from[3] ? from[3] : LOOPBACK_V4;
+  } else if (!to[2] && bound_v4) {
+    to[2] = MAPPED_WORD;
+    to[3] = LOOPBACK_V4;
+  } else if (!to[2]) {
+    to[3] = bpf_htonl(1); /* ::1 */
+  }
+}
+
 #define SOCKET_EVENT(which) \
   { .hook = which, .numbers = NO_NUMBERS }
 
@@ -67,6 +86,7 @@ int BPF_PROG(net_socket_connect, struct socket *sock, struct sockaddr *address, 
   if (ret) return ret;
   put_socket(&e, sock->sk);
   put_address(&e, SLUICE_END_REMOTE, address, length);
+  name_own_host(&e);
   return decided(&e);
 }
 
@@ -95,5 +115,6 @@ int BPF_PROG(net_socket_sendmsg, struct socket *sock, struct msghdr *message, in
   if (ret) return ret;
   put_socket(&e, sock->sk);
   put_address(&e, SLUICE_END_REMOTE, message->msg_name, message->msg_namelen);
+  name_own_host(&e);
   return decided(&e);
 }

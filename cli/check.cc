@@ -32,7 +32,7 @@ int Check(const Arguments& arguments) {
                                  Count(written.lists, "list"));
   if (written.tests != 0) text += ", " + Count(written.tests, "test");
   const size_t warnings = compilation->diagnostics.warnings();
-  fmt::print(stderr, "{}: ok{}\n", text, warnings == 0 ? "" : ", with " + Count(warnings, "warning"));
+  Tell(fmt::format("{}: ok{}\n", text, warnings == 0 ? "" : ", with " + Count(warnings, "warning")));
   return kFine;
 }
 

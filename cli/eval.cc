@@ -81,7 +81,7 @@ std::string_view TruthText(eval::Truth truth) {
 
 int EvalOne(const Arguments& arguments) {
   Condition condition(arguments.condition);
-  fmt::print(stderr, "{}", condition.Text());
+  Tell(condition.Text());
   if (!condition.ok()) return kRulesFailed;
   const auto event = eval::JsonEvent::Parse(arguments.event);
   if (!event.ok()) {
@@ -89,7 +89,7 @@ int EvalOne(const Arguments& arguments) {
     return kUsage;
   }
   for (const std::string& key : (*event)->unknown_keys()) {
-    fmt::print(stderr, "sluice: warning: `{}` is no field that sluice knows; it is ignored\n", key);
+    Tell(fmt::format("sluice: warning: `{}` is no field that sluice knows; it is ignored\n", key));
   }
   fmt::print("{}\n", TruthText(condition.Judge(**event)));
   return kFine;

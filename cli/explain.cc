@@ -33,7 +33,7 @@ int Explain(const Arguments& arguments) {
     return acceptable ? kFine : kRulesFailed;
   }
   if (!acceptable) return kRulesFailed;
-  fmt::print(stderr, "{}", MissingHooksText(compilation->partition, load::MissingHooks()));
+  Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
   fmt::print("{}", json ? ExplainJson(*compilation) : ExplainText(*compilation));
   return kFine;
 }

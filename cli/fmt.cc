@@ -72,7 +72,7 @@ class Formatter {
     const fmt_stage::Formatted formatted = fmt_stage::Format(files, *file, {}, diagnostics);
     switch (formatted.outcome) {
       case fmt_stage::Formatted::Outcome::kBroken:
-        fmt::print(stderr, "{}", diag::RenderText(diagnostics, files, ColourOn(STDERR_FILENO)));
+        Tell(diag::RenderText(diagnostics, files, ColourOn(STDERR_FILENO)));
         Fail();
         break;
       case fmt_stage::Formatted::Outcome::kRefused:

@@ -39,6 +39,14 @@ constexpr VerbRow kVerbs[] = {
      sluice::cli::AddFields},
 };
 
+// What a verb printed is there, or its status says that it is not.
+int Flushed(int status) {
+  const bool failed = std::ferror(stdout) != 0;
+  if (std::fflush(stdout) == 0 && !failed) return status;
+  sluice::cli::TellError(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
+  return status == sluice::cli::kFine ? static_cast<int>(sluice::cli::kHost) : status;
+}
+
 int RunVerb(int argc, char** argv) {
   CLI::App app("Detection and prevention for Linux hosts: rules are compiled into the kernel.", "sluice");
   app.set_version_flag("--version", "sluice " SLUICE_VERSION);
@@ -66,7 +74,7 @@ int RunVerb(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const bool asked = error.get_exit_code() == 0;  // --help, --version
     if (!asked && argc == 1) {
-      fmt::print(stderr, "{}", app.help());
+      Tell(app.help());
       return sluice::cli::kUsage;
     }
     if (asked) {
@@ -79,7 +87,7 @@ int RunVerb(int argc, char** argv) {
     return asked ? sluice::cli::kFine : sluice::cli::kUsage;
   }
   for (const auto& [verb, run] : verbs) {
-    if (verb->parsed()) return run();
+    if (verb->parsed()) return Flushed(run());
   }
   return sluice::cli::kUsage;
 }

@@ -82,7 +82,7 @@ class Replay {
   bool Line(const std::string& line, uint64_t number, const std::string& file) {
     const source::Result<std::unique_ptr<eval::JsonEvent>> event = eval::JsonEvent::Parse(line);
     if (!event.ok()) {
-      fmt::print(stderr, "{}:{}: error: {}\n", file, number, MessageOf(event.status()));
+      Tell(fmt::format("{}:{}: error: {}\n", file, number, MessageOf(event.status())));
       return false;
     }
     WarnOfUnknownKeys(**event, number, file);
@@ -94,8 +94,8 @@ class Replay {
   void WarnOfUnknownKeys(const eval::JsonEvent& event, uint64_t number, const std::string& file) {
     for (const std::string& key : event.unknown_keys()) {
       if (!warned_.insert(key).second) continue;
-      fmt::print(stderr, "{}:{}: warning: `{}` is no field that sluice knows; it is ignored\n", file, number,
-                 key);
+      Tell(fmt::format("{}:{}: warning: `{}` is no field that sluice knows; it is ignored\n", file, number,
+                       key));
     }
   }
 

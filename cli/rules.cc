@@ -37,7 +37,15 @@ void AddWarningsOption(CLI::App& app, RuleArguments& arguments) {
 
 void Tell(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
-void TellError(std::string_view text) { Tell(fmt::format("sluice: error: {}\n", alert::Printable(text))); }
+void TellError(std::string_view text) {
+  std::string told = "sluice: error: ";
+  for (size_t at = 0; at <= text.size();) {  // the kernel's own words come as lines of their own
+    const size_t end = std::min(text.find('\n', at), text.size());
+    told += alert::Printable(text.substr(at, end - at)) + "\n";
+    at = end + 1;
+  }
+  Tell(told);
+}
 
 void TellError(const source::Status& status) { TellError(MessageOf(status)); }
 

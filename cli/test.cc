@@ -76,7 +76,7 @@ bool TellFaults(const diag::Diagnostics& diagnostics, const source::Files& files
     if (diag::RowOf(diagnostic.code).severity != diag::Severity::kError) continue;
     errors.Add(diagnostic.code, diagnostic.primary.span, diagnostic.message) = diagnostic;
   }
-  fmt::print(stderr, "{}", diag::RenderText(errors, files, ColourOn(STDERR_FILENO)));
+  Tell(diag::RenderText(errors, files, ColourOn(STDERR_FILENO)));
   return false;
 }
 
@@ -145,8 +145,8 @@ int RunTests(const Arguments& arguments) {
   const int covered = coverage ? TellCoverage(*coverage, arguments) : static_cast<int>(kFine);
   std::fflush(stdout);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  fmt::print(stderr, "{}took {:.2f} s{}\n", harness::Summary(results, kernel, arguments.verbose),
-             took.count(), arguments.shuffle ? fmt::format("; --seed {}", arguments.seed) : "");
+  Tell(fmt::format("{}took {:.2f} s{}\n", harness::Summary(results, kernel, arguments.verbose), took.count(),
+                   arguments.shuffle ? fmt::format("; --seed {}", arguments.seed) : ""));
   const bool passed = std::all_of(results.begin(), results.end(), [](const auto& r) { return r.passed(); });
   if (covered == kUsage) return covered;
   return passed ? covered : kRulesFailed;
@@ -170,7 +170,7 @@ int Watch(const Arguments& arguments) {
     const Look before = LookAt(arguments.paths);
     if (isatty(STDOUT_FILENO) == 1) fmt::print("\x1b[H\x1b[2J\x1b[3J");
     RunTests(arguments);
-    fmt::print(stderr, "watching; a change runs the tests again\n");
+    Tell("watching; a change runs the tests again\n");
     while (LookAt(arguments.paths) == before) std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
 }

@@ -10,8 +10,9 @@ namespace {
 // one.
 constexpr size_t kKeptSets = 3;
 
-// Hooks of one call follow each other within this time; it only bounds how long a thread's state is kept.
-constexpr uint64_t kOperationNs = 100'000'000;
+// Hooks of one call follow each other within this time: an open may wait for a slow disk or for a virus scanner. It
+// bounds how long an execve that failed after its open can be taken for the next one.
+constexpr uint64_t kOperationNs = 2'000'000'000;
 constexpr size_t kMaxOperations = 4096;
 
 bool IsEmpty(const uint64_t* set) {

@@ -80,12 +80,33 @@ SLUICE_INLINE const struct sluice_call *call_at(struct task_struct *task, __u32 
 
 #define CALL_COMPLETED 0x80000000u /* beside SLUICE_EVENT_*: a companion waits at the call's return */
 
+SLUICE_INLINE int is_at(const struct sluice_call *call, __u32 hook) {
+  return call && call->type && (call->hooks >> (hook & 63) & 1);
+}
+
+/* An operation of io_uring that had to wait goes on when the task returns from whatever call it is in, and looks like
+ * a part of that. A call that reaches the hook by itself is none: an exec opens its file, an open truncates, a write
+ * sends. */
+SLUICE_INLINE int may_be_ring(struct task_struct *task, __u32 hook, const struct sluice_call *call) {
+  const __u64 by_itself = 1ull << SLUICE_HOOK_BPRM_CHECK | 1ull << SLUICE_HOOK_FILE_OPEN;
+
+  if (hook == SLUICE_HOOK_SOCKET_SENDMSG || !bpf_core_field_exists(task->io_uring) || !task->io_uring)
+    return 0;
+  return !call || !(call->hooks & by_itself);
+}
+
 /* The event type that the current call has at `hook`; 0 and a flag when the call is not of the hook's types.
  */
 SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags) {
   const struct sluice_call *call = call_at(task, hook, flags);
 
-  if (call && call->type && (call->hooks >> (hook & 63) & 1) && !(task->flags & PF_KTHREAD)) {
+  if (!is_at(call, hook) && may_be_ring(task, hook, call)) {
+    __u32 index = 2 * SLUICE_CALLS + hook;
+
+    *flags = SLUICE_EVENT_IO_URING;
+    call = bpf_map_lookup_elem(&type_by_call, &index);
+  }
+  if (is_at(call, hook) && !(task->flags & PF_KTHREAD)) {
     if (call->completed & SLUICE_CALL_COMPLETED) *flags |= CALL_COMPLETED;
     return call->type;
   }

@@ -369,6 +369,22 @@ void RuleWarnings::LookAtMitigation(const ast::Rule& rule, const Condition& cond
         fmt::format("they reach the same hook, {}: who is refused one call can use the other", hook.name);
     fault.help = "add them, or test `evt.hook` instead of `evt.type`";
   }
+  LookAtFastOpen(rule, types);
+}
+
+// The one call that does another's work at a hook of its own.
+void RuleWarnings::LookAtFastOpen(const ast::Rule& rule, const TypeSet& types) {
+  if (!types.test(FindEvent("connect"))) return;
+  TypeSet missing;
+  for (const char* name : {"sendto", "sendmsg", "sendmmsg"}) {
+    const EventType type = FindEvent(name);
+    if (!types.test(type)) missing.set(type);
+  }
+  if (missing.none()) return;
+  auto& fault = diagnostics_.Add(Code::W208, rule.name.span,
+                                 fmt::format("Rule `{}` leaves out {}", rule.name.text, NamesOf(missing)));
+  fault.note = "with MSG_FASTOPEN they connect as well, and pass socket_sendmsg alone";
+  fault.help = "add them";
 }
 
 }  // namespace sluice::check

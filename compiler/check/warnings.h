@@ -43,6 +43,7 @@ class RuleWarnings {
   const Condition* FindLooseBranch(const Condition& condition);
   void LookAtTypes(const ast::Rule& rule, const CheckedRule& checked, const TypeSet& types);
   void LookAtMitigation(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
+  void LookAtFastOpen(const ast::Rule& rule, const TypeSet& types);
 
   const PredicateTable& predicates_;
   diag::Diagnostics& diagnostics_;

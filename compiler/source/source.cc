@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,18 +37,36 @@ Status TooLarge(const std::string& path) {
   return absl::OutOfRangeError(fmt::format("{}: larger than {} MB", path, kMaxFileBytes >> 20));
 }
 
-// Reads to the end, whatever kind of file it is; a pipe has no size to ask for first.
+constexpr int kPipeWaitMs = 10'000;
+
+// Something can be read, or the pipe has ended. False: its writer is silent.
+bool WaitForPipe(int descriptor) {
+  pollfd pipe{descriptor, POLLIN, 0};
+  int ready = 0;
+  do {
+    ready = poll(&pipe, 1, kPipeWaitMs);
+  } while (ready < 0 && errno == EINTR);
+  return ready != 0;
+}
+
+// Reads to the end, whatever kind of file it is; a pipe has no size to ask for first, and may have no writer: it was
+// opened without waiting for one.
 Result<std::string> ReadAll(int descriptor, const std::string& path) {
   struct stat status {};
   if (fstat(descriptor, &status) != 0) return HostError(errno, path);
   if (S_ISDIR(status.st_mode)) return HostError(EISDIR, path);
   if (S_ISREG(status.st_mode) && static_cast<uint64_t>(status.st_size) > kMaxFileBytes) return TooLarge(path);
+  if (!S_ISFIFO(status.st_mode)) fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK);
   std::string text;
   if (S_ISREG(status.st_mode)) text.reserve(static_cast<size_t>(status.st_size) + 1);
   char buffer[64 * 1024];
   for (;;) {
     const ssize_t got = read(descriptor, buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {
+      if (WaitForPipe(descriptor)) continue;
+      return absl::UnavailableError(fmt::format("{}: is a pipe that nobody writes to", path));
+    }
     if (got < 0) return HostError(errno, path);
     if (got == 0) return text;
     text.append(buffer, static_cast<size_t>(got));
@@ -99,7 +118,7 @@ Span Files::Resolve(Span span) const {
 }
 
 Result<FileId> Files::Read(const std::string& path) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return HostError(errno, path);
   Result<std::string> text = ReadAll(descriptor, path);
   close(descriptor);

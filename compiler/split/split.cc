@@ -94,6 +94,26 @@ class Splitter {
       placed_[row.id].push_back(std::move(placed));
     }
     if (!somewhere) WarnNever(rule);
+    if (somewhere && IsMitigation(normal_.checked.rules[rule])) WarnPartly(rule);
+  }
+
+  // A mitigation that names an event type which it can never refuse: who is kept from one call takes the other.
+  void WarnPartly(check::RuleId id) {
+    const check::CheckedRule& rule = normal_.checked.rules[id];
+    if (IsAllowed(rule, Code::W218)) return;
+    for (const check::HookRow& row : check::Hooks()) {
+      const std::vector<Placed>& there = placed_[row.id];
+      if (!there.empty() && there.back().rule == id) continue;
+      bool names_type = false;
+      const std::string reason = ReasonAt(normal_.conditions[id], row.id, names_type);
+      if (reason.empty() || !names_type) continue;
+      diag::Diagnostic& warning = diagnostics_.Add(
+          Code::W218, rule.rule.name.span,
+          fmt::format("Rule `{}` can never match its events at {}", rule.rule.name.text, row.name));
+      warning.note = reason;
+      warning.help =
+          "give those event types a rule of their own, with the fields that they have, or leave them out";
+    }
   }
 
   // A kill that asks the new image's arguments or environment is decided when they are there.
@@ -153,28 +173,36 @@ class Splitter {
 
   // A conjunct that is false at a hook of the rule's event types: the first such hook stands for all.
   std::string ReasonOfNever(const Condition& condition) {
+    for (const check::HookRow& row : check::Hooks()) {
+      bool names_type = false;
+      const std::string reason = ReasonAt(condition, row.id, names_type);
+      if (!reason.empty()) return reason;
+    }
+    return "no event of this engine has what it asks for";
+  }
+
+  // Why a conjunct is false at the hook; "" when none is, or when the rule's event types are of other hooks.
+  // `names_type`: one of them is of this one.
+  std::string ReasonAt(const Condition& condition, check::HookId hook, bool& names_type) {
     std::vector<const Condition*> conjuncts = {&condition};
     if (condition.kind == Condition::Kind::kAnd) {
       conjuncts.clear();
       for (const Condition& child : condition.children) conjuncts.push_back(&child);
     }
-    for (const check::HookRow& row : check::Hooks()) {
-      std::string reason;
-      for (const Condition* conjunct : conjuncts) {
-        if (conjunct->kind != Condition::Kind::kLiteral || conjunct->negated) continue;
-        const Lowered& lowered = lowering_.At(conjunct->predicate, row.id);
-        if (lowered.kind != Lowered::Kind::kFalse) continue;
-        const check::Predicate& predicate = normal_.checked.predicates[conjunct->predicate];
-        const bool is_type = predicate.left.kind == check::Term::Kind::kField &&
-                             (predicate.left.field.field == check::FieldId::kEvtType ||
-                              predicate.left.field.field == check::FieldId::kSyscallType);
-        if (is_type) reason.clear();
-        if (is_type) break;
-        if (reason.empty()) reason = fmt::format("`{}` is false: {}", Brief(predicate), lowered.reason);
-      }
-      if (!reason.empty()) return reason;
+    std::string reason;
+    for (const Condition* conjunct : conjuncts) {
+      if (conjunct->kind != Condition::Kind::kLiteral || conjunct->negated) continue;
+      const Lowered& lowered = lowering_.At(conjunct->predicate, hook);
+      const check::Predicate& predicate = normal_.checked.predicates[conjunct->predicate];
+      const bool is_type = predicate.left.kind == check::Term::Kind::kField &&
+                           (predicate.left.field.field == check::FieldId::kEvtType ||
+                            predicate.left.field.field == check::FieldId::kSyscallType);
+      if (is_type && lowered.kind == Lowered::Kind::kFalse) return "";
+      names_type = names_type || is_type;
+      if (lowered.kind == Lowered::Kind::kFalse && reason.empty())
+        reason = fmt::format("`{}` is false: {}", Brief(predicate), lowered.reason);
     }
-    return "no event of this engine has what it asks for";
+    return reason;
   }
 
   HookPartition Assemble(check::HookId hook) {

@@ -42,6 +42,9 @@ TEST(JudgeHost, NeedsTheHostsOwnRoot) {
   facts.in_first_user_namespace = false;
   EXPECT_EQ(JudgeHost(facts).code(), absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(JudgeHost(facts).ToString(), HasSubstr("user namespace"));
+  facts = GoodHost();
+  facts.in_first_pid_namespace = false;
+  EXPECT_THAT(JudgeHost(facts).ToString(), HasSubstr("pid namespace of its own"));
 }
 
 TEST(JudgeHost, NamesTheLsmListAndTheWordToAdd) {

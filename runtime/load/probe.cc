@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -36,6 +37,13 @@ bool InFirstUserNamespace() {
   std::ifstream map(kUserNamespace);
   uint64_t inside = 0, outside = 0, count = 0;
   return !(map >> inside >> outside >> count) || (inside == 0 && outside == 0 && count == UINT32_MAX);
+}
+
+// The kernel gives its first pid namespace this inode number (PROC_PID_INIT_INO).
+bool InFirstPidNamespace() {
+  constexpr ino_t kFirst = 0xeffffffc;
+  struct stat status {};
+  return stat("/proc/self/ns/pid", &status) != 0 || status.st_ino == kFirst;
 }
 
 std::optional<std::string> ReadAll(int file) {
@@ -97,6 +105,7 @@ HostFacts ReadHost() {
   if (uname(&names) == 0) facts.release = names.release;
   facts.capabilities = EffectiveCapabilities();
   facts.in_first_user_namespace = InFirstUserNamespace();
+  facts.in_first_pid_namespace = InFirstPidNamespace();
   facts.has_btf = access(kBtf, R_OK) == 0;
   facts.lsm_list = ReadAll(open(kLsmList, O_RDONLY | O_CLOEXEC));
   if (!facts.lsm_list) {
@@ -117,6 +126,12 @@ source::Status JudgeHost(const HostFacts& facts) {
     return absl::PermissionDeniedError(
         "this is root in a user namespace, which the kernel does not let load programs: run it as the host's "
         "root, outside of rootless containers and `unshare --user`");
+  }
+  if (!facts.in_first_pid_namespace) {
+    return absl::FailedPreconditionError(
+        "this is a pid namespace of its own, in which /proc does not show the host's processes: run it "
+        "outside of "
+        "containers and `unshare --pid`, or in a container with the host's (docker run --pid=host)");
   }
   int major = 0, minor = 0;
   const bool numbered = std::sscanf(facts.release.c_str(), "%d.%d", &major, &minor) == 2;

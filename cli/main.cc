@@ -3,7 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -74,7 +76,7 @@ int RunVerb(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const bool asked = error.get_exit_code() == 0;  // --help, --version
     if (!asked && argc == 1) {
-      Tell(app.help());
+      sluice::cli::Tell(app.help());
       return sluice::cli::kUsage;
     }
     if (asked) {

@@ -37,9 +37,10 @@ void Compile(const std::vector<source::FileId>& ids, const Options& options, Com
   ParseAll(ids, options.parse, compilation);
   ast::RuleSet& ast = compilation.ast;
   compilation.written = {ast.rules.size(), ast.macros.size(), ast.lists.size(), ast.tests.size()};
-  check::CheckedRules checked = options.keeps_stages
-                                    ? check::Check(ast, options.check, diagnostics)
-                                    : check::Check(std::move(ast), options.check, diagnostics);
+  const bool keeps_ast =
+      options.keeps_stages || !ast.tests.empty();  // tests are looked at beside their rules
+  check::CheckedRules checked = keeps_ast ? check::Check(ast, options.check, diagnostics)
+                                          : check::Check(std::move(ast), options.check, diagnostics);
   norm::NormalRules normal = norm::Normalize(std::move(checked), diagnostics);
   if (!options.keeps_stages) {
     for (check::CheckedRule& rule : normal.checked.rules.Edit()) rule.condition = {};

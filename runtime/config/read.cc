@@ -12,7 +12,7 @@ using diag::Code;
 using yaml::Node;
 
 constexpr int64_t kMinuteNs = 60 * kSecondNs;
-constexpr int64_t kDayNs = 24 * 60 * kMinuteNs;
+constexpr int64_t kDayNs = kMinuteNs * 60 * 24;
 constexpr uint64_t kGiB = 1024 * kMiB;
 
 // In the order of the numbers of RFC 5424.

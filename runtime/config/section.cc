@@ -160,7 +160,7 @@ void Section::Texts(std::string_view key, std::vector<std::string>& out) {
 void Section::Paths(std::string_view key, std::vector<std::string>& out) {
   Texts(key, out);
   for (std::string& path : out) {
-    if (!path.starts_with('/')) path = folder_ + path;
+    if (!path.starts_with('/')) path.insert(0, folder_);
   }
 }
 

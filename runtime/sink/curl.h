@@ -16,6 +16,8 @@ struct CurlClose {
 };
 using CurlHandle = std::unique_ptr<CURL, CurlClose>;
 
+using CurlLong = long;  // NOLINT(google-runtime-int): what libcurl's numeric options take
+
 // No signals, no proxy from the environment, nothing but HTTP and HTTPS; transfers end with `cancel`, which
 // has to live as long.
 CurlHandle NewCurl(const Cancel& cancel);

@@ -253,6 +253,8 @@ void Output::BeginClose(Time deadline) {
     if (closing_) return;
     closing_ = true;
     deadline_ = deadline;
+    drain_ = std::max(nanoseconds(0), nanoseconds(deadline - Clock::now()));
+    delivered_before_close_ = delivered_;
   }
   wake_.notify_all();
 }
@@ -261,7 +263,13 @@ OutputStats Output::Finish() {
   if (writer_.joinable()) {
     {
       std::unique_lock lock(mutex_);
-      wake_.wait_until(lock, deadline_, [this] { return sent_; });
+      uint64_t seen = delivered_before_close_;
+      while (!wake_.wait_until(lock, deadline_, [this] { return sent_; })) {
+        const uint64_t delivered = delivered_;
+        if (options_.spool.enabled || delivered == seen) break;
+        seen = delivered;
+        deadline_ = Clock::now() + drain_;
+      }
       cancel_ = true;
     }
     wake_.notify_all();

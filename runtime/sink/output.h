@@ -13,6 +13,7 @@
 // Counted: raised + recovered = delivered + waiting + dead_lettered + lost.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -64,6 +65,8 @@ class Output {
   OutputStats stats() const;
 
   // First of all outputs, then Finish() of each: delivery goes on until nothing waits or `deadline` is there.
+  // Without a spool, what is left then would be lost: it goes on as long as the receiver takes something in a time that
+  // long.
   void BeginClose(Time deadline);
   OutputStats Finish();
 
@@ -104,12 +107,15 @@ class Output {
   // What an alert's way past the queue changes, changes under this one: stats() adds up at any moment. Before
   // mutex_.
   mutable std::mutex books_;
-  uint64_t delivered_ = 0, attempts_ = 0, attempts_failed_ = 0;
+  std::atomic<uint64_t> delivered_ = 0;
+  uint64_t attempts_ = 0, attempts_failed_ = 0;
   bool failing_ = false;
 
   // Under mutex_.
   bool closing_ = false, written_ = false, sent_ = false;
   Time deadline_{};
+  std::chrono::nanoseconds drain_{};
+  uint64_t delivered_before_close_ = 0;
   Cancel cancel_ = false;
   std::thread writer_, sender_;
 };

@@ -180,6 +180,17 @@ TEST_F(OutputTest, ADestinationThatHangsNeverHoldsUpPushAndEndsWithTheDeadline) 
   EXPECT_EQ(stats.lost, 10'000u);  // no spool: nothing outlives the process
 }
 
+TEST_F(OutputTest, WithoutASpoolASlowReceiverIsWaitedForAsLongAsItTakesSomething) {
+  script_->answer = [](const Batch& batch, const Cancel&) {
+    std::this_thread::sleep_for(20ms);
+    return Outcome::Delivered(batch.size());
+  };
+  options_.spool.enabled = false;
+  const auto output = Open();
+  for (int i = 0; i < 200; ++i) output->Push(AlertNumber(i));
+  EXPECT_EQ(Close(*output, 100ms).delivered, 200u);
+}
+
 TEST_F(OutputTest, FilterAndRateLimitStandInFront) {
   options_.filter = {.priority = ast::Priority::kWarning, .tags = {"a", "b"}, .rules = {"rule*"}};
   options_.rate_limit = config::Rate{.count = 2, .period_ns = 3600 * config::kSecondNs};

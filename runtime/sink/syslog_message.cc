@@ -145,7 +145,7 @@ std::string SyslogMessage(const config::Syslog& options, bool text, const std::s
   return message + Cut(alert::Printable(line), room);
 }
 
-std::string Framed(std::string message, config::Syslog::Framing framing) {
+std::string Framed(const std::string& message, config::Syslog::Framing framing) {
   if (framing == config::Syslog::Framing::kNewline) return message + "\n";
   return std::to_string(message.size()) + " " + message;
 }

@@ -20,6 +20,6 @@ std::string SyslogMessage(const config::Syslog& options, bool text, const std::s
                           int process_id);
 
 // As RFC 6587: `LENGTH MESSAGE`, or `MESSAGE\n`.
-std::string Framed(std::string message, config::Syslog::Framing framing);
+std::string Framed(const std::string& message, config::Syslog::Framing framing);
 
 }  // namespace sluice::sink

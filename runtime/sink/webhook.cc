@@ -73,7 +73,7 @@ class WebhookDestination final : public Destination {
     CURL* curl = curl_.get();
     if (curl == nullptr) return false;
     const bool https = options_.url.starts_with("https://");
-    const auto timeout_ms = static_cast<long>(options_.timeout_ns / config::kMillisecondNs);
+    const auto timeout_ms = static_cast<CurlLong>(options_.timeout_ns / config::kMillisecondNs);
     curl_easy_setopt(curl, CURLOPT_URL, options_.url.c_str());
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "sluice");
@@ -81,8 +81,8 @@ class WebhookDestination final : public Destination {
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, TakeAnswer);
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, options_.redirects > 0 ? 1L : 0L);
-    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, static_cast<long>(options_.redirects));
-    curl_easy_setopt(curl, CURLOPT_POSTREDIR, static_cast<long>(CURL_REDIR_POST_ALL));
+    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, static_cast<CurlLong>(options_.redirects));
+    curl_easy_setopt(curl, CURLOPT_POSTREDIR, static_cast<CurlLong>(CURL_REDIR_POST_ALL));
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "http,https");
     if (!options_.proxy.empty()) curl_easy_setopt(curl, CURLOPT_PROXY, options_.proxy.c_str());
     SetTls(curl, options_.tls);
@@ -93,7 +93,7 @@ class WebhookDestination final : public Destination {
   std::string MakeHeaders(const std::string& body, Headers& headers) const {
     Add(headers, "Content-Type: application/json");
     Add(headers, "Expect:");
-    for (const auto& [name, value] : options_.headers) Add(headers, name + ": " + value);
+    for (const auto& [name, value] : options_.headers) Add(headers, fmt::format("{}: {}", name, value));
     if (!options_.hmac_secret.empty()) {
       Add(headers, options_.hmac_header + ": " + HmacSignature(options_.hmac_secret, body));
     }
@@ -109,7 +109,7 @@ class WebhookDestination final : public Destination {
   }
 
   Outcome Judge(size_t alerts, const std::string& answer) {
-    long status = 0;
+    CurlLong status = 0;
     curl_off_t retry_after_s = 0;
     curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(curl_.get(), CURLINFO_RETRY_AFTER, &retry_after_s);

@@ -13,7 +13,7 @@ struct ErrnoRow {
 };
 constexpr ErrnoRow kErrnos[] = {
 #define ERRNO(name, number) {name, number},
-#include "compiler/parse/errno.def"
+#include "compiler/ast/errno.def"
 #undef ERRNO
 };
 

@@ -105,7 +105,7 @@ constexpr struct {
   int number;
 } kErrnos[] = {
 #define ERRNO(name, number) {name, number},
-#include "compiler/parse/errno.def"
+#include "compiler/ast/errno.def"
 #undef ERRNO
 };
 

@@ -43,7 +43,11 @@ rule "every event" {
 )";
 
 std::unique_ptr<Compilation> RulesOf(const Arguments& arguments, int& status) {
-  if (!arguments.every_event()) return CompileRules(arguments.rules, status);
+  if (!arguments.every_event()) {
+    RuleArguments told = arguments.rules;
+    told.keeps_stages = true;  // for the summary; a reload tells none
+    return CompileRules(told, status);
+  }
   return CompileTexts({{"every event", std::string(kEveryEvent)}}, {});
 }
 

@@ -17,6 +17,7 @@
 #include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -113,6 +114,14 @@ static long call_sendto(char **w) {
 
   return sendto(file, "x", 1, 0, (struct sockaddr *)&address, length);
 }
+static long call_fastopen(char **w) {
+  struct sockaddr_storage address;
+  socklen_t length;
+  int file = make_socket(w, SOCK_STREAM | SOCK_NONBLOCK, &address, &length);
+  long result = sendto(file, "x", 1, MSG_FASTOPEN, (struct sockaddr *)&address, length);
+
+  return result < 0 && (errno == EINPROGRESS || errno == ECONNREFUSED) ? 0 : result;
+}
 static long call_unix(char **w) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
 
@@ -127,6 +136,16 @@ static long call_unix(char **w) {
 static long mapped(void *at) { return at == MAP_FAILED ? -1 : 0; }
 static long call_mmap(char **w) {
   return mapped(mmap(NULL, 4096, (int)number(w[1]), MAP_PRIVATE, open(w[0], O_RDONLY), 0));
+}
+/* What can be read can be executed. */
+static long call_mmapreads(char **w) {
+  personality(READ_IMPLIES_EXEC);
+  return call_mmap(w);
+}
+static long call_mprotectreads(char **w) {
+  void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  personality(READ_IMPLIES_EXEC);
+  return mprotect(at, 4096, (int)number(w[0]));
 }
 static long call_mmapanon(char **w) {
   return mapped(mmap(NULL, 4096, (int)number(w[0]), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
@@ -255,6 +274,44 @@ static long by_ring(struct io_uring_sqe entry) {
   errno = -result;
   return -1;
 }
+/* An operation that waits for a pipe and goes on when this task returns from the write to it. */
+static long in_task_work(struct io_uring_sqe entry) {
+  struct io_uring_params params = {0};
+  int ring = (int)syscall(SYS_io_uring_setup, 4, &params), pipes[2], wait, result = -ETIME;
+  char *queue, *done;
+  struct io_uring_sqe *entries;
+  struct io_uring_cqe *completed;
+
+  if (ring < 0 || pipe(pipes) < 0) return -1;
+  queue = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
+  done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_CQ_RING);
+  entries = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
+  if (queue == MAP_FAILED || done == MAP_FAILED || entries == MAP_FAILED) exit(2);
+  entries[0] = (struct io_uring_sqe){
+      .opcode = IORING_OP_POLL_ADD, .fd = pipes[0], .poll32_events = 1, .flags = IOSQE_IO_LINK};
+  entries[1] = entry;
+  ((uint32_t *)(queue + params.sq_off.array))[0] = 0;
+  ((uint32_t *)(queue + params.sq_off.array))[1] = 1;
+  *(uint32_t *)(queue + params.sq_off.tail) = 2;
+  if (syscall(SYS_io_uring_enter, ring, 2, 0, 0, NULL, 0) != 2) return -1;
+  if (write(pipes[1], "x", 1) != 1) return -1;
+  completed = (struct io_uring_cqe *)(done + params.cq_off.cqes);
+  for (wait = 0; wait < 200; wait++) {
+    if (*(volatile uint32_t *)(done + params.cq_off.tail) == 2) {
+      result = completed[1].res;
+      break;
+    }
+    usleep(10000);
+  }
+  if (result >= 0) return 0;
+  errno = -result;
+  return -1;
+}
+
+static long call_ringlinked(char **w) {
+  return in_task_work(
+      (struct io_uring_sqe){.opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (uintptr_t)w[0]});
+}
 static long call_ringopen(char **w) {
   return by_ring((struct io_uring_sqe){.opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (uintptr_t)w[0]});
 }
@@ -307,9 +364,12 @@ static const struct {
     {"listen", 2, call_listen},
     {"accept", 2, call_accept},
     {"sendto", 2, call_sendto},
+    {"fastopen", 2, call_fastopen},
     {"unix", 1, call_unix},
     {"mmap", 2, call_mmap},
     {"mmapanon", 1, call_mmapanon},
+    {"mmapreads", 2, call_mmapreads},
+    {"mprotectreads", 1, call_mprotectreads},
     {"mprotect", 1, call_mprotect},
     {"mount", 4, call_mount},
     {"umount", 2, call_umount},
@@ -334,6 +394,7 @@ static const struct {
     {"mkdir32", 1, call_mkdir32},
     {"rename32", 2, call_rename32},
     {"socketcall", 2, call_socketcall},
+    {"ringlinked", 1, call_ringlinked},
     {"ringopen", 1, call_ringopen},
     {"ringasync", 1, call_ringasync},
     {"ringmkdir", 1, call_ringmkdir},

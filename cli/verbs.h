@@ -25,6 +25,7 @@ Verb AddCheck(CLI::App& app);
 Verb AddExplain(CLI::App& app);
 Verb AddEval(CLI::App& app);
 Verb AddRecord(CLI::App& app);
+Verb AddDiff(CLI::App& app);
 Verb AddReplay(CLI::App& app);
 Verb AddRun(CLI::App& app);
 Verb AddTest(CLI::App& app);

@@ -207,7 +207,7 @@ Truth Evaluator::State::Ask(check::PredicateId id) {
 Truth Evaluator::State::AskQuestion(check::PredicateId id) {
   Cached<Truth>& cached = answers[id];
   if (cached.epoch == epoch) return cached.value;
-  static const Value kNothing;
+  static const Value kNothing{};
   const uplan::SlotId right = plan->right_slot[id];
   const Value& left_value = Valued(plan->left_slot[id]).value;
   std::unique_ptr<Question>& question = questions[id];

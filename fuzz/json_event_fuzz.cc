@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (int32_t index = -1; index < 3; ++index) {
       const eval::Value value = e.Get({.field = row.id, .index = index, .argument = {}});
       const eval::Value list = e.GetList({.field = row.id, .index = index, .argument = {}});
-      sink = sink + value.text.size() + (list.list == nullptr ? 0 : list.list->size());
+      sink = sink + value.text.size() + (list.kind == eval::Value::Kind::kList ? list.list->size() : 0);
     }
   }
   return 0;

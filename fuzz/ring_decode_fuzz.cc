@@ -14,7 +14,7 @@ using namespace sluice;
 size_t Touch(const eval::Value& value) {
   size_t sum = 0;
   for (const char c : value.text) sum += static_cast<unsigned char>(c);
-  if (value.list == nullptr) return sum;
+  if (value.kind != eval::Value::Kind::kList) return sum;
   for (const eval::Value& element : *value.list) sum += Touch(element);
   return sum;
 }

@@ -120,7 +120,7 @@ Value ResultOf(const RecordView& view) {
 Value ErrorText(RecordView& view, int64_t result) {
   if (result >= 0) return Value::String("SUCCESS");
   for (const auto& row : kErrnos) {
-    if (row.number == -result) return Value::String(row.name);
+    if (result == -int64_t{row.number}) return Value::String(row.name);
   }
   return Value::String(RenderNumber(result, view.arena));
 }

@@ -260,7 +260,7 @@ SLUICE_INLINE __u64 given_flags(const struct open_flags *how) {
 SLUICE_INLINE int judge_given(struct scratch *s, const struct sluice_hook_config *config,
                               struct task_struct *task, int dfd, const char *name,
                               const struct open_flags *how) {
-  __u64 flags = given_flags(how) | given_bit(s, config, name);
+  __u64 flags = given_flags(how) | (asks_given(config) ? climbs(s->index, (__u64)name) : 0);
   __u64 standing = match_early(s, config, match_cheap(s, config, task, flags), PATH_LOOKUPS);
 
   if (!standing) return 0;

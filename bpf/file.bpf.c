@@ -45,7 +45,7 @@ SLUICE_INLINE __u64 open_flags(const struct file *file) {
 SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config *config,
                              struct task_struct *task, struct file *file) {
   struct inode *inode = file->f_inode;
-  __u64 flags = open_flags(file) | given_bit(s, config, BPF_CORE_READ(task, nameidata, name, name));
+  __u64 flags = open_flags(file) | given_bit(s, config, task);
   __u64 standing = match_cheap(s, config, task, flags);
 
   standing = match_ends(s, config, task, file->f_path.mnt, file->f_path.dentry, standing);
@@ -145,7 +145,7 @@ static __noinline int decide_creation(const struct path *directory, struct dentr
   s = scratch_claim();
   if (!s) return 0; /* file_open decides it */
   begin(s, slot, SLUICE_HOOK_FILE_OPEN, type, call_flags);
-  flags |= given_bit(s, config, BPF_CORE_READ(task, nameidata, name, name));
+  flags |= given_bit(s, config, task);
   if (judge_entry(s, config, task, directory, dentry, flags) &&
       (sluice_judge(&s->match, config) & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL))) {
     s->numbers[0] = (__u32)flags;

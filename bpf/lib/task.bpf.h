@@ -296,9 +296,14 @@ SLUICE_ONCE __u64 climbs(__u32 index, __u64 name) {
   return 0;
 }
 
-SLUICE_INLINE __u64 given_bit(struct scratch *s, const struct sluice_hook_config *config, const char *name) {
-  if (!(config->used & 1ull << SLUICE_LOOKUP_BITS) || !(asked_bits(config) & SLUICE_FLAG_CLIMBS)) return 0;
-  return climbs(s->index, (__u64)name);
+SLUICE_INLINE int asks_given(const struct sluice_hook_config *config) {
+  return (config->used & 1ull << SLUICE_LOOKUP_BITS) && (asked_bits(config) & SLUICE_FLAG_CLIMBS);
+}
+
+/* Of the open that the task is in. */
+SLUICE_INLINE __u64 given_bit(struct scratch *s, const struct sluice_hook_config *config,
+                              struct task_struct *task) {
+  return asks_given(config) ? climbs(s->index, (__u64)BPF_CORE_READ(task, nameidata, name, name)) : 0;
 }
 
 /* ---- container or host, as runtime/eval/extract_process.cc has it */

@@ -75,6 +75,7 @@ for set in $sets; do
   stop
 done
 measure "$work/after"
+# shellcheck disable=SC2086 # a word a set
 python3 - "$work" $sets <<'END'
 import sys
 

@@ -168,7 +168,7 @@ struct Watched {
 class Trial {
  public:
   Trial(const Suite& suite, const std::vector<Watched>& watched, const std::vector<std::vector<RuleId>>& users)
-      : suite_(suite), watched_(watched), users_(users), rules_(suite.written->ast) {
+      : watched_(watched), users_(users), rules_(suite.written->ast) {
     for (RuleId id = 0; id < suite.rules.size(); ++id)
       index_of_.push_back(static_cast<size_t>(suite.rules[id].source - suite.written->ast.rules.data()));
   }
@@ -251,7 +251,6 @@ class Trial {
     return test.closed && fires + undecided > wanted + wanted_undecided;
   }
 
-  const Suite& suite_;
   const std::vector<Watched>& watched_;
   const std::vector<std::vector<RuleId>>& users_;
   ast::RuleSet rules_;

@@ -70,7 +70,7 @@ class Lowering {
   const Budget budget_;
   std::deque<Lowered> all_;
   bool mitigation_ = false;
-  std::array<std::vector<uint32_t>, 2 * SLUICE_HOOKS>
+  std::array<std::vector<uint32_t>, size_t{2} * SLUICE_HOOKS>
       known_;  // by PredicateId: index into all_ + 1; mitigations last
   std::map<std::tuple<Lowered::Kind, std::optional<diag::Code>, std::string, std::string, std::string>,
            uint32_t>

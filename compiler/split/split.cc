@@ -175,7 +175,7 @@ class Splitter {
   std::string ReasonOfNever(const Condition& condition) {
     for (const check::HookRow& row : check::Hooks()) {
       bool names_type = false;
-      const std::string reason = ReasonAt(condition, row.id, names_type);
+      std::string reason = ReasonAt(condition, row.id, names_type);
       if (!reason.empty()) return reason;
     }
     return "no event of this engine has what it asks for";

@@ -16,7 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::shared_ptr<const alert::Alert> AlertNumber(int number, std::string output = "o") {
@@ -70,7 +69,7 @@ class OutputTest : public testing::Test {
   }
   static OutputStats Close(Output& output, std::chrono::milliseconds drain) {
     output.BeginClose(std::chrono::steady_clock::now() + drain);
-    const OutputStats stats = output.Finish();
+    OutputStats stats = output.Finish();
     EXPECT_EQ(stats.raised + stats.recovered,
               stats.delivered + stats.waiting + stats.dead_lettered + stats.lost);
     return stats;

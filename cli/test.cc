@@ -4,7 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -15,8 +17,11 @@
 #include "cli/rules.h"
 #include "cli/verbs.h"
 #include "compiler/diag/render.h"
+#include "harness/live.h"
 #include "harness/mutate.h"
 #include "harness/report.h"
+#include "runtime/load/kernel.h"
+#include "runtime/reload.h"
 
 namespace sluice::cli {
 namespace {
@@ -28,7 +33,8 @@ struct Arguments {
   size_t jobs = 0;
   uint64_t seed = 0;
   bool shuffle = false, watch = false, verbose = false;
-  bool coverage = false, mutate = false;
+  bool coverage = false, mutate = false, live = false;
+  unsigned time_limit_s = 30;  // of one trigger
   std::string lcov, html;
   double fail_under = 0;
 
@@ -113,6 +119,46 @@ void TellMutants(const harness::Suite& suite, const std::vector<size_t>& order,
                                   ColourOn(text ? STDOUT_FILENO : STDERR_FILENO)));
 }
 
+std::atomic<bool> interrupted = false;
+
+// The triggers of the tests, in place of their events.
+int RunTriggers(const harness::Suite& suite, const std::vector<std::string>& files,
+                const std::vector<size_t>& order, const Arguments& arguments) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto host = [](const source::Status& status) {
+    TellError(status);
+    return kHost;
+  };
+  if (std::none_of(order.begin(), order.end(),
+                   [&](size_t i) { return suite.cases[i].test->trigger.has_value(); })) {
+    TellError("no test has a `trigger:`");
+    return kUsage;
+  }
+  if (const source::Status can = load::ProbeHost(); !can.ok()) return host(can);
+  auto rules = CompileFiles(files, {});
+  if (!rules.ok()) return host(rules.status());
+  if (const source::Status usable = Usable(**rules); !usable.ok()) {
+    TellError(usable);
+    return kRulesFailed;
+  }
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { interrupted = true; });
+  harness::LiveOptions options{.limit = std::chrono::seconds(arguments.time_limit_s), .stop = &interrupted};
+  const auto run = harness::RunLive(suite, std::move(*rules), order, options);
+  if (!run.ok()) return host(run.status());
+  fmt::print("{}", harness::Render(suite, run->results, arguments.report));
+  std::fflush(stdout);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  Tell(fmt::format("live: {}{} without a trigger; took {:.1f} s\n", harness::Summary(run->results, {}, false),
+                   Count(order.size() - run->results.size(), "test"), took.count()));
+  if (run->lost > 0)
+    Tell(fmt::format("warning: {} did not fit the buffer; a rule may have fired unseen\n",
+                     Count(run->lost, "record")));
+  if (interrupted) TellError("interrupted");
+  const bool passed =
+      std::all_of(run->results.begin(), run->results.end(), [](const auto& r) { return r.passed(); });
+  return passed && !interrupted ? kFine : kRulesFailed;
+}
+
 int RunTests(const Arguments& arguments) {
   const auto begin = std::chrono::steady_clock::now();
   const auto unreadable = [](const source::Status& status) {
@@ -135,6 +181,7 @@ int RunTests(const Arguments& arguments) {
     return kUsage;
   }
   if (arguments.shuffle) std::shuffle(order.begin(), order.end(), std::mt19937_64(arguments.seed));
+  if (arguments.live) return RunTriggers(suite, *files, order, arguments);
   harness::KernelCount kernel;
   std::optional<harness::Coverage> coverage;
   if (arguments.WantsCoverage()) coverage.emplace(suite);
@@ -210,6 +257,16 @@ Verb AddTest(CLI::App& app) {
   app.add_flag(
       "--mutate", arguments->mutate,
       "Change the conditions a little, one change at a time, and list the changes that no test catches");
+  CLI::Option* live = app.add_flag(
+      "--live", arguments->live,
+      "Run the tests' triggers under this host's kernel and compare its alerts. They change the host: for "
+      "a machine that is thrown away. Needs root");
+  app.add_option("--time-limit", arguments->time_limit_s, "--live: seconds that one trigger may take")
+      ->type_name("SECONDS")
+      ->needs(live)
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3600));
+  for (const char* other : {"--coverage", "--mutate", "--watch"}) live->excludes(app.get_option(other));
   app.add_option("--lcov", arguments->lcov, "Coverage as LCOV's tracefile")->type_name("FILE");
   app.add_option("--html", arguments->html, "Coverage as a page: the rules, coloured")->type_name("FILE");
   app.add_option("--fail-under", arguments->fail_under, "Fail when fewer percent of the outcomes were seen")

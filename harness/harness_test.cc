@@ -170,7 +170,8 @@ TEST_F(HarnessTest, VerdictsThatNoHookCanGiveAreLeftOutAndCounted) {
 TEST_F(HarnessTest, MutantsThatNoTestCatchesAreListed) {
   const std::string rule =
       "macro opened = evt.type in (open, openat)\n"
-      "rule \"R\" {\n desc: d\n condition: opened and fd.name startswith /etc/ and not proc.name = vi\n output: o\n"
+      "rule \"R\" {\n desc: d\n condition: opened and fd.name startswith /etc/ and not proc.name = vi\n "
+      "output: o\n"
       " priority: debug\n}\n";
   const auto survivors = [this](const std::string& text) {
     std::unique_ptr<Suite> suite = Read(text);
@@ -192,9 +193,11 @@ TEST_F(HarnessTest, MutantsThatNoTestCatchesAreListed) {
   EXPECT_THAT(weak, HasSubstr("`contains` for `startswith`"));
   EXPECT_THAT(weak, HasSubstr("mutants: 4 of 9 caught (44.4 %)"));
   const std::string strong = survivors(
-      rule + fires + "test \"editor\" { event: openat { fd.name: /etc/passwd, proc.name: vi } expect: nothing }\n" +
+      rule + fires +
+      "test \"editor\" { event: openat { fd.name: /etc/passwd, proc.name: vi } expect: nothing }\n" +
       "test \"elsewhere\" { event: openat { fd.name: /tmp/etc/passwd } expect: no \"R\" }\n" +
-      "test \"other call\" { event: unlink { fs.path.name: /etc/passwd, fd.name: /etc/passwd } expect: nothing }\n");
+      "test \"other call\" { event: unlink { fs.path.name: /etc/passwd, fd.name: /etc/passwd } expect: "
+      "nothing }\n");
   EXPECT_THAT(strong, HasSubstr("mutants: 9 of 9 caught (100.0 %)"));
   EXPECT_THAT(survivors(rule + kRule.substr(0, 6) + "Untested" + kRule.substr(7) + fires),
               HasSubstr("in rules without a test"));

@@ -114,7 +114,8 @@ class Filler {
       case OperandKind::kEnd:
         if (value.kind == Value::Kind::kNet) made_.subject.ends[operand.place] = value.net.address.bytes;
         return;
-      case OperandKind::kSocketName:  // a UNIX socket's; else it says both ends, which have fields of their own
+      case OperandKind::
+          kSocketName:  // a UNIX socket's; else it says both ends, which have fields of their own
         if (value.kind == Value::Kind::kString && value.text.find("->") == std::string_view::npos)
           Text(operand.field, operand.argument, operand.place);
         return;
@@ -179,7 +180,8 @@ KernelEvent KernelEventOf(const eval::Event& event, const kplan::Model& model) {
   if (const Value id = Get(event, FieldId::kContainerId); id.kind == Value::Kind::kString)
     subject.flags[SLUICE_WORD_EVENT] |= id.text == "host" ? SLUICE_FLAG_HOST : SLUICE_FLAG_CONTAINER;
   for (const Number& set : kCapabilitySets) {
-    subject.flags[set.number] = BitsOf(Get(event, set.field).text, check::NamesOf(check::Names::kCapabilities));
+    subject.flags[set.number] =
+        BitsOf(Get(event, set.field).text, check::NamesOf(check::Names::kCapabilities));
   }
   if (subject.hook == SLUICE_HOOK_FILE_OPEN) {
     const Value flags = Get(event, FieldId::kEvtArg, "flags");

@@ -25,10 +25,10 @@ using check::RuleId;
 struct Change {
   enum class Kind : uint8_t { kDrop, kSwapAndOr, kRemoveNot, kNegate, kOperator } kind = Kind::kDrop;
   bool of_macro = false;
-  size_t block = 0;           // index into rules or macros
-  std::vector<size_t> path;   // children
-  size_t dropped = 0;         // kDrop: which child
-  Op op = Op::kEq;            // kOperator
+  size_t block = 0;          // index into rules or macros
+  std::vector<size_t> path;  // children
+  size_t dropped = 0;        // kDrop: which child
+  Op op = Op::kEq;           // kOperator
 };
 
 struct Site {
@@ -94,7 +94,8 @@ class Finder {
         VisitCheck(expr);
         return;
       case Expr::Kind::kMacro:
-        Add(Change::Kind::kNegate, expr.span, fmt::format("`not {}` for `{}`", expr.macro.text, expr.macro.text));
+        Add(Change::Kind::kNegate, expr.span,
+            fmt::format("`not {}` for `{}`", expr.macro.text, expr.macro.text));
         return;
       case Expr::Kind::kNot:
         Add(Change::Kind::kRemoveNot, expr.span, "without its `not`");
@@ -157,24 +158,27 @@ class Finder {
 struct Watched {
   const Case* test = nullptr;
   std::vector<naive::Event> events;
-  bool silent = false;       // `nothing`, or dropped in the kernel
-  bool closed = false;       // `nothing else`
+  bool silent = false;  // `nothing`, or dropped in the kernel
+  bool closed = false;  // `nothing else`
   bool Watches(RuleId rule) const {
-    return silent || closed ||
-           std::any_of(test->rules.begin(), test->rules.end(), [rule](const auto& named) { return named == rule; });
+    return silent || closed || std::any_of(test->rules.begin(), test->rules.end(), [rule](const auto& named) {
+             return named == rule;
+           });
   }
 };
 
 class Trial {
  public:
-  Trial(const Suite& suite, const std::vector<Watched>& watched, const std::vector<std::vector<RuleId>>& users)
+  Trial(const Suite& suite, const std::vector<Watched>& watched,
+        const std::vector<std::vector<RuleId>>& users)
       : watched_(watched), users_(users), rules_(suite.written->ast) {
     for (RuleId id = 0; id < suite.rules.size(); ++id)
       index_of_.push_back(static_cast<size_t>(suite.rules[id].source - suite.written->ast.rules.data()));
   }
 
   void Try(const Change& change, Mutant& mutant) {
-    Expr& root = change.of_macro ? rules_.macros[change.block].condition : rules_.rules[change.block].condition;
+    Expr& root =
+        change.of_macro ? rules_.macros[change.block].condition : rules_.rules[change.block].condition;
     const Expr before = root;
     Expr* node = &root;
     for (const size_t child : change.path) node = &node->children[child];
@@ -289,11 +293,13 @@ std::vector<Watched> TestsOf(const Suite& suite, const std::vector<size_t>& orde
   std::vector<Watched> watched;
   for (const size_t index : order) {
     const Case& test = suite.cases[index];
+    if (test.events.empty()) continue;
     Watched& added = watched.emplace_back();
     added.test = &test;
     for (const WrittenEvent& event : test.events) added.events.push_back(NaiveEvent(event.fields));
     for (const ast::Expectation& expectation : test.test->expectations) {
-      added.silent = added.silent || expectation.what == Expected::kNothing || expectation.what == Expected::kDropped;
+      added.silent =
+          added.silent || expectation.what == Expected::kNothing || expectation.what == Expected::kDropped;
       added.closed = added.closed || expectation.what == Expected::kNothingElse;
     }
   }
@@ -330,13 +336,15 @@ std::string MutantsText(const Suite& suite, const std::vector<Mutant>& mutants, 
     caught += mutant.caught;
     untested += !mutant.tested;
     if (mutant.caught || !mutant.tested) continue;
-    auto& told = survivors.Add(diag::Code::W501, mutant.span, fmt::format("No test catches a change of {}", mutant.where));
+    auto& told = survivors.Add(diag::Code::W501, mutant.span,
+                               fmt::format("No test catches a change of {}", mutant.where));
     told.primary.text = mutant.change;
   }
   std::string text = diag::RenderText(survivors, suite.files(), colour);
   text += fmt::format("mutants: {} of {} caught", caught, mutants.size());
   if (!mutants.empty())
-    text += fmt::format(" ({:.1f} %)", 100.0 * static_cast<double>(caught) / static_cast<double>(mutants.size()));
+    text +=
+        fmt::format(" ({:.1f} %)", 100.0 * static_cast<double>(caught) / static_cast<double>(mutants.size()));
   if (untested != 0) text += fmt::format("; {} in rules without a test", untested);
   return text + "\n";
 }

@@ -56,13 +56,13 @@ std::string RenderText(const Suite& suite, const std::vector<Result>& results, c
   std::string out;
   for (const Result& result : results) {
     if (result.passed() && options.quiet) continue;
+    if (!result.skipped.empty()) {
+      out += fmt::format("SKIP {}: {}: {}\n", FileOf(suite, result), NameOf(suite, result), result.skipped);
+      continue;
+    }
     out += fmt::format("{}{}{} {}: {}\n", result.passed() ? green : red, result.passed() ? "PASS" : "FAIL",
                        end, FileOf(suite, result), NameOf(suite, result));
     for (const Diagnostic& failure : result.failures) out += FailureText(suite, failure, options.colour);
-  }
-  for (const ast::Test* test : suite.live_only) {
-    out += fmt::format("SKIP {}: {}: it has a trigger alone, for live runs\n",
-                       PlaceOf(suite.files(), test->name.span).file, alert::Printable(test->name.text));
   }
   return out;
 }
@@ -88,7 +88,8 @@ std::string RenderTap(const Suite& suite, const std::vector<Result>& results) {
       if (c == '#' || c == '\\') name += '\\';
       name += c;
     }
-    out += fmt::format("{} {} - {}\n", result.passed() ? "ok" : "not ok", i + 1, name);
+    out += fmt::format("{} {} - {}{}{}\n", result.passed() ? "ok" : "not ok", i + 1, name,
+                       result.skipped.empty() ? "" : " # SKIP ", result.skipped);
     if (result.passed()) continue;
     out += fmt::format("  ---\n  severity: {}\n  message: |\n", result.differs() ? "difference" : "fail");
     out += Indented(FailureTexts(suite, result), "    ") + "  ...\n";
@@ -137,18 +138,23 @@ std::string RenderJunit(const Suite& suite, const std::vector<Result>& results) 
   out += fmt::format("<testsuites name=\"sluice\" tests=\"{}\" failures=\"{}\">\n", results.size(),
                      std::count_if(results.begin(), results.end(), failed));
   for (const std::string& file : files) {
-    size_t tests = 0, failures = 0;
+    size_t tests = 0, failures = 0, skipped = 0;
     uint64_t time_ns = 0;
     std::string cases;
     for (const Result& result : results) {
       if (FileOf(suite, result) != file) continue;
       ++tests;
       failures += failed(result);
+      skipped += !result.skipped.empty();
       time_ns += result.time_ns;
       const uint32_t line = PlaceOf(suite.files(), TestOf(suite, result).name.span).position.line;
       cases += fmt::format(
           "    <testcase classname=\"{}\" name=\"{}\" file=\"{}\" line=\"{}\" time=\"{:.6f}\"", Xml(file),
           Xml(TestOf(suite, result).name.text), Xml(file), line, Seconds(result.time_ns));
+      if (!result.skipped.empty()) {
+        cases += fmt::format("><skipped message=\"{}\"/></testcase>\n", Xml(result.skipped));
+        continue;
+      }
       if (result.passed()) {
         cases += "/>\n";
         continue;
@@ -158,9 +164,9 @@ std::string RenderJunit(const Suite& suite, const std::vector<Result>& results) 
                            Xml(FailureTexts(suite, result)));
     }
     out += fmt::format(
-        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"0\" "
+        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\" "
         "time=\"{:.6f}\">\n{}  </testsuite>\n",
-        Xml(file), tests, failures, Seconds(time_ns), cases);
+        Xml(file), tests, failures, skipped, Seconds(time_ns), cases);
   }
   return out + "</testsuites>\n";
 }
@@ -232,16 +238,19 @@ std::string Render(const Suite& suite, const std::vector<Result>& results, const
 }
 
 std::string Summary(const std::vector<Result>& results, const KernelCount& kernel, bool reasons) {
-  size_t failed = 0, differ = 0;
+  size_t failed = 0, differ = 0, skipped = 0;
   for (const Result& result : results) {
     failed += !result.passed();
     differ += result.differs();
+    skipped += !result.skipped.empty();
   }
   std::string out = fmt::format("{}: {} passed, {} failed", Plural(results.size(), "test"),
-                                results.size() - failed, failed);
+                                results.size() - failed - skipped, failed);
+  if (skipped > 0) out += fmt::format(", {} skipped", skipped);
   if (differ > 0) out += fmt::format(" ({} because the ways to judge differ)", differ);
-  out +=
-      fmt::format("; {} in the kernel plan, {} left out", Plural(kernel.judged, "verdict"), kernel.left_out);
+  if (kernel.judged + kernel.left_out > 0)
+    out += fmt::format("; {} in the kernel plan, {} left out", Plural(kernel.judged, "verdict"),
+                       kernel.left_out);
   if (!reasons && kernel.left_out > 0) out += " (--verbose says why)";
   out += '\n';
   for (const auto& [reason, count] : kernel.reasons) {

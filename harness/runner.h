@@ -20,11 +20,12 @@ namespace sluice::harness {
 
 struct Result {
   size_t index = 0;                        // into Suite::cases
-  std::vector<diag::Diagnostic> failures;  // E501 and E502
+  std::vector<diag::Diagnostic> failures;  // E501, E502 and E504
+  std::string skipped;                     // why it was not run; otherwise ""
   uint64_t time_ns = 0;
 
-  bool passed() const { return failures.empty(); }
-  bool differs() const;  // an E502 among them
+  bool passed() const { return failures.empty(); }  // or skipped
+  bool differs() const;                             // an E502 among them
 };
 
 // Verdicts (of a rule on an event) that the kernel way gave or left out, with the reasons.

@@ -90,13 +90,7 @@ class SuiteBuilder {
     ReadFacts();
     CaseWriter writer(*suite_.written, suite_.diagnostics);
     for (const ast::Test& test : suite_.written->ast.tests) {
-      std::optional<Case> written = writer.Write(test);
-      if (!written) continue;
-      if (test.events.empty()) {
-        suite_.live_only.push_back(&test);
-      } else {
-        suite_.cases.push_back(std::move(*written));
-      }
+      if (std::optional<Case> written = writer.Write(test)) suite_.cases.push_back(std::move(*written));
     }
   }
 

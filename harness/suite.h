@@ -21,7 +21,7 @@ namespace sluice::harness {
 
 struct Case {
   const ast::Test* test = nullptr;
-  std::vector<WrittenEvent> events;
+  std::vector<WrittenEvent> events;                 // none: it has a trigger alone, for live runs (live.h)
   std::vector<std::optional<check::RuleId>> rules;  // by expectation; nothing where it names none
 };
 
@@ -44,10 +44,9 @@ struct Suite {
   std::unique_ptr<Compilation> live;     // as `run` compiles
   std::unique_ptr<Compilation> written;  // as written; spans and files are the same
   std::shared_ptr<const uplan::UserPlan> live_plan, written_plan;
-  diag::Diagnostics diagnostics;            // of the tests
-  std::vector<Case> cases;                  // in the order of files and lines
-  std::vector<const ast::Test*> live_only;  // with a trigger and no event: not for here
-  std::vector<RuleFacts> rules;             // by RuleId
+  diag::Diagnostics diagnostics;  // of the tests
+  std::vector<Case> cases;        // in the order of files and lines
+  std::vector<RuleFacts> rules;   // by RuleId
 
   bool ok() const { return live->ok() && diagnostics.ok(); }
   const check::CheckedRule& rule(check::RuleId id) const { return written_plan->checked.rules[id]; }

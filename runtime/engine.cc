@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "runtime/judge.h"
+#include "runtime/load/record_merge.h"
 #include "runtime/loss_watch.h"
 #include "runtime/reload.h"
 #include "runtime/ring/record.h"
@@ -49,7 +50,9 @@ struct Engine::State {
       : options(std::move(o)), sink(std::move(s)), judge([this](const alert::Alert& alert) {
           lag.Add(ClockNs(CLOCK_BOOTTIME) + host.boot_to_unix_ns - static_cast<int64_t>(alert.time_unix_ns));
           sink(alert);
-        }) {}
+        }) {
+    if (!options.throttled) judge.LiftThrottles();
+  }
 
   source::Status Open();
   source::Status Activate(Compilation& compilation);
@@ -85,6 +88,7 @@ struct Engine::State {
   mutable std::mutex published_mutex;
   EngineSnapshot published;
   uint64_t handed_over = 0;
+  std::atomic<int64_t> judged_until_ns = 0;
   std::atomic<bool> stop = false, reload = false;
   static_assert(std::atomic<bool>::is_always_lock_free, "set from signal handlers");
 };
@@ -95,6 +99,7 @@ Engine::~Engine() = default;
 
 void Engine::Stop() { state_->stop = true; }
 void Engine::Reload() { state_->reload = true; }
+int64_t Engine::JudgedUntilNs() const { return state_->judged_until_ns; }
 EngineSnapshot Engine::Snapshot() const {
   const std::lock_guard lock(state_->published_mutex);
   return state_->published;
@@ -189,7 +194,9 @@ void Engine::State::Apply(std::string_view bytes) {
 source::Status Engine::State::Loop(Reloader& reloader) {
   int64_t looked_ns = 0;
   while (!stop) {
+    const int64_t begin_ns = ClockNs(CLOCK_BOOTTIME);
     if (source::Status status = Poll(kPollMs); !status.ok()) return status;
+    judged_until_ns = begin_ns - static_cast<int64_t>(load::kReorderNs);
     if (reload.exchange(false)) reloader.Request();
     if (std::optional<Fresh> fresh = reloader.Take()) FinishReload(reloader, std::move(*fresh));
     if (const int64_t now_ns = ClockNs(CLOCK_BOOTTIME); now_ns - looked_ns > kSecondNs) {

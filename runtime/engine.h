@@ -24,6 +24,7 @@ struct EngineOptions {
   Options compile;
   load::Options load;
   capture::Writer* capture = nullptr;  // borrowed; gets everything that the kernel sends
+  bool throttled = true;               // rules' throttles hold alerts back
   bool every_event = false;            // the rules only ask for every event: they raise no alerts
 };
 
@@ -40,6 +41,9 @@ class Engine {
 
   void Stop();    // async-signal-safe
   void Reload();  // async-signal-safe
+
+  // CLOCK_BOOTTIME: what the kernel sent before it has been judged, and its alerts are out. From any thread.
+  int64_t JudgedUntilNs() const;
 
   // As of at most a second ago while Run() goes on, exact after it. From any thread.
   EngineSnapshot Snapshot() const;

@@ -177,7 +177,8 @@ void Judge::Raise(RuleSet& set, const ring::Record& record, const std::shared_pt
   const sluice_record& header = record.header;
   RuleCounts& counts = rule_counts_[rule.rule.name.text];
   ++counts.matches;
-  const alert::Throttle::Verdict throttled = throttle_.Ask(rule, *event_, header.time_ns);
+  const alert::Throttle::Verdict throttled =
+      throttled_ ? throttle_.Ask(rule, *event_, header.time_ns) : alert::Throttle::Verdict{true, 0};
   if (!throttled.passes) {
     ++counts.suppressed;
     return;

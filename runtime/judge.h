@@ -52,6 +52,9 @@ class Judge {
   // `self` is the process as the tree knows it after this record; may be null.
   void Apply(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self);
 
+  // Tests of rules want every alert.
+  void LiftThrottles() { throttled_ = false; }
+
   uint64_t orphaned() const { return orphaned_; }
   const alert::Throttle& throttle() const { return throttle_; }
   // By name, of all rule sets.
@@ -95,6 +98,7 @@ class Judge {
   std::unique_ptr<eval::RecordEvent> event_;
   std::deque<RuleSet> sets_;
   alert::Throttle throttle_;
+  bool throttled_ = true;
   std::map<std::string, RuleCounts> rule_counts_;
   std::unordered_map<uint32_t, Operation> operations_;  // by thread
   std::vector<eval::Match> matches_;                    // reused

@@ -149,6 +149,12 @@ std::vector<Ancestor> AncestorsOf(const lineage::Link& self) {
   return chain;
 }
 
+uint32_t PidOf(const eval::Event& event) {
+  static const check::FieldRow* const pid = check::FindField("proc.pid");
+  const Value number = event.Get(check::FieldUse{.field = pid->id, .index = -1, .argument = {}});
+  return number.kind == Value::Kind::kNumber ? static_cast<uint32_t>(number.number) : 0;
+}
+
 // Without a tree (replay), the event itself says what it knows of its ancestors.
 std::vector<Ancestor> AncestorsOf(const eval::Event& event) {
   static const check::FieldRow* const pid = check::FindField("proc.apid");
@@ -196,6 +202,7 @@ Alert Make(eval::Evaluator& evaluator, const check::CheckedRule& rule, Decision 
   if (const check::HookRow* hook = check::FindHook(event.hook())) alert.hook = hook->name;
   alert.source = rule.rule.source.text.empty() ? "syscall" : rule.rule.source.text;
   for (const ast::Word& tag : rule.rule.tags) alert.tags.push_back(tag.text);
+  alert.pid = self != nullptr ? self->key.pid : PidOf(event);
   alert.ancestors = self != nullptr ? AncestorsOf(*self) : AncestorsOf(event);
   alert.hostname = host.hostname;
   alert.time_unix_ns = static_cast<uint64_t>(static_cast<int64_t>(time_boot_ns) + host.boot_to_unix_ns);

@@ -48,6 +48,7 @@ struct Alert {
   std::string output;  // formatted text
   std::vector<OutputField> fields;
   std::vector<std::string> tags;
+  uint32_t pid = 0;                 // whose operation it was; 0 when not known
   std::vector<Ancestor> ancestors;  // parent first
   std::string hostname;
   uint64_t time_unix_ns = 0;

@@ -46,6 +46,11 @@ class Replay : public capture::Visitor {
 
   void Processes(std::vector<lineage::ProcEntry> entries) override { tree_.Seed(std::move(entries)); }
 
+  void Container(container::Container container) override {
+    const std::string id = container.id;
+    judge_.containers().Set(id, std::make_shared<const container::Container>(std::move(container)));
+  }
+
   void Rules(uint32_t generation, uint64_t fingerprint, bool every_event) override {
     if (fingerprint == fingerprint_) {
       judge_.Add(generation, plan_);

@@ -351,6 +351,20 @@ void FillResult(Fields& fields) {
 
 }  // namespace
 
+// Whoever says what a container is like means one.
+void FillContainer(Fields& fields) {
+  const auto meant = [](const auto& entry) {
+    const auto& [name, value] = entry;
+    return name.starts_with("container.") && name != "container.id" && !value.words.empty() &&
+           value.words.front() != "host";
+  };
+  const bool inside = std::any_of(fields.begin(), fields.end(), meant);
+  Default(fields, "container.id", inside ? "0123456789ab" : "host");
+  if (Text(fields, "container.id") != "host") return;
+  Default(fields, "container.name", "host");
+  Default(fields, "container.type", "host");
+}
+
 void FillProcess(Fields& fields, int pid) {
   FillName(fields);
   FillArguments(fields);
@@ -365,7 +379,7 @@ void FillProcess(Fields& fields, int pid) {
   Default(fields, "proc.tty", "0");
   for (const char* name : {"proc.is_exe_upper_layer", "proc.is_exe_from_memfd", "proc.is_exe_deleted"})
     Default(fields, name, "false");
-  Default(fields, "container.id", "host");
+  FillContainer(fields);
 }
 
 void FillEvent(Fields& fields, check::HookId hook, check::EventType type, size_t number) {

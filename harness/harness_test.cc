@@ -157,8 +157,8 @@ TEST_F(HarnessTest, ADifferenceIsAFailureOfItsOwn) {
 
 TEST_F(HarnessTest, VerdictsThatNoHookCanGiveAreLeftOutAndCounted) {
   const std::unique_ptr<Suite> suite = Read(
-      "rule \"R\" {\n desc: d\n condition: evt.type = execve and container.image.tag = x\n output: o\n"
-      " priority: debug\n}\ntest \"t\" {\n event: execve { container.image.tag: x }\n expect: alert "
+      "rule \"R\" {\n desc: d\n condition: evt.type = execve and container.healthcheck = x\n output: o\n"
+      " priority: debug\n}\ntest \"t\" {\n event: execve { container.healthcheck: x }\n expect: alert "
       "\"R\"\n}\n");
   Runner runner(*suite, 0);
   EXPECT_THAT(runner.Run(0).failures, IsEmpty());

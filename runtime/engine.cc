@@ -10,6 +10,7 @@
 #include <fstream>
 #include <mutex>
 
+#include "runtime/container/watch.h"
 #include "runtime/judge.h"
 #include "runtime/load/record_merge.h"
 #include "runtime/loss_watch.h"
@@ -60,6 +61,7 @@ struct Engine::State {
   void Apply(std::string_view bytes);
   void SetHost();
   void SetNames(std::shared_ptr<const eval::Names> names);
+  void FollowContainers();
   source::Status Loop(Reloader& reloader);
   void FollowClock();
   void TellLosses(int64_t now_ns);
@@ -75,6 +77,7 @@ struct Engine::State {
   alert::Host host = ThisHost();
   Judge judge;
   LossWatch losses;
+  std::unique_ptr<container::Watch> containers;
   lineage::Tree tree{lineage::Limits{}};
   std::unique_ptr<load::Kernel> kernel;
   ring::Record record;
@@ -138,6 +141,7 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
 source::Status Engine::State::Open() {
   SetHost();
   SetNames(std::make_shared<const eval::Names>(eval::Names::Read("/etc")));
+  containers = std::make_unique<container::Watch>();
   source::Result<std::unique_ptr<load::Kernel>> opened = load::Kernel::Open(options.load);
   if (!opened.ok()) return opened.status();
   kernel = std::move(*opened);
@@ -146,6 +150,7 @@ source::Status Engine::State::Open() {
   if (!processes.ok()) return processes.status();
   if (options.capture != nullptr) options.capture->Processes(*processes);
   tree.Seed(*std::move(processes));
+  FollowContainers();
   return Poll(0);
 }
 
@@ -158,6 +163,16 @@ void Engine::State::SetHost() {
 void Engine::State::SetNames(std::shared_ptr<const eval::Names> names) {
   if (options.capture != nullptr) options.capture->Users(*names);
   judge.SetNames(std::move(names));
+}
+
+// One that goes is not told to a capture: no record after it can name it.
+void Engine::State::FollowContainers() {
+  for (const container::Change& change : containers->Take()) {
+    if (options.capture != nullptr && change.container != nullptr)
+      options.capture->Container(*change.container);
+    judge.containers().Set(change.id, change.container);
+  }
+  for (const std::string& id : judge.containers().TakeMissing()) containers->Want(id);
 }
 
 source::Status Engine::State::Activate(Compilation& compilation) {
@@ -197,6 +212,7 @@ source::Status Engine::State::Loop(Reloader& reloader) {
     const int64_t begin_ns = ClockNs(CLOCK_BOOTTIME);
     if (source::Status status = Poll(kPollMs); !status.ok()) return status;
     judged_until_ns = begin_ns - static_cast<int64_t>(load::kReorderNs);
+    FollowContainers();
     if (reload.exchange(false)) reloader.Request();
     if (std::optional<Fresh> fresh = reloader.Take()) FinishReload(reloader, std::move(*fresh));
     if (const int64_t now_ns = ClockNs(CLOCK_BOOTTIME); now_ns - looked_ns > kSecondNs) {

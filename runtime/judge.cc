@@ -61,7 +61,7 @@ void Judge::SetNames(std::shared_ptr<const eval::Names> names) {
   MakeEvent();
 }
 
-void Judge::MakeEvent() { event_ = std::make_unique<eval::RecordEvent>(names_.get(), facts_); }
+void Judge::MakeEvent() { event_ = std::make_unique<eval::RecordEvent>(names_.get(), facts_, &containers_); }
 
 void Judge::Add(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan) {
   sets_.push_back(

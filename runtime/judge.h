@@ -43,6 +43,8 @@ class Judge {
   // REQUIRES: both before the first record; again whenever they change.
   void SetHost(alert::Host host, eval::HostFacts facts);
   void SetNames(std::shared_ptr<const eval::Names> names);
+  // Those that become known are put there; those that fields ask for in vain are found there.
+  container::Table& containers() { return containers_; }
 
   // REQUIRES: generations grow. Records whose rules are not these (a capture of others) are not judged by the
   // kernel's word but by every rule, and a mitigation's decision is what it would have been.
@@ -95,6 +97,7 @@ class Judge {
   alert::Host host_;
   eval::HostFacts facts_;
   std::shared_ptr<const eval::Names> names_;
+  container::Table containers_;
   std::unique_ptr<eval::RecordEvent> event_;
   std::deque<RuleSet> sets_;
   alert::Throttle throttle_;

@@ -42,6 +42,14 @@ class Log : public Visitor {
                       " " + entry.image.name + " " + entry.image.cwd + " " +
                       std::to_string(entry.image.exec_time_ns));
   }
+  void Container(container::Container container) override {
+    lines.push_back("container " + container.id + " " + container.name + " " + container.image + " " +
+                    (!container.privileged   ? "?"
+                     : *container.privileged ? "privileged"
+                                             : "confined") +
+                    " " + (container.host_ipc ? "told" : "?") + " " + container.mounts.at(0).destination +
+                    " " + container.labels.at("tier"));
+  }
   void Rules(uint32_t generation, uint64_t fingerprint, bool every_event) override {
     lines.push_back("rules " + std::to_string(generation) + " " + std::to_string(fingerprint) + " " +
                     std::to_string(every_event));
@@ -80,6 +88,12 @@ void WriteOne(const std::string& path) {
   entry.image.exec_time_ns = 9;
   (*writer)->Processes({entry});
   (*writer)->Rules(3, 0xfeed, false);
+  (*writer)->Container({.id = "c0",
+                        .name = "web",
+                        .image = "nginx",
+                        .privileged = true,
+                        .mounts = {{.source = "/a", .destination = "/b"}},
+                        .labels = {{"tier", "front"}}});
   (*writer)->Record(RecordOf(21));
   (*writer)->Record(RecordOf(22));
   (*writer)->OwnAlert(alert::Alert());
@@ -111,9 +125,10 @@ TEST(Capture, IsReadAsItWasWritten) {
   const source::Status status = ReadOne(folder.File("a"), log);
   EXPECT_TRUE(status.ok()) << status;
   const std::string size = std::to_string(RecordOf(1).size());
-  EXPECT_THAT(log.lines, ElementsAre("host web-1 b -5 11 12", "user seven", "process 4 of 1 sshd /root 9",
-                                     "rules 3 65261 0", "record 21 " + size, "record 22 " + size, "{\"tim",
-                                     "record 23 " + size));
+  EXPECT_THAT(log.lines,
+              ElementsAre("host web-1 b -5 11 12", "user seven", "process 4 of 1 sshd /root 9",
+                          "rules 3 65261 0", "container c0 web nginx privileged ? /b front",
+                          "record 21 " + size, "record 22 " + size, "{\"tim", "record 23 " + size));
 }
 
 TEST(Capture, IsReadUpToWhereItIsCutOff) {
@@ -131,7 +146,7 @@ TEST(Capture, IsReadUpToWhereItIsCutOff) {
     EXPECT_GE(log.lines.size(), most);
     most = log.lines.size();
   }
-  EXPECT_GE(most, 7u);
+  EXPECT_GE(most, 8u);
 }
 
 TEST(Capture, IsReadUpToADamagedByte) {

@@ -32,6 +32,7 @@ enum class ChunkKind : uint32_t {
   kAlert = 6,  // an alert of the agent's own, as its line of JSON
   kGap = 7,    // u64 records that could not be kept up with, and are not here
   kEnd = 8,    // a clean end: u64 records before it
+  kContainer = 9,  // a container became known: its fields (writer.cc)
 };
 
 struct ChunkHeader {

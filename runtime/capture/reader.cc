@@ -123,6 +123,8 @@ source::Status Reader::Tell(ChunkKind kind, std::string_view raw, Visitor& visit
     }
     case ChunkKind::kProcesses:
       return TellProcesses(raw, visitor);
+    case ChunkKind::kContainer:
+      return TellContainer(raw, visitor);
     case ChunkKind::kRules: {
       const uint32_t generation = from.U32();
       const uint64_t fingerprint = from.U64();
@@ -185,6 +187,32 @@ source::Status Reader::TellProcesses(std::string_view raw, Visitor& visitor) con
   }
   if (!from.ok()) return Fault("the capture is corrupt: a chunk is too short");
   visitor.Processes(std::move(entries));
+  return absl::OkStatus();
+}
+
+source::Status Reader::TellContainer(std::string_view raw, Visitor& visitor) const {
+  Unpacker from(raw);
+  container::Container container;
+  for (std::string* text : {&container.id, &container.type, &container.name, &container.image,
+                            &container.image_id, &container.image_digest, &container.ip})
+    *text = from.Text();
+  for (std::optional<bool>* flag :
+       {&container.privileged, &container.host_pid, &container.host_network, &container.host_ipc}) {
+    if (const uint32_t number = from.U32(); number < 2) *flag = number == 1;
+  }
+  container.start_ns = static_cast<int64_t>(from.U64());
+  for (uint32_t left = from.U32(); left > 0 && from.ok(); --left) {
+    container::Mount& mount = container.mounts.emplace_back();
+    for (std::string* text : {&mount.source, &mount.destination, &mount.mode, &mount.propagation})
+      *text = from.Text();
+    mount.writable = from.U32() != 0;
+  }
+  for (uint32_t left = from.U32(); left > 0 && from.ok(); --left) {
+    const std::string_view key = from.Text();
+    container.labels[std::string(key)] = from.Text();
+  }
+  if (!from.ok()) return Fault("the capture is corrupt: a chunk is too short");
+  visitor.Container(std::move(container));
   return absl::OkStatus();
 }
 

@@ -116,6 +116,29 @@ void Writer::Processes(const std::vector<lineage::ProcEntry>& entries) {
   Push(ChunkKind::kProcesses, pack.Take());
 }
 
+void Writer::Container(const container::Container& container) {
+  Packer pack;
+  for (const std::string* text : {&container.id, &container.type, &container.name, &container.image,
+                                  &container.image_id, &container.image_digest, &container.ip})
+    pack.Text(*text);
+  for (const std::optional<bool>& flag :
+       {container.privileged, container.host_pid, container.host_network, container.host_ipc})
+    pack.U32(!flag ? 2 : *flag ? 1 : 0);
+  pack.U64(static_cast<uint64_t>(container.start_ns));
+  pack.U32(static_cast<uint32_t>(container.mounts.size()));
+  for (const container::Mount& mount : container.mounts) {
+    for (const std::string* text : {&mount.source, &mount.destination, &mount.mode, &mount.propagation})
+      pack.Text(*text);
+    pack.U32(mount.writable ? 1 : 0);
+  }
+  pack.U32(static_cast<uint32_t>(container.labels.size()));
+  for (const auto& [key, value] : container.labels) {
+    pack.Text(key);
+    pack.Text(value);
+  }
+  Push(ChunkKind::kContainer, pack.Take());
+}
+
 void Writer::Rules(uint32_t generation, uint64_t fingerprint, bool every_event) {
   Packer pack;
   pack.U32(generation);

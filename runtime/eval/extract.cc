@@ -47,7 +47,8 @@ const std::vector<Supplies>& Table() {
     std::vector<Supplies> by_hook(SLUICE_HOOKS + 1, Supplies(fields));
     for (check::HookId hook = 0; hook <= SLUICE_HOOKS; ++hook) {
       Supplies& supplies = by_hook[hook];
-      for (const auto* rows : {&EventExtractors(), &ProcessExtractors(), &LineageExtractors()}) {
+      for (const auto* rows :
+           {&EventExtractors(), &ProcessExtractors(), &ContainerExtractors(), &LineageExtractors()}) {
         for (const ExtractorRow& row : *rows) supplies[static_cast<size_t>(row.field)].extract = row.extract;
       }
       for (size_t field = 0; field < fields && hook < SLUICE_HOOKS; ++field) {
@@ -79,9 +80,11 @@ struct RecordEvent::State {
 
 RecordEvent::RecordEvent(const Names* names) : RecordEvent(names, HostFacts::Read()) {}
 
-RecordEvent::RecordEvent(const Names* names, HostFacts host) : state_(std::make_unique<State>()) {
+RecordEvent::RecordEvent(const Names* names, HostFacts host, container::Table* containers)
+    : state_(std::make_unique<State>()) {
   RecordView& view = state_->view;
   view.names = names;
+  view.containers = containers;
   view.hostname = std::move(host.hostname);
   view.boot_to_unix_ns = host.boot_to_unix_ns;
   view.host_mnt_ns = host.mnt_ns;

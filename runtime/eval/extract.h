@@ -12,6 +12,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "runtime/container/table.h"
 #include "runtime/eval/event.h"
 #include "runtime/lineage/tree.h"
 
@@ -48,9 +49,9 @@ struct HostFacts {
 
 class RecordEvent : public Event {
  public:
-  // `names` may be null, and must outlive the event.
+  // `names` and `containers` may be null, and must outlive the event.
   explicit RecordEvent(const Names* names);
-  RecordEvent(const Names* names, HostFacts host);
+  RecordEvent(const Names* names, HostFacts host, container::Table* containers = nullptr);
   ~RecordEvent() override;
 
   // Points at one record and its process. For an exec, `round` chooses proc.exepath (-1: the last).

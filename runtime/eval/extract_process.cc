@@ -1,4 +1,4 @@
-// Fields of the acting process: proc, thread, user, group, container. At exec they are the new image's.
+// Fields of the acting process: proc, thread, user, group. At exec they are the new image's.
 #include <algorithm>
 
 #include "runtime/eval/extractors.h"
@@ -88,34 +88,6 @@ Value Since(const RecordView& view, uint64_t start_ns) {
   return Value::Number(static_cast<int64_t>(view.header().time_ns - start_ns));
 }
 
-// The first 12 of the 64 digits that container runtimes put into the name of a container's cgroup:
-// `docker-ID.scope`, `cri-containerd-ID.scope`, `crio-ID.scope`, `libpod-ID.scope`, `ID`. Their monitors
-// (conmon) run on the host.
-std::string_view ContainerIdIn(std::string_view cgroup) {
-  constexpr size_t kDigits = 64, kShown = 12;
-  if (cgroup.find("conmon") != std::string_view::npos) return {};
-  for (size_t begin = 0; begin + kDigits <= cgroup.size();) {
-    const size_t end = std::min(cgroup.find_first_not_of("0123456789abcdef", begin), cgroup.size());
-    if (end - begin == kDigits) return cgroup.substr(begin, kShown);
-    begin = end + 1;
-  }
-  return {};
-}
-
-// Without a cgroup of its own (the older hierarchy) a process in the host's namespaces is the host's.
-Value ContainerId(RecordView& view, const FieldUse&) {
-  std::string_view rest = view.record->cgroup.bytes;
-  const bool known = !rest.empty();
-  while (!rest.empty()) {
-    const size_t end = std::min(rest.find('\0'), rest.size());
-    if (const std::string_view id = ContainerIdIn(rest.substr(0, end)); !id.empty()) return Value::String(id);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  const sluice_record& header = view.header();
-  const bool host = header.mnt_ns == view.host_mnt_ns && header.pid_ns == view.host_pid_ns;
-  return known || host ? Value::String("host") : Value::Absent();
-}
-
 using V = RecordView;
 using U = FieldUse;
 
@@ -167,7 +139,6 @@ const std::vector<ExtractorRow>& Texts() {
       {FieldId::kUserShell, OfUser<&Names::Shell>},
       {FieldId::kUserLoginname, LoginName},
       {FieldId::kGroupName, GroupName},
-      {FieldId::kContainerId, ContainerId},
   };
   return rows;
 }

@@ -40,6 +40,7 @@ struct RecordView {
   std::shared_ptr<const lineage::Link> self;  // null: not known
   int round = -1;
   const Names* names = nullptr;
+  container::Table* containers = nullptr;
   Arena arena;
   std::string hostname;
   int64_t boot_to_unix_ns = 0;
@@ -54,7 +55,8 @@ struct ExtractorRow {
 };
 
 const std::vector<ExtractorRow>& EventExtractors();    // evt, syscall, fd, fs
-const std::vector<ExtractorRow>& ProcessExtractors();  // proc, thread, user, group, container
+const std::vector<ExtractorRow>& ProcessExtractors();  // proc, thread, user, group
+const std::vector<ExtractorRow>& ContainerExtractors();
 const std::vector<ExtractorRow>& LineageExtractors();  // the parent, ancestors, the session leader
 Value ExtractArg(RecordView& view, const check::FieldUse& use);
 Value ExtractOperand(RecordView& view, const check::Operand& operand);

@@ -13,7 +13,7 @@
 namespace sluice::bench {
 namespace {
 
-constexpr size_t kEvents = 1000;
+constexpr size_t kEvents = 1000, kProcesses = 60, kServices = 20;
 
 struct Program {
   const char* name;
@@ -115,6 +115,8 @@ struct EventMix::Case {
 
 class EventMix::Maker {
  public:
+  Maker() { StartHost(); }
+
   void Make(Case& made) {
     const size_t dice = random_() % 100;
     if (dice < 50) return Open(made);
@@ -132,19 +134,23 @@ class EventMix::Maker {
     return fmt::format(fmt::runtime(Pick(kFiles)), random_() % 5000);
   }
 
-  std::shared_ptr<const lineage::Link> Process(const Program& program) {
-    std::shared_ptr<const lineage::Link> link =
-        LinkOf({"systemd", "/usr/lib/systemd/systemd", "/sbin/init"}, nullptr);
-    for (size_t i = 0, depth = 1 + random_() % 4; i < depth; ++i) {
+  // A process of the host: the services share their ancestors, and several events are one process's.
+  using Process = std::pair<const Program*, std::shared_ptr<const lineage::Link>>;
+  void StartHost() {
+    services_.push_back(LinkOf({"systemd", "/usr/lib/systemd/systemd", "/sbin/init"}, nullptr));
+    while (services_.size() < kServices) {
       const char* name = Pick(kParents);
-      link = LinkOf({name, "/usr/bin/parent", name}, std::move(link));
+      services_.push_back(LinkOf({name, "/usr/bin/parent", name}, Pick(services_)));
     }
-    return LinkOf(program, std::move(link));
+    while (processes_.size() < kProcesses) {
+      const Program& program = Pick(kPrograms);
+      processes_.emplace_back(&program, LinkOf(program, Pick(services_)));
+    }
   }
 
-  void Finish(const ring::RecordBuilder& builder, const Program& program, Case& made) {
+  void Finish(const ring::RecordBuilder& builder, std::shared_ptr<const lineage::Link> self, Case& made) {
     made.bytes = builder.Bytes();
-    made.self = Process(program);
+    made.self = std::move(self);
     if (!ring::Decode(made.bytes, made.record).ok()) std::abort();
   }
 
@@ -164,14 +170,14 @@ class EventMix::Maker {
   }
 
   void Open(Case& made) {
-    const Program& program = Pick(kPrograms);
-    ring::RecordBuilder builder = Start(SLUICE_RECORD_EVENT, SLUICE_HOOK_FILE_OPEN, "openat", program);
+    const auto& [program, self] = Pick(processes_);
+    ring::RecordBuilder builder = Start(SLUICE_RECORD_EVENT, SLUICE_HOOK_FILE_OPEN, "openat", *program);
     const bool writes = random_() % 100 < 15;
     builder.header().numbers[0] =
         writes ? O_WRONLY | O_CREAT | SLUICE_FLAG_WRITE : O_RDONLY | O_CLOEXEC | SLUICE_FLAG_READ;
     builder.header().numbers[1] = S_IFREG | 0644;
     builder.header().numbers[2] = 99;
-    Finish(builder.Item(SLUICE_ITEM_PATH, File()), program, made);
+    Finish(builder.Item(SLUICE_ITEM_PATH, File()), self, made);
   }
 
   void Exec(Case& made) {
@@ -179,13 +185,13 @@ class EventMix::Maker {
     ring::RecordBuilder builder = Start(SLUICE_RECORD_EXEC, SLUICE_HOOK_BPRM_CHECK, "execve", program);
     builder.Item(SLUICE_ITEM_FILENAME, program.path).Item(SLUICE_ITEM_ARGS, Nul(program.line));
     builder.Item(SLUICE_ITEM_ENV, Nul("HOME=/root|PATH=/usr/local/bin:/usr/bin:/bin|LANG=C.UTF-8"));
-    Finish(builder, program, made);
+    Finish(builder, LinkOf(program, Pick(services_)), made);
   }
 
   void Unlink(Case& made) {
-    const Program& program = Pick(kPrograms);
-    ring::RecordBuilder builder = Start(SLUICE_RECORD_EVENT, SLUICE_HOOK_PATH_UNLINK, "unlinkat", program);
-    Finish(builder.Item(SLUICE_ITEM_PATH, File()), program, made);
+    const auto& [program, self] = Pick(processes_);
+    ring::RecordBuilder builder = Start(SLUICE_RECORD_EVENT, SLUICE_HOOK_PATH_UNLINK, "unlinkat", *program);
+    Finish(builder.Item(SLUICE_ITEM_PATH, File()), self, made);
   }
 
   void Connect(Case& made) {
@@ -206,6 +212,8 @@ class EventMix::Maker {
   }
 
   std::mt19937_64 random_{42};
+  std::vector<std::shared_ptr<const lineage::Link>> services_;
+  std::vector<Process> processes_;
 };
 
 EventMix::EventMix() : event_(&names_, eval::HostFacts{}) {

@@ -24,6 +24,8 @@ constexpr size_t kGoodPart = 8;      // one in so many has the switch
 constexpr size_t kCopies = 8;        // leaves of a condition, on average
 constexpr size_t kSharedList = 4;    // conditions that make a list's own node worth it
 constexpr size_t kMaxTypesFiled = 64;
+constexpr size_t kUntypedCopies =
+    2;                             // of a rule, on average, to have those for all types in each type's tree
 constexpr double kVisitCost = 40;  // nanoseconds, roughly, of what a mark leads to
 
 bool IsEventType(const check::Term& term) {
@@ -49,9 +51,10 @@ Indexer::Indexer(UserPlan& plan) : plan_(plan), marks_(plan), spared_(plan.slots
   plan_.index.nodes.emplace_back();  // kNoNode
 }
 
-void Indexer::Count(const Condition& condition) {
-  for (const Condition& child : condition.children) Count(child);
-  if (condition.kind == Condition::Kind::kLiteral) marks_.Count(condition.predicate, !condition.negated);
+void Indexer::Count(const Condition& condition, bool is_rule) {
+  for (const Condition& child : condition.children) Count(child, is_rule);
+  if (condition.kind == Condition::Kind::kLiteral)
+    marks_.Count(condition.predicate, is_rule && !condition.negated);
 }
 
 bool Indexer::IsAssumed(PredicateId predicate, bool negated) const {
@@ -139,7 +142,14 @@ uint32_t Indexer::BuildUnder(Assumed assumed, const Entries& entries) {
 
 void Indexer::Divide(Entries entries, Parts& parts) {
   if (entries.size() >= kMany) DivideByShared(entries, entries.size() / kGoodPart, true, parts);
+  // What is looked at behind a switch is mostly looked at anyway.
+  const size_t above = looked_at_.size();
+  for (const Switch& way : parts.switches) {
+    const Range groups = plan_.index.nodes[way.node].groups;
+    for (uint32_t i = groups.begin; i < groups.end; ++i) LookAt(plan_.index.groups[i].slot);
+  }
   DivideByCover(entries, parts);
+  looked_at_.resize(above);
   DivideByShared(entries, kLeastShared, false, parts);
   for (const Entry* entry : entries) parts.leaves.push_back(entry->leaf);
 }
@@ -151,6 +161,10 @@ std::vector<SlotId> Indexer::SlotsOf(const Cover& cover) const {
     if (std::find(slots.begin(), slots.end(), slot) == slots.end()) slots.push_back(slot);
   }
   return slots;
+}
+
+void Indexer::LookAt(SlotId slot) {
+  if (std::find(looked_at_.begin(), looked_at_.end(), slot) == looked_at_.end()) looked_at_.push_back(slot);
 }
 
 // A slot at a node costs every event that comes there; another cover costs those that have its marks. What is
@@ -187,12 +201,19 @@ bool Indexer::SpareSlot(SlotId spared, std::vector<bool>& free, const Entries& e
   double saved = marks_.CostOf(spared);
   std::vector<std::pair<size_t, Cover>> others;
   std::vector<SlotId> added;
+  // Conditions with one other cover are found together, and divided by the slot there.
+  std::map<std::vector<PredicateId>, double> cost_of;
   for (size_t i = 0; i < entries.size() && saved > 0; ++i) {
     const std::vector<SlotId> slots = SlotsOf(covers[i]);
     if (std::find(slots.begin(), slots.end(), spared) == slots.end()) continue;
     others.emplace_back(i, CoverOf(*entries[i]->condition));
-    saved -= (others.back().second.frequency - covers[i].frequency) * kVisitCost;
-    for (const SlotId slot : SlotsOf(others.back().second)) {
+    const Cover& other = others.back().second;
+    double& cost = cost_of[other.predicates];
+    const double together = other.frequency * (kVisitCost + marks_.CostOf(spared));
+    const double added_cost = std::min(other.frequency * kVisitCost, std::max(0.0, together - cost));
+    cost += added_cost;
+    saved -= added_cost - covers[i].frequency * kVisitCost;
+    for (const SlotId slot : SlotsOf(other)) {
       if (free[slot] || std::find(added.begin(), added.end(), slot) != added.end()) continue;
       added.push_back(slot);
       saved -= marks_.CostOf(slot);
@@ -239,10 +260,7 @@ void Indexer::DivideByCover(Entries& entries, Parts& parts) {
   }
   const size_t above = looked_at_.size();
   for (const Cover& cover : covers) {
-    for (const SlotId slot : SlotsOf(cover)) {
-      if (std::find(looked_at_.begin(), looked_at_.end(), slot) == looked_at_.end())
-        looked_at_.push_back(slot);
-    }
+    for (const SlotId slot : SlotsOf(cover)) LookAt(slot);
   }
   for (const auto& [mark, filed] : by_mark)
     parts.branches.push_back({mark, BuildUnder({Assumed::Kind::kMark, mark}, filed)});
@@ -356,8 +374,9 @@ Indexer::Types Indexer::TypesOf(const Condition& condition) {
 
 void Indexer::AddByType(const std::vector<Entry>& entries, HookPlan& hook) {
   const size_t types = check::Events().size() + 1;
-  std::vector<std::vector<uint32_t>> filed(types);
   std::vector<Entry> untyped;
+  std::map<std::vector<uint32_t>, std::vector<size_t>> types_of;  // those with the same rules
+  std::vector<std::vector<uint32_t>> filed(types);
   for (uint32_t i = 0; i < entries.size(); ++i) {
     const Types at = TypesOf(*entries[i].condition);
     if (at.count() > kMaxTypesFiled) {
@@ -368,20 +387,19 @@ void Indexer::AddByType(const std::vector<Entry>& entries, HookPlan& hook) {
       if (at[type]) filed[type].push_back(i);
     }
   }
-  hook.untyped = Add(untyped);
-  if (untyped.size() < entries.size()) hook.typed.assign(types, kNoNode);
-  std::map<std::vector<uint32_t>, uint32_t> roots;  // types with the same rules share one
   for (size_t type = 0; type < types; ++type) {
-    if (filed[type].empty()) continue;
-    const auto known = roots.find(filed[type]);
-    if (known != roots.end()) {
-      hook.typed[type] = known->second;
-      continue;
-    }
+    if (!filed[type].empty()) types_of[std::move(filed[type])].push_back(type);
+  }
+  hook.untyped = Add(untyped);
+  if (!types_of.empty()) hook.typed.assign(types, kNoNode);
+  // One tree looks at a value's marks once for all of an event's rules.
+  hook.visits_both = untyped.size() * types_of.size() > kUntypedCopies * entries.size();
+  for (const auto& [rules, at] : types_of) {
     std::vector<Entry> own;
-    for (const uint32_t i : filed[type]) own.push_back(entries[i]);
-    hook.typed[type] = Add(own);
-    roots.emplace(std::move(filed[type]), hook.typed[type]);
+    if (!hook.visits_both) own = untyped;
+    for (const uint32_t i : rules) own.push_back(entries[i]);
+    const uint32_t root = Add(own);
+    for (const size_t type : at) hook.typed[type] = root;
   }
 }
 

@@ -39,9 +39,9 @@ class Indexer {
   // Borrows the plan, to which it adds.
   explicit Indexer(UserPlan& plan);
 
-  // Learns what predicates look for and how often: a popular one is no good access predicate.
-  // REQUIRES: every condition is counted before the first Add.
-  void Count(const norm::Condition& condition);
+  // Learns what predicates look for and, where it is a whole rule's, how often: a popular one is no good access
+  // predicate. REQUIRES: every condition is counted before the first Add, every rule's once as such.
+  void Count(const norm::Condition& condition, bool is_rule);
 
   // The root of a tree over `entries`.
   uint32_t Add(const std::vector<Entry>& entries);
@@ -69,6 +69,7 @@ class Indexer {
   bool IsSpent(check::PredicateId predicate) const;
   uint32_t Build(const Entries& entries);
   uint32_t BuildUnder(Assumed assumed, const Entries& entries);
+  void LookAt(SlotId slot);
   void SpareSlots(const Entries& entries, std::vector<Cover>& covers);
   bool SpareSlot(SlotId spared, std::vector<bool>& free, const Entries& entries, std::vector<Cover>& covers);
   std::vector<SlotId> SlotsOf(const Cover& cover) const;

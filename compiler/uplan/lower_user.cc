@@ -63,7 +63,10 @@ class Lowering {
   explicit Lowering(UserPlan& plan) : flattener_(plan), indexer_(plan) {}
 
   void Count(const Whole& rules) {
-    for (const auto& [rule, whole] : rules) indexer_.Count(*whole);
+    for (const auto& [rule, whole] : rules) indexer_.Count(*whole, true);
+  }
+  void Learn(const Whole& rules) {
+    for (const auto& [rule, whole] : rules) indexer_.Count(*whole, false);
   }
 
   void LowerRules(const Whole& rules, HookPlan& plan) {
@@ -117,7 +120,7 @@ UserPlan LowerUser(const split::Partition& partition) {
   Lowering lowering(plan);
   const Whole every = EveryRule(partition.normal);
   lowering.Count(every);
-  for (const split::HookPartition& hook : partition.hooks) lowering.Count(RulesOf(hook));
+  for (const split::HookPartition& hook : partition.hooks) lowering.Learn(RulesOf(hook));
   lowering.LowerRules(every, plan.hooks[check::kNoHook]);
   for (const split::HookPartition& hook : partition.hooks) {
     if (hook.hook == SLUICE_HOOK_IMAGE) continue;

@@ -164,7 +164,7 @@ std::optional<Trigger> TriggerOf(const check::Predicate& predicate) {
 }
 
 double GuessFrequency(Trigger::Kind kind, std::string_view text) {
-  const double rarer = kind == Trigger::Kind::kSubstring ? 0.7 : 0.75;
+  const double rarer = kind == Trigger::Kind::kSubstring ? 0.55 : 0.75;
   return std::max(0.0005, 0.3 * std::pow(rarer, static_cast<double>(text.size())));
 }
 

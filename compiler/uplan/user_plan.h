@@ -118,10 +118,11 @@ struct HookPlan {
   std::vector<Range> bits;  // by bit: range of `candidates`
   std::vector<Candidate> candidates;
   std::vector<Candidate> rules;  // every rule of the hook once, with `whole`, by RuleId
-  // The same rules as nodes of the index: those for events of one type, by EventType (empty: none), and those
-  // for all.
+  // The same rules as nodes of the index: what an event of a type may make true, by EventType (empty: none), and
+  // what events of the other types may.
   std::vector<uint32_t> typed;
   uint32_t untyped = kNoNode;
+  bool visits_both = false;         // `typed` is without the rules for all types: they are many
   std::vector<uint32_t> bit_nodes;  // by bit: its candidates' residues; kNoNode: few, walk `candidates`
 };
 

@@ -362,8 +362,9 @@ void Evaluator::MatchAll(std::vector<Match>& matches) {
     const Value name = state_->event->Get(kEventType);
     if (name.kind == Value::Kind::kUnknown || name.truncated) return WalkAll(matches);
   }
-  if (type < rules.typed.size()) state_->Visit(rules.typed[type]);
-  state_->Visit(rules.untyped);
+  const uint32_t typed = type < rules.typed.size() ? rules.typed[type] : uplan::kNoNode;
+  if (typed != uplan::kNoNode) state_->Visit(typed);
+  if (typed == uplan::kNoNode || rules.visits_both) state_->Visit(rules.untyped);
   state_->Report(matches);
 }
 

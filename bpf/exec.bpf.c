@@ -104,6 +104,7 @@ SLUICE_INLINE __u64 match_round(struct scratch *s, const struct sluice_hook_conf
   }
   standing = match_early(s, config, standing, SLUICE_STRING_BITS(SLUICE_STR_EXEPATH));
   if (!standing) return 0;
+  match_file_of(s, config, SLUICE_STR_EXEPATH, (__u64)BPF_CORE_READ(bprm, file, f_inode), standing);
   path_of_file(s, task, bprm->file, SLUICE_STR_EXEPATH);
   if (!(config->used & SLUICE_STRING_BITS(SLUICE_STR_EXEPATH))) return standing;
   standing = match_exec_path(s->index, standing);
@@ -502,6 +503,8 @@ int BPF_PROG(exec_sched_exit, struct task_struct *task) {
 SLUICE_INLINE void note_root(struct task_struct *agent) {
   struct fs_struct *fs = agent->fs;
   int whole = root_is_whole(agent);
+
+  control.agent_mnt_ns = agent->nsproxy->mnt_ns->ns.inum;
 
   control.root_dentry = 0;
   control.root_mnt = whole ? (__u64)fs->root.mnt : 0;

@@ -10,6 +10,7 @@
  * Fail direction: allow (lib/decide.bpf.h). An error that another LSM program decided on is passed on unseen.
  */
 #include "lib/event.bpf.h"
+#include "lib/renames.bpf.h"
 
 char LICENSE[] __weak SEC("license") = "GPL";
 
@@ -45,14 +46,17 @@ SLUICE_INLINE __u64 open_flags(const struct file *file) {
 SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config *config,
                              struct task_struct *task, struct file *file) {
   struct inode *inode = file->f_inode;
+  __u64 inode_address = (__u64)BPF_CORE_READ(file, f_inode);
   __u64 flags = open_flags(file) | given_bit(s, config, task);
   __u64 standing = match_cheap(s, config, task, flags);
 
+  match_file_of(s, config, SLUICE_STR_PATH, inode_address, standing);
   standing = match_ends(s, config, task, file->f_path.mnt, file->f_path.dentry, standing);
   if (!match_early(s, config, standing, PATH_LOOKUPS)) return -1;
   path_of_file(s, task, file, SLUICE_STR_PATH);
   if (config->used & PATH_LOOKUPS) {
     standing = match_path_text(s->index, standing);
+    note_file(s, config, task, inode_address);
     if (!standing || !sluice_match_finish(&s->match, config)) return -1;
   }
   s->numbers[0] = file->f_flags;
@@ -231,6 +235,7 @@ int BPF_PROG(file_path_rename, const struct path *old_directory, struct dentry *
   struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_RENAME, old_directory, old_dentry);
 
   if (ret) return ret;
+  note_names(old_directory, old_dentry, new_directory, new_dentry);
   e.flags = flags;
   e.target_mnt = (__u64)new_directory->mnt;
   e.target_dentry = (__u64)new_dentry;
@@ -244,6 +249,7 @@ int BPF_PROG(file_path_link, struct dentry *old_dentry, const struct path *new_d
   struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_LINK, new_directory, old_dentry);
 
   if (ret) return ret;
+  note_names(new_directory, old_dentry, new_directory, new_dentry);
   e.target_mnt = (__u64)new_directory->mnt;
   e.target_dentry = (__u64)new_dentry;
   return decided(&e);

@@ -98,6 +98,10 @@ enum sluice_hook {
   SLUICE_HOOKS = 43,
 };
 
+/* Programs that belong to no decision point, in the mask of hooks to attach. */
+#define SLUICE_POINT_NAMES (1ull << 63)   /* which names the files of mitigations get */
+#define SLUICE_POINT_PROTECT (1ull << 62) /* the agent's own protection */
+
 /* String subjects. What TARGET and TEXT hold is the hook's own: compiler/check/operands.def. */
 enum sluice_string {
   SLUICE_STR_NAME = 0,    /* proc.name: at exec the new image's */
@@ -187,7 +191,7 @@ struct sluice_set {
 
 struct sluice_lookup_classes {
   __u32 other, absent, users; /* class ids */
-  __u32 reserved;
+  __u32 by_file;              /* likewise: clauses that ask every known name of the file (sluice_file) */
   __u64 users_summary; /* copy of users' summary: the lookup is skipped when none of them still stands */
   __u64 other_summary; /* copy of other's summary: a look-up that finds nothing reads no set */
 };
@@ -214,8 +218,8 @@ struct sluice_interval {
  * generation. */
 struct sluice_hook_config {
   __u32 flags;
-  __u32 reserved;
-  __u64 used; /* bit per lookup */
+  __u32 file_strings; /* bit per enum sluice_string: some clause asks every known name of its file */
+  __u64 used;         /* bit per lookup */
   __u32 type_base,
       type_count; /* dense[type_base + type] for type < type_count, else `other`; type 0: absent */
   __u32 bits_base, bits_count; /* dense[bits_base + index]; bit i of the index: (word & bits_mask[i]) != 0 */
@@ -282,6 +286,23 @@ struct sluice_suffix_key {
   char value[SLUICE_SUFFIX_BYTES]; /* reversed */
 };
 
+/* A file that a path of a mitigation names, or has named: names_by_file leads from it to that path. An exact test of a
+ * mitigation is asked of each of the file's names, the path by which it was reached among them: one that is false of a
+ * path that no rule names holds when it holds of one of them, any other when it holds of all. */
+#define SLUICE_FILE_NAMES 4 /* of one file, number 0 to 3 without a gap */
+struct sluice_file {
+  __u64 inode;
+  __u32 device, generation; /* the kernel's own */
+  __u32 number;
+  __u32 reserved;
+};
+struct sluice_file_name {
+  __u32 bytes; /* without NUL */
+  char value[SLUICE_KEY_BYTES];
+};
+/* Strings that may be the path of a file: EXEPATH, PATH, TARGET. */
+#define SLUICE_FILE_STRINGS 3
+
 struct sluice_net_key { /* likewise: 32 + bits of the net */
   __u32 prefixlen;
   __u32 lookup;
@@ -341,6 +362,8 @@ struct sluice_control {
   __u32 seed_slot;              /* slot that the task iterator fills */
   __u32 wake_bytes; /* user space is woken when this much is queued; it polls every 10 ms anyway */
   __u32 host_mnt_ns, host_pid_ns; /* inode numbers */
+  __u32 agent_mnt_ns;             /* whose paths name the files of mitigations */
+  __u32 names;                    /* there are paths in file_names, or were */
   __u64 root_mnt, root_dentry; /* the kernel's: the agent's root, while it is known to be its namespace's */
 };
 
@@ -376,7 +399,7 @@ struct sluice_call {
 #define SLUICE_ASSERT _Static_assert
 #endif
 SLUICE_ASSERT(SLUICE_LOOKUPS <= 64, "lookups fit the used mask");
-SLUICE_ASSERT(SLUICE_HOOKS <= 64, "hooks fit a mask");
+SLUICE_ASSERT(SLUICE_HOOKS <= 62, "hooks fit a mask");
 SLUICE_ASSERT(SLUICE_INT_ARG + SLUICE_ARGS == SLUICE_INTS, "the arguments come last");
 SLUICE_ASSERT(sizeof(struct sluice_set) == 136, "set");
 SLUICE_ASSERT(sizeof(struct sluice_lookup_classes) == 32, "lookup classes");
@@ -386,6 +409,8 @@ SLUICE_ASSERT(sizeof(struct sluice_long_key) == 260, "long key");
 SLUICE_ASSERT(sizeof(struct sluice_prefix_key) == 260, "prefix key: 4 + 256 data bytes");
 SLUICE_ASSERT(sizeof(struct sluice_suffix_key) == 72, "suffix key");
 SLUICE_ASSERT(sizeof(struct sluice_net_key) == 24, "net key");
+SLUICE_ASSERT(sizeof(struct sluice_file) == 24, "file");
+SLUICE_ASSERT(sizeof(struct sluice_file_name) == 260, "name of a file");
 SLUICE_ASSERT(sizeof(struct sluice_hook_config) % 8 == 0, "hook configuration");
 SLUICE_ASSERT(sizeof(struct sluice_image) == 344, "image");
 SLUICE_ASSERT(sizeof(struct sluice_task) == 344 + 16 + 144 + 16, "task");

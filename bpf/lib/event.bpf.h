@@ -131,6 +131,10 @@ SLUICE_INLINE int judge_event(struct scratch *s, const struct sluice_hook_config
   s->match.ends_known = e->ends;
   __builtin_memcpy(s->match.ends, e->addresses, sizeof(s->match.ends));
   standing = match_cheap(s, config, task, e->flags);
+  if (config->file_strings & (1u << SLUICE_STR_PATH | 1u << SLUICE_STR_TARGET)) {
+    if (e->dentry) match_file_of(s, config, SLUICE_STR_PATH, inode_of(e->dentry), standing);
+    if (e->target_dentry) match_file_of(s, config, SLUICE_STR_TARGET, inode_of(e->target_dentry), standing);
+  }
   standing = match_early(s, config, standing, EVENT_LOOKUPS);
   if (!standing) return 0;
   build_texts(s, e);

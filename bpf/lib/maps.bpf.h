@@ -132,6 +132,24 @@ struct {
   __type(value, struct sluice_seed);
 } SLUICE_MAP(seed_by_pid);
 
+/* What the paths of mitigations name: lib/files.bpf.h. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 1 << 18);
+  __type(key, struct sluice_file);
+  __type(value, struct sluice_file_name);
+} SLUICE_MAP(names_by_file);
+
+/* The paths themselves. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 1 << 18);
+  __type(key, struct sluice_file_name);
+  __type(value, __u32);
+} SLUICE_MAP(file_names);
+
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 1 << 20);

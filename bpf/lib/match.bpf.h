@@ -73,6 +73,10 @@ struct sluice_match {
   __u32 class_of[SLUICE_LOOKUPS + 1];
   __u64 taken; /* lookups whose class is in class_of */
   __u32 hits;  /* lookups that found an entry of their own */
+  __u32 named; /* bit per string: a file of which names are known */
+  __u64 names_summary[SLUICE_FILE_STRINGS];
+  __u64 any_name[SLUICE_FILE_STRINGS][SLUICE_WORDS];  /* true, for a name of the file is */
+  __u64 all_names[SLUICE_FILE_STRINGS][SLUICE_WORDS]; /* not false because of a name of the file */
   /* out */
   __u32 first;   /* order and errno of the first denying rule in load order */
   __u64 unknown; /* lookups whose value was unknown */
@@ -197,6 +201,64 @@ SLUICE_ONCE __u64 sluice_match_int(struct sluice_match *m, const struct sluice_h
   return sluice_take(m, config, lookup, interval->class_id, standing);
 }
 
+/* Where the names of a string's file stand; SLUICE_FILE_STRINGS: it has none. */
+SLUICE_INLINE __u32 sluice_file_index(__u32 string) {
+  if (string == SLUICE_STR_EXEPATH) return 0;
+  if (string == SLUICE_STR_PATH) return 1;
+  return string == SLUICE_STR_TARGET ? 2 : SLUICE_FILE_STRINGS;
+}
+
+SLUICE_INLINE __u32 sluice_exact_lookup(__u32 string) {
+  if (string == SLUICE_STR_EXEPATH) return SLUICE_LOOKUP_STRING + SLUICE_STR_EXEPATH * SLUICE_MODES;
+  if (string == SLUICE_STR_PATH) return SLUICE_LOOKUP_STRING + SLUICE_STR_PATH * SLUICE_MODES;
+  return SLUICE_LOOKUP_STRING + SLUICE_STR_TARGET * SLUICE_MODES;
+}
+
+/* A path names the string's file: what that decides, beside the path by which it was reached. `entry`: its class in the exact
+ * table, where it was `found`. */
+SLUICE_ONCE int sluice_add_name(struct sluice_match *m, const struct sluice_hook_config *config, __u32 string,
+                                __u32 found, __u32 entry) {
+  const struct sluice_set *set, *other, *by_file;
+  __u32 index, lookup, i;
+
+  if (!m || !config || string >= SLUICE_STRINGS) return 0;
+  index = sluice_file_index(string);
+  if (index >= SLUICE_FILE_STRINGS) return 0;
+  lookup = sluice_exact_lookup(string);
+  SLUICE_OPAQUE(lookup);
+  if (lookup >= SLUICE_LOOKUPS) return 0;
+  other = sluice_class_set(m, config->lookups[lookup].other);
+  by_file = sluice_class_set(m, config->lookups[lookup].by_file);
+  set = found ? sluice_class_set(m, entry) : other;
+  if (!set || !other || !by_file) return 0;
+  if (!(m->named >> string & 1)) {
+    m->named |= 1u << string;
+    m->names_summary[index] = 0;
+    for (i = 0; i < SLUICE_WORDS; i++) {
+      m->any_name[index][i] = 0;
+      m->all_names[index][i] = ~0ull;
+    }
+  }
+  m->names_summary[index] |= set->summary & by_file->summary;
+  SLUICE_UNROLLED
+  for (i = 0; i < SLUICE_WORDS; i++) {
+    m->any_name[index][i] |= set->words[i] & by_file->words[i] & ~other->words[i];
+    m->all_names[index][i] &= set->words[i] | ~(by_file->words[i] & other->words[i]);
+  }
+  return 1;
+}
+
+/* As sluice_take_entry(), of an exact table: one of the file's names may be true where the path is not. */
+SLUICE_INLINE __u64 sluice_take_named(struct sluice_match *m, const struct sluice_hook_config *config,
+                                      __u32 string, const __u32 *entry, __u64 standing) {
+  const __u32 lookup = SLUICE_LOOKUP_STRING + string * SLUICE_MODES + SLUICE_MODE_EXACT;
+  const __u32 index = sluice_file_index(string);
+  __u64 after = sluice_take_entry(m, config, lookup, entry, standing);
+
+  if (index < SLUICE_FILE_STRINGS && (m->named >> string & 1)) after |= standing & m->names_summary[index];
+  return after;
+}
+
 SLUICE_ONCE int sluice_and_words(struct sluice_match *m, __u32 class_id) {
   const struct sluice_set *set;
   __u32 i;
@@ -206,6 +268,23 @@ SLUICE_ONCE int sluice_and_words(struct sluice_match *m, __u32 class_id) {
   if (!set) return 0; /* cannot be: it was read before, or is `other`, which every plan holds */
   SLUICE_UNROLLED
   for (i = 0; i < SLUICE_WORDS; i++) m->set[i] &= set->words[i];
+  return 1;
+}
+
+/* Likewise, of the exact table of a string whose file has names. `known`: the path is known as well. */
+SLUICE_ONCE int sluice_and_names(struct sluice_match *m, __u32 class_id, __u32 index, __u32 known) {
+  const struct sluice_set *set;
+  __u32 i;
+
+  if (!m || index >= SLUICE_FILE_STRINGS) return 0;
+  set = sluice_class_set(m, class_id);
+  if (!set) return 0;
+  SLUICE_UNROLLED
+  for (i = 0; i < SLUICE_WORDS; i++) {
+    __u64 path = known ? set->words[i] : ~0ull;
+
+    m->set[i] &= (path | m->any_name[index][i]) & m->all_names[index][i];
+  }
   return 1;
 }
 
@@ -345,7 +424,7 @@ SLUICE_INLINE __u64 sluice_match_string(struct sluice_match *m, const struct slu
 
     *head = m->hook * SLUICE_LOOKUPS + first + SLUICE_MODE_EXACT;
     if (state == SLUICE_TEXT_PRESENT) entry = sluice_exact(m, head, value, bytes);
-    standing = sluice_take_entry(m, config, first + SLUICE_MODE_EXACT, entry, standing);
+    standing = sluice_take_named(m, config, string, entry, standing);
   }
   if (sluice_asked(config, first + SLUICE_MODE_SUFFIX, standing)) {
     __u32 count = config->suffix_bytes[string];
@@ -371,6 +450,7 @@ SLUICE_ONCE __u64 sluice_match_begin(struct sluice_match *m, const struct sluice
   m->hits = 0;
   m->taken = 0;
   m->unknown = 0;
+  m->named = 0;
   if (sluice_asked(config, SLUICE_LOOKUP_TYPE, standing)) standing = sluice_match_type(m, config, standing);
   if (sluice_asked(config, SLUICE_LOOKUP_BITS, standing))
     standing = m->flags_unknown ? sluice_unknown(m, SLUICE_LOOKUP_BITS, standing)
@@ -481,6 +561,15 @@ SLUICE_INLINE __u64 sluice_take_other(struct sluice_match *m, const struct sluic
                                                 : standing;
 }
 
+/* Likewise of an exact table: the path is in no entry of it. */
+SLUICE_INLINE __u64 sluice_take_unnamed(struct sluice_match *m, const struct sluice_hook_config *config,
+                                        __u32 string, __u64 standing) {
+  const __u32 lookup = SLUICE_LOOKUP_STRING + string * SLUICE_MODES + SLUICE_MODE_EXACT;
+
+  return sluice_asked(config, lookup, standing) ? sluice_take_named(m, config, string, 0, standing)
+                                                : standing;
+}
+
 /* What both ends of the hook's path decide before it is built: which lookups surely find no entry.
  * SLUICE_SEVERAL in `ending`: the path has more than one component. */
 #define SLUICE_SEVERAL 0x10000u
@@ -493,7 +582,7 @@ SLUICE_ONCE __u64 sluice_match_ends(struct sluice_match *m, const struct sluice_
   if ((config->flags & SLUICE_HOOK_FIRSTS) &&
       !sluice_may_begin(config->firsts, config->partial_firsts, component)) {
     standing = sluice_take_other(m, config, path + SLUICE_MODE_PREFIX, standing);
-    standing = sluice_take_other(m, config, path + SLUICE_MODE_EXACT, standing);
+    standing = sluice_take_unnamed(m, config, SLUICE_STR_PATH, standing);
     if (ending & SLUICE_SEVERAL)
       standing = sluice_take_other(m, config, directory + SLUICE_MODE_EXACT, standing);
   }
@@ -517,7 +606,7 @@ SLUICE_ONCE __u64 sluice_match_image(struct sluice_match *m, const struct sluice
   if (component && (config->flags & SLUICE_HOOK_EXE_FIRSTS) &&
       !sluice_may_begin(config->exe_firsts, config->exe_partial_firsts, component)) {
     standing = sluice_take_other(m, config, exe + SLUICE_MODE_PREFIX, standing);
-    standing = sluice_take_other(m, config, exe + SLUICE_MODE_EXACT, standing);
+    standing = sluice_take_unnamed(m, config, SLUICE_STR_EXEPATH, standing);
   }
   return standing;
 }
@@ -530,11 +619,22 @@ SLUICE_INLINE int sluice_asks_string(const struct sluice_hook_config *config, __
          sluice_asked(config, first + 2, standing);
 }
 
+/* Where the names of the file of this lookup stand; SLUICE_FILE_STRINGS: there are none. */
+SLUICE_INLINE __u32 sluice_names_of(const struct sluice_match *m, __u32 lookup) {
+  __u32 string;
+
+  if (!m->named || lookup < SLUICE_LOOKUP_STRING) return SLUICE_FILE_STRINGS;
+  string = (lookup - SLUICE_LOOKUP_STRING) / SLUICE_MODES;
+  if ((lookup - SLUICE_LOOKUP_STRING) % SLUICE_MODES != SLUICE_MODE_EXACT || !(m->named >> string & 1))
+    return SLUICE_FILE_STRINGS;
+  return sluice_file_index(string);
+}
+
 /* From summaries to clauses: the AND over all lookups taken so far, in m->set. */
 SLUICE_ONCE __u64 sluice_match_finish(struct sluice_match *m, const struct sluice_hook_config *config) {
   const struct sluice_set *set;
   __u64 any = 0;
-  __u32 lookup, i;
+  __u32 lookup, index, i;
 
   if (!m || !config) return ~0ull;
   for (i = 0; i < SLUICE_WORDS; i++) {
@@ -548,14 +648,20 @@ SLUICE_ONCE __u64 sluice_match_finish(struct sluice_match *m, const struct sluic
       sluice_lineage_atoms(m, config, lookup - SLUICE_LOOKUP_LINEAGE, 1);
       continue;
     }
-    sluice_and_words(m, m->class_of[lookup]);
+    if (sluice_names_of(m, lookup) < SLUICE_FILE_STRINGS)
+      sluice_and_names(m, m->class_of[lookup], sluice_names_of(m, lookup), 1);
+    else
+      sluice_and_words(m, m->class_of[lookup]);
   }
   SLUICE_ROLLED
   for (lookup = 0; lookup < SLUICE_LOOKUPS; lookup++) {
     if (!(m->unknown >> lookup & 1)) continue;
     set = sluice_class_set(m, config->lookups[lookup].users);
     if (!set) continue;
-    for (i = 0; i < SLUICE_WORDS; i++) m->undecided[i] |= set->words[i];
+    index = sluice_names_of(m, lookup);
+    for (i = 0; i < SLUICE_WORDS; i++)
+      m->undecided[i] |= index < SLUICE_FILE_STRINGS ? set->words[i] & ~m->any_name[index][i] : set->words[i];
+    if (index < SLUICE_FILE_STRINGS) sluice_and_names(m, config->lookups[lookup].users, index, 0);
   }
   for (i = 0; i < SLUICE_WORDS; i++) {
     m->undecided[i] &= m->set[i];

@@ -53,6 +53,7 @@ struct scratch {
   struct sluice_text text;
   struct sluice_long_text target;
   struct sluice_suffix_key suffix;
+  struct sluice_file_name file_name;
   struct event_record record;
 };
 

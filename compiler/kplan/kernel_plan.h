@@ -39,7 +39,8 @@ struct KernelPlan {
   std::vector<std::pair<sluice_net_key, uint32_t>> nets;
   std::vector<sluice_action> actions;  // [hook * SLUICE_CLAUSES + clause]; empty when no rule mitigates
   Companions companions;
-  uint64_t HookMask() const;  // hooks that must be attached: bit per enum sluice_hook
+  std::vector<std::string> files;  // paths of mitigations whose files are known by every name; sorted
+  uint64_t HookMask() const;       // what must be attached: bit per enum sluice_hook, SLUICE_POINT_*
 };
 
 // Errors: E304 when a kernel table would overflow.

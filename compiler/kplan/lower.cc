@@ -68,6 +68,7 @@ class HookLowering {
     row.other = member_classes.Of({});
     row.absent = classes_.Intern(truth.Absent());
     row.users = classes_.Intern(truth.users());
+    row.by_file = classes_.Intern(truth.by_file());
     row.users_summary = plan_.classes[row.users].summary;
     row.other_summary = plan_.classes[row.other].summary;
     if (lookup == SLUICE_LOOKUP_TYPE) {
@@ -81,6 +82,7 @@ class HookLowering {
     } else if (!IsString(lookup)) {
       LowerLineage(lookup - SLUICE_LOOKUP_LINEAGE, uses);
     } else if (ModeOf(lookup) == SLUICE_MODE_EXACT) {
+      if (row.by_file != 0) LowerFiles(lookup, truth);
       LowerExact(lookup, truth, member_classes, uses);
     } else {
       LowerPatterns(lookup, truth, member_classes, uses);
@@ -226,6 +228,17 @@ class HookLowering {
     const std::string_view value = pairs[at].first;
     for (; at < pairs.size() && pairs[at].first == value; ++at) members.push_back(pairs[at].second);
     return members;
+  }
+
+  // The paths whose files are to be known by every name.
+  void LowerFiles(uint32_t lookup, const Truth& truth) {
+    config_.file_strings |= 1u << SubjectOf(lookup);
+    for (const split::Test* test : truth.tests()) {
+      if (!test->by_file) continue;
+      for (const std::string& path : test->strings) {
+        if (path.starts_with('/') && path.size() < SLUICE_KEY_BYTES) plan_.files.push_back(path);
+      }
+    }
   }
 
   void LowerExact(uint32_t lookup, Truth& truth, MemberClasses& member_classes,
@@ -607,6 +620,9 @@ uint64_t KernelPlan::HookMask() const {
   // reached.
   if ((hooks[SLUICE_HOOK_FILE_OPEN].flags & SLUICE_HOOK_MITIGATES) != 0)
     mask |= 1ull << SLUICE_HOOK_PATH_MKNOD;
+  // Who gives a protected path to another file, or another name to its file.
+  if (!files.empty())
+    mask |= 1ull << SLUICE_HOOK_PATH_RENAME | 1ull << SLUICE_HOOK_PATH_LINK | SLUICE_POINT_NAMES;
   return mask;
 }
 
@@ -618,6 +634,8 @@ KernelPlan LowerKernel(const split::Partition& partition, diag::Diagnostics& dia
     LowerActions(partition, hook, plan);
     LowerReturns(hook, plan);
   }
+  std::sort(plan.files.begin(), plan.files.end());
+  plan.files.erase(std::unique(plan.files.begin(), plan.files.end()), plan.files.end());
   FillEnds(plan);
   LowerVariables(partition.variables, plan);
   const uint32_t needs = Needs(partition);

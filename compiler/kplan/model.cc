@@ -182,6 +182,23 @@ void FillMatch(const Subject& subject, sluice_match& match) {
   }
 }
 
+// As match_file() of the programs.
+void AddNames(const Subject& subject, const sluice_hook_config& config, Scratch& scratch) {
+  for (const uint32_t string : {SLUICE_STR_EXEPATH, SLUICE_STR_PATH, SLUICE_STR_TARGET}) {
+    if ((config.file_strings >> string & 1) == 0) continue;
+    for (const std::string_view name : subject.other_names[string]) {
+      if (name.size() >= SLUICE_KEY_BYTES) continue;
+      sluice_text& text = scratch.directory;
+      std::memset(&text, 0, sizeof text);
+      std::memcpy(text.value, name.data(), name.size());
+      text.lookup = subject.hook * SLUICE_LOOKUPS + sluice_exact_lookup(string);
+      const uint32_t* entry =
+          sluice_exact(&scratch.match, &text.lookup, text.value, static_cast<uint32_t>(name.size()));
+      sluice_add_name(&scratch.match, &config, string, entry != nullptr, entry != nullptr ? *entry : 0);
+    }
+  }
+}
+
 // Asks about the strings in the order of the programs: what a task's image knows, then the path of the event.
 uint64_t MatchStrings(const Subject& subject, const sluice_hook_config& config, Scratch& scratch,
                       uint64_t standing) {
@@ -245,6 +262,7 @@ Verdict Model::Judge(const Subject& subject) const {
   if ((config.flags & SLUICE_HOOK_ACTIVE) == 0) return verdict;
   FillMatch(subject, scratch.match);
   uint64_t standing = sluice_match_begin(&scratch.match, &config);
+  if (standing != 0) AddNames(subject, config, scratch);
   if (standing != 0) standing = MatchStrings(subject, config, scratch, standing);
   if (standing != 0) standing = sluice_match_finish(&scratch.match, &config);
   if (standing == 0) return verdict;

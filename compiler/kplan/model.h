@@ -23,6 +23,8 @@ struct Subject {
   std::array<int64_t, SLUICE_INTS> ints{};
   std::array<std::optional<std::string_view>, SLUICE_STRINGS> strings;
   uint32_t unknown_strings = 0;
+  // Further paths that name the file of EXEPATH, PATH or TARGET; the kernel knows them, a test's event has none.
+  std::array<std::vector<std::string_view>, SLUICE_STRINGS> other_names;
   std::array<std::optional<std::array<uint8_t, 16>>, SLUICE_ENDS> ends;  // IPv4 mapped
   std::array<uint64_t, SLUICE_LINEAGE_LEVELS> ancestors{};
   bool lineage_known = true;

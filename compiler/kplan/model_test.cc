@@ -324,5 +324,48 @@ TEST(Model, AnEndOfAConnectionIsInTheNetsOfItsFamily) {
   EXPECT_TRUE(model.Judge(absent).dropped);
 }
 
+split::Test ByFile(split::Test test) {
+  test.by_file = true;
+  return test;
+}
+
+// A mitigation knows the file by every name; an alert goes by the path that was used.
+TEST(Model, AMitigationAsksEveryNameOfTheFile) {
+  split::Partition partition;
+  const uint32_t exact = StringLookup(SLUICE_STR_PATH, SLUICE_MODE_EXACT);
+  const check::RuleId alert = AddRule(partition, "alert"),
+                      deny = AddRule(partition, "deny", ast::Action::kDeny);
+  const check::RuleId others = AddRule(partition, "others", ast::Action::kDeny);
+  AddClause(partition, SLUICE_HOOK_FILE_OPEN, {One(exact, ByFile(Strings({"/etc/shadow", "/etc/gshadow"})))},
+            deny);
+  AddClause(partition, SLUICE_HOOK_FILE_OPEN, {One(exact, ByFile(Strings({"/etc/motd"}, true)))}, others);
+  AddClause(partition, SLUICE_HOOK_FILE_OPEN, {One(exact, Strings({"/etc/shadow"}))}, alert);
+  diag::Diagnostics diagnostics;
+  const KernelPlan plan = LowerKernel(partition, diagnostics);
+  EXPECT_EQ(plan.files, (std::vector<std::string>{"/etc/gshadow", "/etc/motd", "/etc/shadow"}));
+  const Model model(plan);
+  const auto surviving = [&](std::string_view path, std::vector<std::string_view> names,
+                             bool unknown = false) {
+    Subject subject;
+    subject.hook = SLUICE_HOOK_FILE_OPEN;
+    subject.strings[SLUICE_STR_PATH] = path;
+    subject.other_names[SLUICE_STR_PATH] = std::move(names);
+    if (unknown) subject.unknown_strings = 1u << SLUICE_STR_PATH;
+    const Verdict verdict = model.Judge(subject);
+    return std::pair(verdict.surviving.words[0], verdict.undecided[0]);
+  };
+  using Sets = std::pair<uint64_t, uint64_t>;
+  EXPECT_EQ(surviving("/tmp/link", {}), Sets(2, 0));
+  EXPECT_EQ(surviving("/etc/shadow", {}), Sets(7, 0));
+  EXPECT_EQ(surviving("/tmp/link", {"/etc/shadow"}), Sets(3, 0));
+  EXPECT_EQ(surviving("/tmp/link", {"/no/rule's", "/etc/gshadow"}), Sets(3, 0));
+  EXPECT_EQ(surviving("/tmp/link", {"/etc/motd"}), Sets(0, 0));
+  EXPECT_EQ(surviving("/etc/shadow", {"/etc/motd"}), Sets(5, 0));
+  EXPECT_EQ(surviving("/etc/motd", {"/etc/shadow"}), Sets(1, 0));
+  EXPECT_EQ(surviving("/tmp/link", {"/etc/shadow"}, true), Sets(7, 6));  // the path alone is unknown
+  EXPECT_EQ(surviving("/tmp/link", {"/etc/motd"}, true), Sets(5, 5));
+  EXPECT_EQ(surviving(std::string(5000, 'x'), {"/etc/shadow"}), Sets(3, 0));
+}
+
 }  // namespace
 }  // namespace sluice::kplan

@@ -65,6 +65,7 @@ class Printer {
     }
     for (const split::HookPartition& hook : partition_.hooks) PrintHook(hook.hook);
     PrintCompanions();
+    PrintFiles();
     text_ += fmt::format(
         "sizes: {} classes, {} dense, {} intervals, {} exact, {} long exact, {} prefixes, {} suffixes, {} "
         "nets\n",
@@ -172,6 +173,15 @@ class Printer {
       text_ += fmt::format(" {} (whole)", check::EventName(type));
     if (companions.failed_opens) text_ += " failed-opens";
     if (companions.accepts) text_ += " accepts";
+    text_ += '\n';
+  }
+
+  void PrintFiles() {
+    if (plan_.files.empty()) return;
+    text_ += "files:";
+    for (size_t i = 0; i < plan_.files.size() && i < kValuesShown; ++i) text_ += ' ' + Quote(plan_.files[i]);
+    if (plan_.files.size() > kValuesShown)
+      text_ += fmt::format(" and {} more", plan_.files.size() - kValuesShown);
     text_ += '\n';
   }
 

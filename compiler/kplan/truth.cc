@@ -10,7 +10,7 @@ namespace {
 void Mix(size_t& hash, size_t value) { hash = (hash ^ value) * 0x9e3779b97f4a7c15ull + (hash >> 29); }
 
 size_t HashOf(const split::Test& test) {
-  size_t hash = test.complement * 2 + test.negated;
+  size_t hash = test.by_file * 4 + test.complement * 2 + test.negated;
   // A sample: equal hashes are compared in full, and a large set is usually the same set.
   const size_t step = test.strings.size() / 16 + 1;
   Mix(hash, test.strings.size());
@@ -53,6 +53,9 @@ Truth::Truth(const std::vector<Use>& uses, uint32_t clauses) : false_conjuncts_(
     if (repeated) continue;
     disjunction.clauses.push_back(use.clause);
     Insert(users_, use.clause);
+    const auto& tests = use.any_of->tests;
+    if (std::any_of(tests.begin(), tests.end(), [](const split::Test& test) { return test.by_file; }))
+      Insert(by_file_, use.clause);
     if (disjunction.true_tests == 0) Settle(use.clause, false);
   }
 }

@@ -47,6 +47,8 @@ class Truth {
   sluice_set Absent() const;
   // The clauses that ask.
   const sluice_set& users() const { return users_; }
+  // Those of them that ask every known name of a file.
+  const sluice_set& by_file() const { return by_file_; }
 
  private:
   struct Disjunction {
@@ -65,7 +67,7 @@ class Truth {
   std::vector<Disjunction> disjunctions_;
   std::vector<uint32_t> false_conjuncts_;  // by clause
   sluice_set now_{};
-  sluice_set users_{};
+  sluice_set users_{}, by_file_{};
 };
 
 // Sets to class ids, with their summaries. Class 0 is the empty set.

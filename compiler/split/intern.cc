@@ -13,7 +13,7 @@ void Mix(size_t& hash, size_t value) { hash ^= value + 0x9e3779b97f4a7c15ull + (
 size_t HashOf(const AnyOf& any_of) {
   size_t hash = any_of.lookup;
   for (const Test& test : any_of.tests) {
-    Mix(hash, test.complement * 2 + test.negated);
+    Mix(hash, test.by_file * 4 + test.complement * 2 + test.negated);
     Mix(hash, test.flags);
     Mix(hash, test.word);
     Mix(hash, test.atom ? *test.atom + 1 : 0);

@@ -216,11 +216,34 @@ Lowering::Lowering(const check::CheckedRules& rules, const Budget& budget) : rul
   for (auto& known : known_) known.resize(rules.predicates.size());
 }
 
+// Exact paths of files that are there: a mitigation knows the file by every name.
+bool NamesFiles(const Lowered& lowered, check::HookId hook) {
+  constexpr check::HookMask kPaths =
+      check::kOpenHooks | check::kUnlinkHooks | check::kRmdirHooks | check::kRenameHooks | check::kLinkHooks |
+      check::kTruncateHooks | check::kChmodHooks | check::kChownHooks | check::kSetxattrHooks |
+      check::kMmapHooks | check::kMprotectHooks | check::kSbMountHooks | check::kMoveMountHooks |
+      check::kSbUmountHooks | check::kSbPivotrootHooks | check::kPathChrootHooks |
+      check::kKernelReadFileHooks;
+  constexpr check::HookMask kTargets =
+      check::kRenameHooks | check::kLinkHooks | check::kMoveMountHooks | check::kSbPivotrootHooks;
+  const auto exact = [](uint32_t string) {
+    return SLUICE_LOOKUP_STRING + string * SLUICE_MODES + uint32_t{SLUICE_MODE_EXACT};
+  };
+  if (lowered.kind != Kind::kTest || lowered.test.strings.empty()) return false;
+  if (lowered.lookup == exact(SLUICE_STR_EXEPATH)) return true;
+  if (lowered.lookup == exact(SLUICE_STR_PATH)) return (kPaths >> hook & 1) != 0;
+  return lowered.lookup == exact(SLUICE_STR_TARGET) && (kTargets >> hook & 1) != 0;
+}
+
 const Lowered& Lowering::At(check::PredicateId predicate, check::HookId hook) {
   uint32_t& known = known_[mitigation_ ? SLUICE_HOOKS + hook : hook][predicate];
   if (known == 0) {
     Lowered lowered = Lower(rules_.predicates[predicate], hook);
     if (lowered.kind == Kind::kTest && lowered.lookup == SLUICE_LOOKUP_BITS) ReserveMask(lowered, hook);
+    if (mitigation_ && NamesFiles(lowered, hook)) {
+      lowered.test.by_file = true;
+      lowered.how += ", asked of every name of the file";
+    }
     known = Keep(std::move(lowered)) + 1;
   }
   return all_[known - 1];

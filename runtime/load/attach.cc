@@ -43,8 +43,8 @@ void Attachments::Add(bpf_object* object) {
     if (!bpf_program__autoload(program)) continue;
     const std::string section = bpf_program__section_name(program);
     if (section.rfind("fexit", 0) == 0) continue;  // companions.h
-    if (section.rfind("iter/", 0) == 0 || section.rfind("iter.s/", 0) == 0) {
-      iterator_ = program;
+    if (section.rfind("iter/", 0) == 0) {
+      if (section == "iter/task") iterator_ = program;  // the others' owners run them
       continue;
     }
     const std::string hook_name = LsmHookOf(program);

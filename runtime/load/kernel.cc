@@ -19,6 +19,7 @@
 #include "runtime/load/attach.h"
 #include "runtime/load/calls.h"
 #include "runtime/load/companions.h"
+#include "runtime/load/file_names.h"
 #include "runtime/load/libbpf_log.h"
 #include "runtime/load/lsm_hooks.h"
 #include "runtime/load/record_merge.h"
@@ -66,6 +67,7 @@ struct Kernel::State {
   source::Status Open(const Options& given);
   source::Status LoadHooks(check::HookMask mask, const kplan::Companions& wanted);
   source::Status StoreCalls(const kplan::Companions& wanted);
+  source::Status StoreNames(const std::vector<std::string>& paths);
   source::Status Prepare(uint32_t slot, const kplan::KernelPlan& plan);
   source::Status FillLineage(uint32_t slot, uint32_t next, const kplan::KernelPlan& plan,
                              const lineage::Tree& tree, const std::function<void()>& drain);
@@ -84,6 +86,7 @@ struct Kernel::State {
   Attachments attachments;
   Companions companions;
   GracePeriod grace_period;
+  FileNames file_names;
   RecordMerge merge;
   uint32_t generation = 0;  // the last one given out
   check::HookMask missing = 0, loaded = 0;
@@ -155,6 +158,7 @@ source::Status Kernel::State::Open(const Options& given) {
   if (rings == nullptr || ring_buffer__add(rings, bpf_map__fd(skeleton->maps.events), Take, this) != 0) {
     return Failed("the ring buffers cannot be mapped", errno);
   }
+  if (source::Status opened = file_names.Open(skeleton->obj); !opened.ok()) return opened;
   return grace_period.Open();
 }
 
@@ -171,6 +175,12 @@ source::Status Kernel::State::StoreCalls(const kplan::Companions& wanted) {
   return StoreAll(bpf_map__fd(skeleton->maps.type_by_call), "type_by_call",
                   {numbers.data(), calls.data(), sizeof(uint32_t), sizeof(sluice_call),
                    static_cast<uint32_t>(calls.size())});
+}
+
+// From when the programs are attached that follow renames: whatever happens from here on is seen.
+source::Status Kernel::State::StoreNames(const std::vector<std::string>& paths) {
+  if (!paths.empty()) __atomic_store_n(&control().names, 1u, __ATOMIC_RELEASE);
+  return file_names.Add(paths);
 }
 
 source::Result<std::unique_ptr<Kernel>> Kernel::Open(const Options& options) {
@@ -241,6 +251,7 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
   }
   if (status.ok()) status = state.LoadHooks(mask, plan.companions);
   if (status.ok()) status = state.attachments.Attach(mask);
+  if (status.ok()) status = state.StoreNames(plan.files);
   if (status.ok()) status = state.companions.Attach(plan.companions);
   if (status.ok()) status = state.StoreCalls(plan.companions);
   if (!status.ok()) {
@@ -249,6 +260,7 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
   }
   __atomic_store_n(&state.control().active, slot, __ATOMIC_RELEASE);
   state.attachments.DetachAllBut(mask);
+  state.file_names.Keep(plan.files);
   // Calls that are under way still want to be completed.
   if (__atomic_load_n(&state.totals().waiting, __ATOMIC_ACQUIRE) == 0)
     state.companions.DetachAllBut(plan.companions);

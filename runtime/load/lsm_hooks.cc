@@ -2,6 +2,7 @@
 
 #include <bpf/btf.h>
 
+#include <bit>
 #include <cstring>
 #include <set>
 
@@ -41,6 +42,9 @@ std::string LsmHookOf(const bpf_program* program) {
 
 check::HookId DecisionPointOf(const std::string& lsm_hook) {
   if (lsm_hook == "bprm_committed_creds") return check::kNoHook;  // it keeps the lineage as well
+  for (const char* names : {"inode_rename", "inode_link", "inode_free_security"}) {
+    if (lsm_hook == names) return std::countr_zero(uint64_t{SLUICE_POINT_NAMES});
+  }
   if (lsm_hook == "file_truncate") return SLUICE_HOOK_PATH_TRUNCATE;
   const check::HookRow* row = check::FindHook(lsm_hook);
   return row == nullptr ? check::kNoHook : row->id;

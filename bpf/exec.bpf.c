@@ -504,8 +504,6 @@ SLUICE_INLINE void note_root(struct task_struct *agent) {
   struct fs_struct *fs = agent->fs;
   int whole = root_is_whole(agent);
 
-  control.agent_mnt_ns = agent->nsproxy->mnt_ns->ns.inum;
-
   control.root_dentry = 0;
   control.root_mnt = whole ? (__u64)fs->root.mnt : 0;
   control.root_dentry = whole ? (__u64)fs->root.dentry : 0;

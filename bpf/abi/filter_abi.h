@@ -362,8 +362,8 @@ struct sluice_control {
   __u32 seed_slot;              /* slot that the task iterator fills */
   __u32 wake_bytes; /* user space is woken when this much is queued; it polls every 10 ms anyway */
   __u32 host_mnt_ns, host_pid_ns; /* inode numbers */
-  __u32 agent_mnt_ns;             /* whose paths name the files of mitigations */
   __u32 names;                    /* there are paths in file_names, or were */
+  __u32 reserved;
   __u64 root_mnt, root_dentry; /* the kernel's: the agent's root, while it is known to be its namespace's */
 };
 

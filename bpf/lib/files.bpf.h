@@ -1,7 +1,7 @@
 /* lib/files.bpf.h - the files behind the paths of mitigations, so that a rule holds under every name.
  *
  * `file_names` holds the paths, `names_by_file` which file each of them names or has named. User space looks after both
- * (runtime/load/file_names.h); the programs add what they see happen, in the agent's mount namespace alone: elsewhere
+ * (runtime/load/file_names.h); the programs add what they see happen, in the host's mount namespace alone: elsewhere
  * whoever may mount could make a path name any file. A file is forgotten when it is gone (names.bpf.c).
  *
  * Fail direction: without an entry a file is known by its path alone. What finds no room is added within a second.
@@ -63,8 +63,8 @@ SLUICE_INLINE __u64 executable_of(struct task_struct *task) {
   return (__u64)BPF_CORE_READ(task, mm, exe_file, f_inode);
 }
 
-SLUICE_INLINE int in_agent_mounts(struct task_struct *task) {
-  return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) == control.agent_mnt_ns;
+SLUICE_INLINE int in_host_mounts(struct task_struct *task) {
+  return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) == control.host_mnt_ns;
 }
 
 /* A text as a name, in scratch. 0: it is none of ours. */
@@ -116,7 +116,7 @@ SLUICE_INLINE void note_file(struct scratch *s, const struct sluice_hook_config 
   const __u32 lookup = SLUICE_LOOKUP_STRING + SLUICE_STR_PATH * SLUICE_MODES + SLUICE_MODE_EXACT;
 
   if (!(config->file_strings >> SLUICE_STR_PATH & 1) || !(s->match.taken >> lookup & 1)) return;
-  if (s->match.class_of[lookup] == config->lookups[lookup].other || !in_agent_mounts(task)) return;
+  if (s->match.class_of[lookup] == config->lookups[lookup].other || !in_host_mounts(task)) return;
   if (s->match.state[SLUICE_STR_PATH] != SLUICE_TEXT_PRESENT) return;
   if (take_name(s, s->record.path.value, s->match.bytes[SLUICE_STR_PATH])) add_file_name(s->index, inode);
 }

@@ -35,7 +35,7 @@ static __noinline __attribute__((unused)) int note_names(const struct path *from
   struct pending_name *pending;
   struct scratch *s;
 
-  if (!control.names || !in_agent_mounts(task)) return 0;
+  if (!control.names || !in_host_mounts(task)) return 0;
   s = scratch_claim();
   if (!s) return 0;
   if (take_entry_name(s, from_directory, from)) add_file_name(s->index, inode_of((__u64)from));

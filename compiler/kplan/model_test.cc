@@ -344,6 +344,7 @@ TEST(Model, AMitigationAsksEveryNameOfTheFile) {
   const KernelPlan plan = LowerKernel(partition, diagnostics);
   EXPECT_EQ(plan.files, (std::vector<std::string>{"/etc/gshadow", "/etc/motd", "/etc/shadow"}));
   const Model model(plan);
+  using Sets = std::pair<uint64_t, uint64_t>;
   const auto surviving = [&](std::string_view path, std::vector<std::string_view> names,
                              bool unknown = false) {
     Subject subject;
@@ -352,9 +353,8 @@ TEST(Model, AMitigationAsksEveryNameOfTheFile) {
     subject.other_names[SLUICE_STR_PATH] = std::move(names);
     if (unknown) subject.unknown_strings = 1u << SLUICE_STR_PATH;
     const Verdict verdict = model.Judge(subject);
-    return std::pair(verdict.surviving.words[0], verdict.undecided[0]);
+    return Sets(verdict.surviving.words[0], verdict.undecided[0]);
   };
-  using Sets = std::pair<uint64_t, uint64_t>;
   EXPECT_EQ(surviving("/tmp/link", {}), Sets(2, 0));
   EXPECT_EQ(surviving("/etc/shadow", {}), Sets(7, 0));
   EXPECT_EQ(surviving("/tmp/link", {"/etc/shadow"}), Sets(3, 0));

@@ -35,7 +35,7 @@ struct Test {
   uint32_t word = SLUICE_WORD_EVENT;                // which flags word
   std::vector<check::Net> nets;  // ends of a connection: member: one of them holds the address
   std::optional<uint32_t> atom;  // lineage: index into Partition::atoms; member: the bit is set
-  bool by_file = false;  // of a mitigation: asked of every known name of the file, see sluice_file
+  bool by_file = false;          // of a mitigation: asked of every known name of the file, see sluice_file
   friend bool operator==(const Test&, const Test&) = default;
   friend auto operator<=>(const Test&, const Test&) = default;
 };

@@ -28,12 +28,18 @@ struct Row {
   uint64_t descriptor;
 };
 
+// The root of the host's mount namespace: the agent may have one of its own.
+int OpenHostRoot() {
+  const int root = open("/proc/1/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return root >= 0 ? root : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 // The file at the end of a path without symbolic links; -1: there is none.
-int OpenExactly(const std::string& path) {
+int OpenExactly(int root, const std::string& path) {
   open_how how{};
   how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-  how.resolve = RESOLVE_NO_SYMLINKS;
-  return static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how));
+  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_IN_ROOT;
+  return static_cast<int>(syscall(SYS_openat2, root, path.c_str(), &how, sizeof how));
 }
 
 sluice_file_name NameOf(const std::string& path) {
@@ -139,9 +145,11 @@ source::Status FileNames::LookUp(const std::vector<std::string>& paths) {
 // The kernel says which file is behind each descriptor: what stat(2) says of device and number is not always its own.
 source::Status FileNames::LookUpSome(const std::string* paths, size_t count) {
   std::vector<std::pair<int, const std::string*>> open;
+  const int root = OpenHostRoot();
   for (size_t i = 0; i < count; ++i) {
-    if (const int file = OpenExactly(paths[i]); file >= 0) open.emplace_back(file, &paths[i]);
+    if (const int file = OpenExactly(root, paths[i]); file >= 0) open.emplace_back(file, &paths[i]);
   }
+  close(root);
   source::Status status;
   const int iteration = open.empty() ? -1 : bpf_iter_create(bpf_link__fd(iterator_));
   if (!open.empty() && iteration < 0)

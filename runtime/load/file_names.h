@@ -1,6 +1,6 @@
 // load/file_names.h - which files the paths of mitigations name: a protected file is known by every name.
 //
-// The paths of the active rule set, and those of one that is about to be, are looked up in the agent's mount namespace:
+// The paths of the active rule set, and those of one that is about to be, are looked up in the host's mount namespace:
 // when they come, and again every second. A path with a symbolic link in it names no file, for no operation has such a
 // path. What a path named before stays known until the file is gone. The kernel adds renames, links and opens as they
 // happen (bpf/lib/files.bpf.h): the thread is for what has no hook, a file system mounted over a folder for instance.

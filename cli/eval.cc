@@ -35,11 +35,14 @@ class Condition {
     split::Partition partition;
     partition.normal = norm::Normalize(std::move(checked), diagnostics_);
     if (!diagnostics_.ok()) return;
+    // A condition without a step reads as true.
+    never_ = partition.normal.conditions.front().kind == norm::Condition::Kind::kFalse;
+    if (never_) return;
     evaluator_ = std::make_unique<eval::Evaluator>(
         std::make_shared<const uplan::UserPlan>(uplan::LowerUser(AtOneHook(std::move(partition)))));
   }
 
-  bool ok() const { return evaluator_ != nullptr; }
+  bool ok() const { return evaluator_ != nullptr || never_; }
   std::string Text() const { return diag::RenderText(diagnostics_, files_, ColourOn(2)); }
 
   // The first error in one line.
@@ -52,6 +55,7 @@ class Condition {
   }
 
   eval::Truth Judge(const eval::Event& event) {
+    if (never_) return eval::Truth::kFalse;
     evaluator_->Begin(event);
     return evaluator_->Evaluate(evaluator_->plan().hooks[SLUICE_HOOK_BPRM_CHECK].rules.front().whole);
   }
@@ -71,6 +75,7 @@ class Condition {
 
   source::Files files_;
   diag::Diagnostics diagnostics_;
+  bool never_ = false;  // it was found to be false of every event
   std::unique_ptr<eval::Evaluator> evaluator_;
 };
 

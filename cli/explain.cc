@@ -22,7 +22,8 @@ struct Arguments {
 int Explain(const Arguments& arguments) {
   const bool json = arguments.format == "json";
   int status = kFine;
-  const std::unique_ptr<Compilation> compilation = ReadRules(arguments.rules, TestFiles::kSkip, status);
+  const TestFiles tests = arguments.stage == "parse" ? TestFiles::kTake : TestFiles::kSkip;
+  const std::unique_ptr<Compilation> compilation = ReadRules(arguments.rules, tests, status);
   if (compilation == nullptr) return status;
   const bool acceptable = TellDiagnostics(*compilation, arguments.rules);
   if (!arguments.stage.empty()) {

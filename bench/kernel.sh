@@ -3,11 +3,16 @@
 #
 # Usage: bench/kernel.sh [6.1|6.12]...     (both by default)
 #
-# In one guest run per kernel, under an emulator that counts instructions: opening and closing a file, and fork and
-# exec of a static busybox's `true`, without programs, with 1 clause, with 1,000 clauses over six fields, and with every open sent to
-# user space; and a call of every kind of hook under 1 and under 1,000 rules at each hook and under Falco's stable rules, where they
-# are at hand, with the share of hook calls that those leave to user space. Each set of rules stands between two bare runs, and its ratio is to their mean. Cache and memory latency
-# are not modelled: these are instructions, not time.
+# Under an emulator that counts instructions, four guest runs a kernel:
+#
+#   kernel_guest.sh           opening and closing a file, and fork and exec of a static busybox's `true`: without programs, with 1
+#                             clause, with 1,000 clauses over six fields, and with every open sent to user space
+#   kernel_hooks_guest.sh     a call of every kind of hook under 1 and 1,000 rules at each, and under Falco's stable ones
+#   kernel_workload_guest.sh  a compiler, a web server (nginx, where it is installed) and dd, bare and under those
+#   kernel_lists_guest.sh     a list of 1,000,000 nets and one of 100,000 names
+#
+# Each set of rules stands between two bare runs, and its ratio is to their mean. Cache and memory latency are not modelled: these
+# are instructions, not time. BENCH="hooks lists" runs only these parts.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=${here%/*}
@@ -16,6 +21,9 @@ mkdir -p "${ops%/*}"
 cc -O2 -static -Wall -Wextra "$here/kernel_ops.c" -o "$ops"
 (($#)) || set -- 6.1 6.12
 for kernel in "$@"; do
-  "$root/dev" vm --kernel "$kernel" --icount --timeout 900 --script "$here/kernel_guest.sh" "$ops"
-  "$root/dev" vm --kernel "$kernel" --icount --timeout 900 --script "$here/kernel_hooks_guest.sh" "$ops"
+  for part in ${BENCH:-opens hooks workload lists}; do
+    script=$here/kernel_${part}_guest.sh
+    [[ $part != opens ]] || script=$here/kernel_guest.sh
+    "$root/dev" vm --kernel "$kernel" --icount --timeout 1800 --memory 3072 --script "$script" "$ops"
+  done
 done

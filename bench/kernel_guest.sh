@@ -3,6 +3,7 @@
 #
 # Usage: kernel_guest.sh KERNEL_OPS   (as root, one CPU, a clock that counts instructions, `sluice` on PATH)
 set -euo pipefail
+source "$(dirname "$0")/guest_lib.sh"
 ops=$1
 work=$(mktemp -d)
 path=$work/one/two/three/four/file # on a tmpfs: six components
@@ -12,10 +13,6 @@ cp "$(command -v busybox)" "$work/true" # static, on the tmpfs: the guest's own 
 opens=2000
 execs=300
 types='evt.type in (open, openat, openat2, creat)'
-
-rule() { # NAME CONDITION
-  printf 'rule "%s" {\n  desc: "-"\n  condition: %s\n  output: "%%proc.name"\n  priority: notice\n}\n' "$1" "$2"
-}
 
 one_clause() { rule one "$types and fd.name startswith /nowhere/at/all/"; }
 
@@ -43,21 +40,9 @@ measure() { # prints OPEN EXEC
 
 with_rules() { # RULES: prints OPEN EXEC and how many clauses file_open had
   "$1" >"$work/$1.rule"
-  sluice run -r "$work/$1.rule" >"$work/out" 2>"$work/err" &
-  local pid=$! i
-  for ((i = 0; i < 600; i++)); do
-    grep -q '^sluice: ready' "$work/err" && break
-    kill -0 $pid 2>/dev/null || break
-    sleep 0.1
-  done
-  if ! grep -q '^sluice: ready' "$work/err"; then
-    cat "$work/err" >&2
-    exit 1
-  fi
-  sleep 3 # the engine gives back what it used while loading
+  start "$work/$1.rule"
   measure
-  kill -INT $pid
-  wait $pid || true
+  stop
   grep '^counters hook=file_open' "$work/err" >>"$work/counters"
 }
 

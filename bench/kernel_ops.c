@@ -4,6 +4,8 @@
  *   kernel_ops open PATH COUNT        open and close
  *   kernel_ops exec PROGRAM COUNT     fork, exec, exit and wait
  *   kernel_ops each FOLDER COUNT      one line for a call of every kind of hook, in an empty folder
+ *   kernel_ops connect ADDRESS COUNT  connect a UDP socket
+ *   kernel_ops http PORT COUNT        a page of a web server on this host, a connection each
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -132,17 +134,53 @@ static int each(const char *folder, int count) {
   return 0;
 }
 
+static void http_once(const char *port) {
+  static const char request[] = "GET / HTTP/1.0\r\n\r\n";
+  char answer[4096];
+  ssize_t got, total = 0;
+  int server = socket(AF_INET, SOCK_STREAM, 0);
+
+  address.sin_port = htons((uint16_t)atoi(port));
+  check(connect(server, (struct sockaddr *)&address, sizeof address), "connect");
+  check(write(server, request, sizeof request - 1), "write");
+  while ((got = read(server, answer, sizeof answer)) > 0) total += got;
+  close(server);
+  if (total < 100) {
+    fprintf(stderr, "the web server answered %zd bytes\n", total);
+    exit(1);
+  }
+}
+
+static void connect_once(const char *unused) {
+  (void)unused;
+  do_connect();
+}
+
+static void exec_of(const char *program) { exec_once((char *)program); }
+
 int main(int argc, char **argv) {
-  int opens, count, i;
+  static const struct {
+    const char *name;
+    void (*once)(const char *);
+  } ops[] = {{"open", open_once}, {"exec", exec_of}, {"connect", connect_once}, {"http", http_once}};
+  void (*once)(const char *) = NULL;
+  size_t n;
+  int count, i;
   double start;
 
   if (argc != 4) return 2;
-  if (strcmp(argv[1], "each") == 0) return each(argv[2], atoi(argv[3]));
-  opens = strcmp(argv[1], "open") == 0;
   count = atoi(argv[3]);
-  for (i = 0; i < count / 10 + 1; i++) opens ? open_once(argv[2]) : exec_once(argv[2]); /* warm */
+  if (strcmp(argv[1], "each") == 0) return each(argv[2], count);
+  for (n = 0; n < sizeof ops / sizeof *ops; n++)
+    if (strcmp(argv[1], ops[n].name) == 0) once = ops[n].once;
+  if (!once) return 2;
+  address.sin_family = AF_INET;
+  address.sin_port = htons(9);
+  if (inet_pton(AF_INET, argv[2], &address.sin_addr) != 1) address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socket_fd = socket(AF_INET, SOCK_DGRAM, 0);
+  for (i = 0; i < count / 10 + 1; i++) once(argv[2]); /* warm */
   start = now_ns();
-  for (i = 0; i < count; i++) opens ? open_once(argv[2]) : exec_once(argv[2]);
+  for (i = 0; i < count; i++) once(argv[2]);
   printf("%.0f\n", (now_ns() - start) / count);
   return 0;
 }

@@ -90,7 +90,7 @@ SLUICE_INLINE __u64 match_round(struct scratch *s, const struct sluice_hook_conf
   struct sluice_match *m = &s->match;
   __u64 standing;
 
-  if (config->used & SLUICE_INT_BITS) fill_ints(m, task);
+  if (config->used & SLUICE_INT_BITS) fill_ints(m, config, task);
   if (config->used & SLUICE_LINEAGE_BITS) fill_lineage(m, state_of(task), s->generation);
   m->flags[SLUICE_WORD_EVENT] = image_bits(image_flags_of(bprm->file));
   if ((config->used & 1ull << SLUICE_LOOKUP_BITS) && (asked_bits(config) & CONTAINER_BITS))

@@ -17,6 +17,7 @@ constexpr std::string_view kInit = "systemd";
 constexpr uint64_t kAllCapabilities = (uint64_t{1} << 41) - 1;
 constexpr size_t kMostLevels = 64;  // of `proc.aname[n]`
 constexpr int64_t kSecond = 1'000'000'000;
+constexpr const char *kHostMntNs = "4026531841", *kHostPidNs = "4026531836";  // as kernels number them
 
 bool Has(const Fields& fields, std::string_view name) { return fields.find(name) != fields.end(); }
 
@@ -380,6 +381,9 @@ void FillProcess(Fields& fields, int pid) {
   for (const char* name : {"proc.is_exe_upper_layer", "proc.is_exe_from_memfd", "proc.is_exe_deleted"})
     Default(fields, name, "false");
   FillContainer(fields);
+  Default(fields, "proc.cgroup_id", "1");
+  Default(fields, "proc.mnt_ns", kHostMntNs);
+  Default(fields, "proc.pid_ns", kHostPidNs);
 }
 
 void FillEvent(Fields& fields, check::HookId hook, check::EventType type, size_t number) {

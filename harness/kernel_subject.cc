@@ -18,9 +18,10 @@ struct Number {
   FieldId field;
   uint32_t number;
 };
-constexpr Number kNumbers[] = {{FieldId::kUserUid, SLUICE_INT_UID},
-                               {FieldId::kGroupGid, SLUICE_INT_GID},
-                               {FieldId::kUserLoginuid, SLUICE_INT_LOGINUID}};
+constexpr Number kNumbers[] = {
+    {FieldId::kUserUid, SLUICE_INT_UID},           {FieldId::kGroupGid, SLUICE_INT_GID},
+    {FieldId::kUserLoginuid, SLUICE_INT_LOGINUID}, {FieldId::kProcCgroupId, SLUICE_INT_CGROUP},
+    {FieldId::kProcMntNs, SLUICE_INT_MNT_NS},      {FieldId::kProcPidNs, SLUICE_INT_PID_NS}};
 
 constexpr Number kCapabilitySets[] = {{FieldId::kThreadCapEffective, SLUICE_WORD_CAP_EFFECTIVE},
                                       {FieldId::kThreadCapPermitted, SLUICE_WORD_CAP_PERMITTED},

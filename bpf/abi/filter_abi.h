@@ -122,6 +122,9 @@ enum sluice_int {
   SLUICE_INT_GID = 1,      /* group.gid: the effective one */
   SLUICE_INT_LOGINUID = 2, /* user.loginuid; -1 when unset */
   SLUICE_INT_RESULT = 3,   /* evt.rawres, at SYS_EXIT */
+  SLUICE_INT_CGROUP = 4,   /* proc.cgroup_id */
+  SLUICE_INT_MNT_NS = 5,   /* proc.mnt_ns */
+  SLUICE_INT_PID_NS = 6,   /* proc.pid_ns */
   SLUICE_INT_ARG = 7,      /* the hook's own, SLUICE_ARGS of them: numbers[1..] of its record */
 };
 

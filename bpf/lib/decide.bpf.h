@@ -58,7 +58,7 @@ SLUICE_INLINE __u64 match_cheap(struct scratch *s, const struct sluice_hook_conf
   if (image && state) m->flags[SLUICE_WORD_EVENT] |= image_bits(state->task.image.flags);
   if (asked & CONTAINER_BITS) m->flags[SLUICE_WORD_EVENT] |= container_bit(s, task, state);
   if (config->used & 1ull << SLUICE_LOOKUP_BITS) fill_capabilities(m, task);
-  if (config->used & SLUICE_INT_BITS) fill_ints(m, task);
+  if (config->used & SLUICE_INT_BITS) fill_ints(m, config, task);
   if (config->used & SLUICE_LINEAGE_BITS) fill_lineage(m, state, s->generation);
   standing = sluice_match_begin(m, config);
   if (config->file_strings >> SLUICE_STR_EXEPATH & 1)

@@ -114,9 +114,29 @@ SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags
   return 0;
 }
 
-SLUICE_INLINE void fill_ints(struct sluice_match *m, struct task_struct *task) {
+/* The innermost one. */
+SLUICE_INLINE __u32 pid_namespace(struct task_struct *task) {
+  struct pid *pid = task->thread_pid;
+  struct upid upid = {};
+  __u32 level = pid->level;
+
+  if (level > 32) level = 32;
+  bpf_probe_read_kernel(&upid, sizeof(upid), (char *)&pid->numbers[0] + level * sizeof(upid));
+  return BPF_CORE_READ(upid.ns, ns.inum);
+}
+
+#define PLACE_INTS \
+  (7ull << (SLUICE_LOOKUP_INT + SLUICE_INT_CGROUP)) /* of where a process lives: dear, and seldom asked */
+
+SLUICE_INLINE void fill_ints(struct sluice_match *m, const struct sluice_hook_config *config,
+                             struct task_struct *task) {
   const struct cred *cred = task->cred;
 
+  if (config->used & PLACE_INTS) {
+    m->ints[SLUICE_INT_CGROUP] = bpf_get_current_cgroup_id();
+    m->ints[SLUICE_INT_MNT_NS] = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+    m->ints[SLUICE_INT_PID_NS] = pid_namespace(task);
+  }
   m->ints[SLUICE_INT_UID] = cred->euid.val;
   m->ints[SLUICE_INT_GID] = cred->egid.val;
   m->ints[SLUICE_INT_LOGINUID] = (__s32)task->loginuid.val;
@@ -361,14 +381,8 @@ SLUICE_ONCE __u32 container_kind(__u32 index, __u64 leaf) {
 }
 
 SLUICE_INLINE int in_host_namespaces(struct task_struct *task) {
-  struct pid *pid = task->thread_pid;
-  struct upid upid = {};
-  __u32 level = pid->level;
-
-  if (level > 32) level = 32;
-  bpf_probe_read_kernel(&upid, sizeof(upid), (char *)&pid->numbers[0] + level * sizeof(upid));
   return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) == control.host_mnt_ns &&
-         BPF_CORE_READ(upid.ns, ns.inum) == control.host_pid_ns;
+         pid_namespace(task) == control.host_pid_ns;
 }
 
 /* Remembered with the task, by cgroup. */

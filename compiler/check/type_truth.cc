@@ -58,9 +58,12 @@ std::optional<Range> RangeOf(const Term& term) {
     case FieldId::kProcDuration:
     case FieldId::kEvtRawtime:
     case FieldId::kEvtCpu:
+    case FieldId::kProcCgroupId:
       return Range{0, kMost};
     case FieldId::kUserUid:
     case FieldId::kGroupGid:
+    case FieldId::kProcMntNs:
+    case FieldId::kProcPidNs:
       return Range{0, kMost32};
     case FieldId::kUserLoginuid:
       return Range{-1, kMost32};

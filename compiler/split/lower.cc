@@ -66,6 +66,9 @@ constexpr Subject kSubjects[] = {
     {FieldId::kGroupGid, SubjectKind::kNumber, SLUICE_INT_GID},
     {FieldId::kUserLoginuid, SubjectKind::kNumber, SLUICE_INT_LOGINUID},
     {FieldId::kEvtRawres, SubjectKind::kNumber, SLUICE_INT_RESULT},  // at SYS_EXIT
+    {FieldId::kProcCgroupId, SubjectKind::kNumber, SLUICE_INT_CGROUP},
+    {FieldId::kProcMntNs, SubjectKind::kNumber, SLUICE_INT_MNT_NS},
+    {FieldId::kProcPidNs, SubjectKind::kNumber, SLUICE_INT_PID_NS},
     {FieldId::kProcName, SubjectKind::kText, SLUICE_STR_NAME},
     {FieldId::kProcExepath, SubjectKind::kText, SLUICE_STR_EXEPATH},
     {FieldId::kProcPname, SubjectKind::kLineage, SLUICE_STR_NAME, false, 1},

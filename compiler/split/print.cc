@@ -17,7 +17,8 @@ constexpr std::string_view kStrings[] = {"proc.name",    "proc.exepath", "fd.nam
                                          "fd.directory", "target",       "text"};
 constexpr std::string_view kCapabilitySets[] = {"cap_effective", "cap_permitted", "cap_inheritable"};
 constexpr std::string_view kModes[] = {"exact", "prefix", "suffix"};
-constexpr std::string_view kInts[] = {"user.uid", "group.gid", "user.loginuid", "evt.rawres"};
+constexpr std::string_view kInts[] = {"user.uid",       "group.gid",   "user.loginuid", "evt.rawres",
+                                      "proc.cgroup_id", "proc.mnt_ns", "proc.pid_ns"};
 
 std::string Quote(std::string_view text) {
   std::string out = "\"";

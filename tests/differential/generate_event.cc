@@ -38,6 +38,12 @@ void AddProcess(EventCase& event, Random& random) {
   event.uid = SomeNumber(random);
   event.gid = SomeNumber(random);
   event.loginuid = random.Chance(30) ? -1 : SomeNumber(random);
+  event.cgroup_id = SomeNumber(random);
+  event.mnt_ns = SomeNumber(random);
+  event.pid_ns = SomeNumber(random);
+  event.fields["proc.cgroup_id"] = Value::Of(event.cgroup_id);
+  event.fields["proc.mnt_ns"] = Value::Of(event.mnt_ns);
+  event.fields["proc.pid_ns"] = Value::Of(event.pid_ns);
   event.fields["user.uid"] = Value::Of(event.uid);
   event.fields["group.gid"] = Value::Of(event.gid);
   event.fields["user.loginuid"] = Value::Of(event.loginuid);

@@ -14,6 +14,7 @@
  * Fail direction: allow (lib/decide.bpf.h). An error that another LSM program decided on is passed on unseen.
  */
 #include "lib/lineage.bpf.h"
+#include "lib/stdio.bpf.h"
 #include "lib/strings.bpf.h"
 
 char LICENSE[] __weak SEC("license") = "GPL";
@@ -91,6 +92,7 @@ SLUICE_INLINE __u64 match_round(struct scratch *s, const struct sluice_hook_conf
   __u64 standing;
 
   if (config->used & SLUICE_INT_BITS) fill_ints(m, config, task);
+  if (config->used & STDIO_BITS) fill_stdio(&m->ints[SLUICE_INT_ARG], task);
   if (config->used & SLUICE_LINEAGE_BITS) fill_lineage(m, state_of(task), s->generation);
   m->flags[SLUICE_WORD_EVENT] = image_bits(image_flags_of(bprm->file));
   if ((config->used & 1ull << SLUICE_LOOKUP_BITS) && (asked_bits(config) & CONTAINER_BITS))
@@ -141,6 +143,7 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
   fill_header(r, SLUICE_RECORD_EVENT, SLUICE_HOOK_BPRM_CHECK, task, task->real_parent);
   fill_verdict(s, r, verdict);
   r->numbers[0] = (__u32)(s->match.flags[SLUICE_WORD_EVENT] >> 32);
+  fill_stdio((__s64 *)&r->numbers[1], task);
   set_result(r, hook_result(verdict));
   name_of_exec(s, bprm);
   at = put_path(s, SLUICE_STR_EXEPATH, SLUICE_ITEM_EXEPATH);
@@ -177,6 +180,7 @@ static __noinline int park(struct scratch *s, struct task_struct *task, int firs
     parked->rounds = 0;
     parked->used = 0;
     read_creds(&parked->creds, task->cred);
+    fill_stdio(parked->stdio, task);
     __builtin_memset(parked->set, 0, sizeof(parked->set));
     __builtin_memset(parked->undecided, 0, sizeof(parked->undecided));
     TOTAL(parked, 1);
@@ -373,6 +377,9 @@ SLUICE_INLINE void send_exec(struct task_struct *task, struct linux_binprm *bprm
   }
   fill_header(&record->header, SLUICE_RECORD_EXEC, SLUICE_HOOK_BPRM_CHECK, task, task->real_parent);
   record->header.numbers[0] = state ? state->task.image.flags : 0;
+  record->header.numbers[1] = parked ? parked->stdio[0] : SLUICE_ABSENT_INT;
+  record->header.numbers[2] = parked ? parked->stdio[1] : SLUICE_ABSENT_INT;
+  record->header.numbers[3] = parked ? parked->stdio[2] : SLUICE_ABSENT_INT;
   at = put_image(buffer, at, EXEC_LIMIT, state, 1);
   at = put_cgroup(buffer, at, EXEC_LIMIT, task);
   at = put_string(buffer, at, EXEC_LIMIT, SLUICE_ITEM_FILENAME, bprm->filename);

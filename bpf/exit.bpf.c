@@ -16,8 +16,6 @@ char LICENSE[] __weak SEC("license") = "GPL";
 
 #define MAX_ERRNO 4095
 #define EAGAIN 11
-#define S_IFSOCK_MODE 0140000
-#define S_IFDIR 0040000
 #define AT_FDCWD (-100)
 #define PATH_NOT_PLAIN 2 /* scratch.path_built: for user space to tidy */
 #define GIVEN_BYTES 2048 /* of a relative path; a longer one is unknown */
@@ -46,7 +44,7 @@ SLUICE_INLINE void put_descriptor(struct hook_event *e, struct task_struct *task
   bpf_probe_read_kernel(&file, sizeof(file), files + number);
   if (!file) return;
   mode = BPF_CORE_READ(file, f_inode, i_mode);
-  if ((mode & S_IFMT) == S_IFSOCK_MODE) {
+  if ((mode & S_IFMT) == S_IFSOCK) {
     put_socket(e, sock_of(file));
     return;
   }

@@ -405,6 +405,8 @@ void FillEvent(Fields& fields, check::HookId hook, check::EventType type, size_t
   if (exec) {
     Default(fields, "evt.arg.comm", Text(fields, "proc.name"));
     Default(fields, "evt.arg.trusted_exepath", Text(fields, "proc.exepath"));
+    for (const char* end : {"proc.stdin.type", "proc.stdout.type", "proc.stderr.type"})
+      Default(fields, end, "file");
   }
   if (hook == SLUICE_HOOK_FILE_OPEN) FillOpen(fields, type);
   for (const char* flag : {"evt.is_open_read", "evt.is_open_write", "evt.is_open_exec", "evt.is_open_create"})

@@ -128,6 +128,16 @@ enum sluice_int {
   SLUICE_INT_ARG = 7,      /* the hook's own, SLUICE_ARGS of them: numbers[1..] of its record */
 };
 
+/* bprm_check_security: what descriptors 0, 1 and 2 lead to, its first numbers; of a socket its family. */
+enum sluice_stdio {
+  SLUICE_STDIO_UNIX = 1,
+  SLUICE_STDIO_IPV4 = 2,
+  SLUICE_STDIO_IPV6 = 10,
+  SLUICE_STDIO_FILE = 100, /* or a device */
+  SLUICE_STDIO_DIRECTORY = 101,
+  SLUICE_STDIO_PIPE = 102,
+};
+
 /* Words that flag tests may ask. */
 enum sluice_flag_word {
   SLUICE_WORD_EVENT = 0, /* SLUICE_FLAG_* and the hook's own: numbers[0] of its record */

@@ -112,6 +112,7 @@ struct parked_exec {
   __u64 set[SLUICE_WORDS];       /* union over the rounds */
   __u64 undecided[SLUICE_WORDS]; /* likewise */
   struct task_creds creds;       /* of the caller, before a set-user-ID program changes them */
+  __s64 stdio[3];                /* likewise, before descriptors are closed */
   __u64 round_set[SLUICE_ROUNDS][SLUICE_WORDS];
   __u32 path_at[SLUICE_ROUNDS];
   __u32 path_bytes[SLUICE_ROUNDS];

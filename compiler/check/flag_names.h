@@ -24,6 +24,7 @@ enum class Names : uint8_t {
   kXattrFlags,    // XATTR_CREATE ...
   kFdTypes,
   kFdTypechars,
+  kStdioTypes,
   kSockFamilies,
   kL4Protos,
   kDomains,

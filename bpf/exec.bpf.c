@@ -407,7 +407,7 @@ SLUICE_INLINE void send_exec(struct task_struct *task, struct linux_binprm *bprm
 
 /* FORK and EXIT: a header alone. */
 static __noinline void send_tree(__u32 kind, struct task_struct *task, struct task_struct *parent) {
-  struct sluice_record *r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+  struct sluice_record *r = is_unattended(0, 0) ? 0 : bpf_ringbuf_reserve(&events, sizeof(*r), 0);
 
   if (!r) {
     next_sequence();
@@ -502,6 +502,10 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(exec_sched_exit, struct task_struct *task) {
   abandon(task);
   if (task->signal->live.counter > 0) return 0;
+  if ((__u32)task->tgid == handover.agent_pid) {
+    handover.unattended = 1;
+    handover.agent_pid = 0;
+  }
   send_tree(SLUICE_RECORD_EXIT, task, task->real_parent);
   return 0;
 }

@@ -17,6 +17,7 @@
 #include "compiler/explain.h"
 #include "runtime/engine.h"
 #include "runtime/load/lsm_hooks.h"
+#include "runtime/load/pins.h"
 #include "runtime/reload.h"
 #include "runtime/rule_watch.h"
 #include "runtime/trusted.h"
@@ -125,6 +126,20 @@ void TellCounters(const EngineSnapshot& engine, const std::vector<sink::OutputSt
                    missed.tree_records_lost));
 }
 
+void TellTakenOver(const EngineSnapshot& engine) {
+  if (engine.taken_over == 0) return;
+  uint64_t mitigated = 0;
+  for (const auto& [hook, count] : engine.unattended) mitigated += count;
+  Tell(fmt::format("sluice: took over from an earlier agent: {}; {} refused or killed while none ran\n",
+                   Count(engine.taken_over, "program"), Count(mitigated, "call")));
+}
+
+void TellPinned(const EngineSnapshot& engine) {
+  if (engine.pinned == 0) return;
+  Tell(fmt::format("sluice: {} and with them the mitigations stay in force (`pin: true`); `sluice unpin` takes them away\n",
+                   Count(engine.pinned, "program")));
+}
+
 // Null without a watch, or after a fault that has been told: SIGHUP reloads all the same.
 std::unique_ptr<RuleWatch> WatchRules(const config::Config& config, const Arguments& arguments,
                                       Engine& engine, status::Service& service) {
@@ -159,10 +174,12 @@ int Watch(const Arguments& arguments, const config::Config& config, std::unique_
   const std::unique_ptr<sink::Outputs> outputs = OpenOutputs(config, status);
   if (outputs == nullptr) return status;
   outputs_in_use = outputs.get();
+  load::Options load;
+  if (config.pin) load.pin_folder = load::kPinFolder;
   Engine engine({.rule_files = arguments.rules.paths,
                  .trusted_files = !arguments.config.empty(),
                  .compile = arguments.rules.CompileOptions(),
-                 .load = {},
+                 .load = std::move(load),
                  .capture = writer,
                  .every_event = arguments.every_event()},
                 [&outputs](const alert::Alert& alert) { outputs->Push(alert); });
@@ -178,6 +195,7 @@ int Watch(const Arguments& arguments, const config::Config& config, std::unique_
       std::move(compilation),
       [&] {
         watch = WatchRules(config, arguments, engine, service);
+        TellTakenOver(engine.Snapshot());
         Tell(fmt::format("sluice: ready: {}\n", active));
         service.Ready(active);
       },
@@ -193,6 +211,7 @@ int Watch(const Arguments& arguments, const config::Config& config, std::unique_
   if (writer != nullptr) TellCapture(arguments.capture, *writer);
   if (!ran.ok()) return Told(ran);
   TellCounters(engine.Snapshot(), alerts);
+  TellPinned(engine.Snapshot());
   return Told(kept);
 }
 
@@ -222,6 +241,8 @@ int Run(Arguments arguments) {
     }
     writer = std::move(*created);
   }
+  if (!config->pin && load::AnyLeftPinned(load::kPinFolder))
+    Tell("sluice: warning: mitigations of an earlier agent with `pin: true` are in force as well; `sluice unpin` takes them away\n");
   if (!arguments.every_event()) Tell(Summary(*compilation));
   Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
   return Watch(arguments, *config, std::move(compilation), writer.get());

@@ -35,5 +35,6 @@ Verb AddImport(CLI::App& app);
 Verb AddConfig(CLI::App& app);
 Verb AddStatus(CLI::App& app);
 Verb AddTop(CLI::App& app);
+Verb AddUnpin(CLI::App& app);
 
 }  // namespace sluice::cli

@@ -63,6 +63,7 @@ struct Engine::State {
   void SetNames(std::shared_ptr<const eval::Names> names);
   void FollowContainers();
   source::Status Loop(Reloader& reloader);
+  source::Status TakeOver();
   void FollowClock();
   void TellLosses(int64_t now_ns);
   void Publish(int64_t now_ns, std::vector<load::HookCounters> hooks, bool last);
@@ -83,7 +84,8 @@ struct Engine::State {
   ring::Record record;
   EngineStats stats;
   LagHistogram lag;
-  uint64_t rules_active = 0;
+  uint64_t rules_active = 0, taken_over = 0;
+  std::map<std::string, uint64_t> unattended;
   std::atomic<uint64_t> reloads = 0, reloads_failed = 0;
   std::atomic<bool> last_reload_failed = false;
   std::mutex failed_mutex;
@@ -120,15 +122,16 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
   source::Status status = state.Open();
   if (status.ok()) status = state.Activate(*compilation);
   if (status.ok()) status = state.kernel->Canary();
+  if (status.ok()) status = state.TakeOver();
   if (status.ok()) {
     compilation.reset();
     malloc_trim(0);  // what the stages needed goes back to the host
+    state.Publish(ClockNs(CLOCK_BOOTTIME), state.kernel->Counters(), false);
     ready();
     const auto report = [&](const source::Status& outcome, const Compilation* compiled) {
       reloaded(outcome, compiled);
       state.Reloaded(outcome);
     };
-    state.Publish(ClockNs(CLOCK_BOOTTIME), state.kernel->Counters(), false);
     Reloader reloader([&state] { return state.Compile(); }, report,
                       state.options.compile.warnings_are_errors);
     status = state.Loop(reloader);
@@ -225,6 +228,18 @@ source::Status Engine::State::Loop(Reloader& reloader) {
   return absl::OkStatus();
 }
 
+// The rules are active: what an earlier agent left in force is no longer needed.
+source::Status Engine::State::TakeOver() {
+  const source::Result<load::TakenOver> taken = kernel->TakeOver();
+  if (!taken.ok()) return taken.status();
+  taken_over = taken->programs;
+  for (const check::HookRow& hook : check::Hooks()) {
+    if (taken->mitigated[hook.id] > 0) unattended[std::string(hook.name)] = taken->mitigated[hook.id];
+  }
+  if (!unattended.empty()) Raise(Unattended(unattended, host, ClockNs(CLOCK_BOOTTIME)));
+  return absl::OkStatus();
+}
+
 // The wall clock may be set while we run.
 void Engine::State::FollowClock() {
   const int64_t offset = BootToUnixNs();
@@ -264,6 +279,8 @@ void Engine::State::Publish(int64_t now_ns, std::vector<load::HookCounters> hook
   published.rules_active = rules_active;
   published.reloads = reloads, published.reloads_failed = reloads_failed;
   published.last_reload_failed = last_reload_failed;
+  published.pinned = kernel->pinned();
+  published.taken_over = taken_over, published.unattended = unattended;
   published.hooks = std::move(hooks);
   published.rules = judge.rule_counts();
   published.stats = stats;
@@ -299,11 +316,12 @@ source::Result<std::unique_ptr<Compilation>> Engine::State::Compile() const {
 // Detached first, so that the rings can be emptied for good.
 void Engine::State::Close() {
   if (kernel == nullptr) return;
+  stats.tree_records_lost = kernel->TreeRecordsLost();
   kernel->Detach();
   do {
     handed_over = 0;
   } while (Poll(0).ok() && handed_over > 0);
-  stats.tree_records_lost = kernel->TreeRecordsLost();
+  if (kernel->pinned() == 0) stats.tree_records_lost = kernel->TreeRecordsLost();
   Publish(ClockNs(CLOCK_BOOTTIME), kernel->Counters(), true);
   kernel.reset();
 }

@@ -16,6 +16,17 @@ alert::OutputField Number(std::string name, uint64_t number) {
   return field;
 }
 
+alert::Alert OwnAlert(const char* rule, const alert::Host& host, int64_t now_ns) {
+  alert::Alert alert;
+  alert.rule = rule;
+  alert.priority = ast::Priority::kCritical;
+  alert.source = "internal";
+  alert.hostname = host.hostname;
+  alert.time_unix_ns = static_cast<uint64_t>(now_ns + host.boot_to_unix_ns);
+  alert.fields.push_back(Number("evt.time", alert.time_unix_ns));
+  return alert;
+}
+
 }  // namespace
 
 std::optional<alert::Alert> LossWatch::Look(int64_t now_ns, const std::vector<load::HookCounters>& counters,
@@ -25,7 +36,7 @@ std::optional<alert::Alert> LossWatch::Look(int64_t now_ns, const std::vector<lo
   for (const load::HookCounters& row : counters) lost[row.hook] += row.stats.lost;
   lost[kLineage] = tree_records;
 
-  alert::Alert alert;
+  alert::Alert alert = OwnAlert(kRule, host, now_ns);
   uint64_t events = 0;
   std::string where;
   for (const auto& [hook, total] : lost) {
@@ -39,15 +50,26 @@ std::optional<alert::Alert> LossWatch::Look(int64_t now_ns, const std::vector<lo
   last_ns_ = now_ns;
   told_ = std::move(lost);
 
-  alert.rule = kRule;
-  alert.priority = ast::Priority::kCritical;
-  alert.source = "internal";
-  alert.hostname = host.hostname;
-  alert.time_unix_ns = static_cast<uint64_t>(now_ns + host.boot_to_unix_ns);
   alert.output = fmt::format("{} events were lost, for the ring buffer was full: alerts may be missing | {}",
                              events, where);
-  alert.fields.insert(alert.fields.begin(), Number("evt.time", alert.time_unix_ns));
   alert.id = fmt::format("loss-{}-{}", host.boot_id, now_ns);
+  return alert;
+}
+
+alert::Alert Unattended(const std::map<std::string, uint64_t>& by_hook, const alert::Host& host,
+                        int64_t now_ns) {
+  alert::Alert alert = OwnAlert("Sluice internal: mitigations without an agent", host, now_ns);
+  uint64_t calls = 0;
+  std::string where;
+  for (const auto& [hook, count] : by_hook) {
+    calls += count;
+    where += fmt::format("{}{}={}", where.empty() ? "" : " ", hook, count);
+    alert.fields.push_back(Number("unattended." + hook, count));
+  }
+  alert.output = fmt::format(
+      "{} calls were refused or killed by pinned mitigations while no agent ran: nothing else was watched | {}", calls,
+      where);
+  alert.id = fmt::format("unattended-{}-{}", host.boot_id, now_ns);
   return alert;
 }
 

@@ -1,4 +1,4 @@
-// loss_watch.h - says that events were lost, as an alert of the agent's own.
+// loss_watch.h - says which events nobody was told of, as alerts of the agent's own.
 //
 // The kernel counts what its ring buffer had no room for; Look() compares the counts with those told last and
 // makes one alert of the difference, at most one in kQuietNs: a flood must not bring a second one of alerts.
@@ -29,5 +29,9 @@ class LossWatch {
   std::map<std::string, uint64_t> told_;  // by hook
   std::optional<int64_t> last_ns_;
 };
+
+// The agent's own alert "Sluice internal: mitigations without an agent": what pinned programs refused or killed before
+// this agent took over, by hook. REQUIRES: not empty.
+alert::Alert Unattended(const std::map<std::string, uint64_t>& by_hook, const alert::Host& host, int64_t now_ns);
 
 }  // namespace sluice

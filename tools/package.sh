@@ -79,6 +79,8 @@ set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
   systemctl disable --now sluice.service || true
 fi
+# Nothing stays in the kernel of a host that has no sluice any more. An upgrade leaves no gap.
+[ "$1" != remove ] || /usr/sbin/sluice unpin || true
 SCRIPT
 cat >"$tree/DEBIAN/postrm" <<'SCRIPT'
 #!/bin/sh

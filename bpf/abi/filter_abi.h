@@ -371,13 +371,21 @@ struct sluice_control {
   __u32 active; /* slot that judges */
   __u32
       generation[SLUICE_SLOTS]; /* generation number loaded in each slot; 0: none, nothing is judged by it */
-  __u32 agent_pid;              /* a kill never reaches this process (the denial does) */
   __u32 seed_slot;              /* slot that the task iterator fills */
   __u32 wake_bytes; /* user space is woken when this much is queued; it polls every 10 ms anyway */
   __u32 host_mnt_ns, host_pid_ns; /* inode numbers */
   __u32 names;                    /* there are paths in file_names, or were */
   __u32 reserved;
   __u64 root_mnt, root_dentry; /* the kernel's: the agent's root, while it is known to be its namespace's */
+};
+
+/* What a later agent reads of programs that an earlier one left attached: the global `handover` (section
+ * .data.handover). Versions differ: this struct only grows, at its end. */
+#define SLUICE_HANDOVER_HOOKS 64
+struct sluice_handover {
+  __u32 agent_pid;  /* a kill never reaches this process (the denial does); 0: none */
+  __u32 unattended; /* nobody reads the records: the agent has ended, or says that it is about to */
+  __u64 mitigated[SLUICE_HANDOVER_HOOKS]; /* by hook: calls refused and processes killed while unattended */
 };
 
 /* Counters outside the hooks, summed over all CPUs: the global `totals` (section .data.totals). */
@@ -413,6 +421,7 @@ struct sluice_call {
 #endif
 SLUICE_ASSERT(SLUICE_LOOKUPS <= 64, "lookups fit the used mask");
 SLUICE_ASSERT(SLUICE_HOOKS <= 62, "hooks fit a mask");
+SLUICE_ASSERT(sizeof(struct sluice_handover) >= 520, "hand-over: it never shrinks");
 SLUICE_ASSERT(SLUICE_INT_ARG + SLUICE_ARGS == SLUICE_INTS, "the arguments come last");
 SLUICE_ASSERT(sizeof(struct sluice_set) == 136, "set");
 SLUICE_ASSERT(sizeof(struct sluice_lookup_classes) == 32, "lookup classes");

@@ -14,7 +14,7 @@
 
 /* The agent is not above its rules, but it never kills itself: a denial reaches it, the signal does not. */
 SLUICE_INLINE __u32 spare_agent(__u32 verdict) {
-  if (bpf_get_current_pid_tgid() >> 32 == control.agent_pid) return verdict & ~SLUICE_VERDICT_KILL;
+  if (bpf_get_current_pid_tgid() >> 32 == handover.agent_pid) return verdict & ~SLUICE_VERDICT_KILL;
   return verdict;
 }
 
@@ -124,7 +124,10 @@ SLUICE_INLINE void send_record(struct scratch *s, __u32 hook, __u32 bytes, int u
 
   if (bytes > sizeof(s->record)) bytes = sizeof(s->record);
   s->record.header.size = bytes;
-  error = urgent ? send_mitigation(&s->record, bytes) : send_event(&s->record, bytes);
+  if (is_unattended(hook, urgent))
+    error = -1;
+  else
+    error = urgent ? send_mitigation(&s->record, bytes) : send_event(&s->record, bytes);
   if (error)
     COUNT(hook, lost, 1);
   else
@@ -144,7 +147,7 @@ static __noinline int decide_blind(__u32 slot, __u32 hook, __u32 type, __u32 fla
   COUNT(hook, undecided, 1);
   for (i = 0; i < SLUICE_WORDS; i++) denied |= (config->unknown_deny[i] & config->deny[i]) != 0;
   if (denied) COUNT(hook, denied, 1);
-  r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+  r = is_unattended(hook, denied) ? 0 : bpf_ringbuf_reserve(&events, sizeof(*r), 0);
   if (r) {
     fill_header(r, SLUICE_RECORD_EVENT, hook, task, task->real_parent);
     r->size = sizeof(*r);

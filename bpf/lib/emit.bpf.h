@@ -150,7 +150,15 @@ SLUICE_INLINE __u32 put_string(char *buffer, __u32 at, __u32 limit, __u32 tag, c
   return position(buffer, at + 8 + ((item->length + 7) & ~7u));
 }
 
+/* Nobody reads any more: nothing is sent. A denial or a kill is counted, once, for the next agent to tell. */
+SLUICE_INLINE int is_unattended(__u32 hook, int mitigates) {
+  if (!handover.unattended) return 0;
+  if (mitigates) __sync_fetch_and_add(&handover.mitigated[hook & (SLUICE_HANDOVER_HOOKS - 1)], 1);
+  return 1;
+}
+
 SLUICE_INLINE long send_event(void *record, __u32 bytes) {
+  if (is_unattended(0, 0)) return -1;
   return bpf_ringbuf_output(&events, record, bytes, wake_flag(bytes));
 }
 

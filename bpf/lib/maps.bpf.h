@@ -163,6 +163,7 @@ struct {
 
 struct sluice_control control __weak SEC(".data.control") = {};
 struct sluice_totals totals __weak SEC(".data.totals") = {};
+struct sluice_handover handover __weak SEC(".data.handover") = {};
 
 /* A table of the generation that judges. */
 #define SLUICE_TABLE_OF(outer, m)                   \

@@ -127,10 +127,12 @@ void FormatOutput(eval::Evaluator& evaluator, const check::CheckedRule& rule, Al
   AddField(alert, std::move(time));
 }
 
-std::string Id(const Host& host, uint64_t record_id, const std::string& rule) {
+// The time tells agents apart that follow each other within a boot: each counts its records from zero.
+std::string Id(const Host& host, uint64_t record_id, uint64_t time_boot_ns, const std::string& rule) {
   std::string key = host.boot_id;
   key.push_back('\0');
   key.append(reinterpret_cast<const char*>(&record_id), sizeof record_id);
+  key.append(reinterpret_cast<const char*>(&time_boot_ns), sizeof time_boot_ns);
   key += rule;
   const XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
@@ -195,7 +197,7 @@ Alert Make(eval::Evaluator& evaluator, const check::CheckedRule& rule, Decision 
            const eval::Event& event, const lineage::Link* self, uint64_t record_id, const Host& host,
            uint64_t time_boot_ns) {
   Alert alert;
-  alert.id = Id(host, record_id, rule.rule.name.text);
+  alert.id = Id(host, record_id, time_boot_ns, rule.rule.name.text);
   alert.rule = rule.rule.name.text;
   alert.priority = rule.rule.priority;
   alert.decision = decision;

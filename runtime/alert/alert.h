@@ -39,7 +39,7 @@ struct Ancestor {
 };
 
 struct Alert {
-  std::string id;  // hash of boot id, record sequence and rule name: equal for a record read twice
+  std::string id;  // hash of boot id, record sequence and time, and rule name: equal for a record read twice
   std::string rule;
   ast::Priority priority = ast::Priority::kDebug;
   Decision decision = Decision::kAlert;
@@ -62,7 +62,7 @@ struct Host {
   int64_t boot_to_unix_ns = 0;
 };
 
-// `record_id` is unique within a boot (cpu and sequence). REQUIRES: `evaluator` has begun the event.
+// `record_id` (cpu and sequence) is unique to a record of this agent, with its time within a boot. REQUIRES: `evaluator` has begun the event.
 Alert Make(eval::Evaluator& evaluator, const check::CheckedRule& rule, Decision decision,
            const eval::Event& event, const lineage::Link* self, uint64_t record_id, const Host& host,
            uint64_t time_boot_ns);

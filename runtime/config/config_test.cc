@@ -52,6 +52,7 @@ rules: [/etc/sluice/rules, mine.rule]
 warnings: error
 state_directory: state
 drain: 30s
+pin: true
 metrics: {}
 control_socket: control
 outputs:
@@ -81,6 +82,7 @@ outputs:
   EXPECT_THAT(config.rules, ElementsAre("/etc/sluice/rules", folder_ / "mine.rule"));
   EXPECT_TRUE(config.warnings_are_errors);
   EXPECT_EQ(config.state_directory, folder_ / "state");
+  EXPECT_TRUE(config.pin);
   EXPECT_EQ(config.drain_ns, 30 * kSecondNs);
   EXPECT_EQ(config.metrics_address, "127.0.0.1:9464");
   EXPECT_EQ(config.control_socket, folder_ / "control");

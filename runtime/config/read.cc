@@ -30,6 +30,7 @@ class Reader {
     Section top = SectionOf(node, "The configuration");
     top.Paths("rules", config.rules);
     top.Flag("watch", config.watch);
+    top.Flag("pin", config.pin);
     std::vector<std::string_view> levels = {"warning", "error"};
     config.warnings_are_errors = top.Choice("warnings", levels, 0) == 1;
     top.Path("state_directory", config.state_directory);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -11,29 +12,6 @@
 #include "runtime/load/lsm_hooks.h"
 
 namespace sluice::load {
-namespace {
-
-uint32_t IdOf(const bpf_link* link) {
-  bpf_link_info info{};
-  uint32_t bytes = sizeof info;
-  return bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &bytes) == 0 ? info.id : 0;
-}
-
-void WaitUntilGone(const std::vector<uint32_t>& ids) {
-  constexpr int kTries = 100, kPauseUs = 10'000;
-  for (int tries = 0; tries < kTries; ++tries) {
-    bool any = false;
-    for (uint32_t id : ids) {
-      const int file = bpf_link_get_fd_by_id(id);
-      if (file >= 0) close(file);
-      any = any || file >= 0;
-    }
-    if (!any) return;
-    usleep(kPauseUs);
-  }
-}
-
-}  // namespace
 
 Attachments::~Attachments() { DetachAll(); }
 
@@ -94,15 +72,44 @@ void Attachments::DetachAllBut(uint64_t mask) {
   }
 }
 
+source::Status Attachments::Pin(uint64_t mask, Pins& pins) {
+  std::vector<Program*> pinned;
+  for (Program& program : programs_) {
+    const bool wanted = mask != 0 && (program.hook == check::kNoHook || (mask >> program.hook & 1) != 0);
+    if (!wanted || program.link == nullptr || bpf_link__pin_path(program.link) != nullptr) continue;
+    source::Status status = pins.Pin(program.link, bpf_program__name(program.program));
+    if (status.ok()) {
+      pinned.push_back(&program);
+      continue;
+    }
+    for (Program* done : pinned) pins.Unpin(done->link);
+    return status;
+  }
+  return absl::OkStatus();
+}
+
+void Attachments::UnpinAllBut(uint64_t mask, Pins& pins) {
+  for (Program& program : programs_) {
+    const bool wanted = mask != 0 && (program.hook == check::kNoHook || (mask >> program.hook & 1) != 0);
+    if (!wanted && program.link != nullptr && bpf_link__pin_path(program.link) != nullptr)
+      pins.Unpin(program.link);
+  }
+}
+
+uint64_t Attachments::pinned() const {
+  return static_cast<uint64_t>(std::count_if(programs_.begin(), programs_.end(), [](const Program& program) {
+    return program.link != nullptr && bpf_link__pin_path(program.link) != nullptr;
+  }));
+}
+
 void Attachments::DetachAll() {
   std::vector<uint32_t> ids;
   for (Program& program : programs_) {
     if (program.link == nullptr) continue;
-    ids.push_back(IdOf(program.link));
+    if (bpf_link__pin_path(program.link) == nullptr) ids.push_back(LinkId(bpf_link__fd(program.link)));
     bpf_link__destroy(program.link);
     program.link = nullptr;
   }
-  // The kernel drops a closed link in the background.
   WaitUntilGone(ids);
 }
 

@@ -3,7 +3,7 @@
 // What a program is for follows from its section: `lsm/HOOK` with a row in hooks.def belongs to that decision
 // point, `iter/task` fills lineage, and whatever else there is keeps lineage.
 //
-// Threads: owner thread. Ownership: links end with this object, at the latest with the process.
+// Threads: owner thread. Ownership: links end with this object, at the latest with the process; pinned ones stay.
 #pragma once
 
 #include <bpf/libbpf.h>
@@ -14,6 +14,7 @@
 
 #include "compiler/check/event.h"
 #include "compiler/source/source.h"
+#include "runtime/load/pins.h"
 
 namespace sluice::load {
 
@@ -29,7 +30,12 @@ class Attachments {
   // taken back.
   source::Status Attach(uint64_t mask);
   void DetachAllBut(uint64_t mask);
-  // Detaches everything and waits (at most a second) until the kernel has let go of the links.
+  // Pins those attached hooks of `mask` that are not pinned yet and, with any, the lineage; on failure those of this
+  // call are taken back.
+  source::Status Pin(uint64_t mask, Pins& pins);
+  void UnpinAllBut(uint64_t mask, Pins& pins);
+  uint64_t pinned() const;  // programs
+  // Detaches everything that is not pinned and waits (at most a second) until the kernel has let go of the links.
   void DetachAll();
 
   // Runs the task iterator over all tasks.

@@ -59,6 +59,14 @@ void Add(const sluice_hook_stats& from, sluice_hook_stats& to) {
   std::memcpy(&to, sums, sizeof to);
 }
 
+// The hooks at which some clause denies or kills.
+check::HookMask Mitigating(const kplan::KernelPlan& plan) {
+  check::HookMask mask = 0;
+  for (size_t hook = 0; hook < plan.hooks.size(); ++hook)
+    mask |= uint64_t{(plan.hooks[hook].flags & SLUICE_HOOK_MITIGATES) != 0} << hook;
+  return mask;
+}
+
 }  // namespace
 
 struct Kernel::State {
@@ -78,6 +86,7 @@ struct Kernel::State {
   static int Take(void* state, void* record, size_t bytes);
 
   sluice_control& control() { return skeleton->data_control->control; }
+  sluice_handover& handover() { return skeleton->data_handover->handover; }
   sluice_totals& totals() const { return skeleton->data_totals->totals; }
 
   Options options;
@@ -87,11 +96,14 @@ struct Kernel::State {
   Companions companions;
   GracePeriod grace_period;
   FileNames file_names;
+  std::unique_ptr<Pins> pins;  // null: nothing is pinned
   RecordMerge merge;
   uint32_t generation = 0;  // the last one given out
   check::HookMask missing = 0, loaded = 0;
   check::HookMask used = 0;          // by some rule set so far
   std::vector<sluice_bpf*> further;  // more programs over the maps of `skeleton`
+  check::HookMask mitigating = 0;    // of the active rule set: these are pinned, if any are
+  uint64_t left_pinned = 0;          // programs, at Detach()
   bool detached = false;
   bool flushing = false;  // hand over at once, without waiting for records from elsewhere
 };
@@ -132,6 +144,11 @@ source::Status Kernel::State::LoadHooks(check::HookMask mask, const kplan::Compa
 source::Status Kernel::State::Open(const Options& given) {
   options = given;
   CaptureLibbpfLog();
+  if (!options.pin_folder.empty()) {
+    source::Result<std::unique_ptr<Pins>> opened = Pins::Open(options.pin_folder);
+    if (!opened.ok()) return opened.status();
+    pins = std::move(*opened);
+  }
   skeleton = sluice_bpf__open();
   if (skeleton == nullptr) return Failed("the programs cannot be read", errno);
   bpf_map__set_max_entries(skeleton->maps.events, options.events_ring_bytes);
@@ -141,7 +158,7 @@ source::Status Kernel::State::Open(const Options& given) {
   bpf_map__set_map_flags(skeleton->maps.seed_by_pid, BPF_F_NO_PREALLOC);
   bpf_map__set_max_entries(skeleton->maps.exec_record_by_cpu,
                            static_cast<uint32_t>(std::max(libbpf_num_possible_cpus(), 1)));
-  control().agent_pid = static_cast<uint32_t>(getpid());
+  handover().agent_pid = static_cast<uint32_t>(getpid());
   control().host_mnt_ns = options.host_mnt_ns;
   control().host_pid_ns = options.host_pid_ns;
   control().wake_bytes = options.events_ring_bytes / 8;
@@ -154,6 +171,10 @@ source::Status Kernel::State::Open(const Options& given) {
   }
   attachments.Add(skeleton->obj);
   if (source::Status stored = StoreCalls({}); !stored.ok()) return stored;
+  if (pins != nullptr) {
+    source::Status pinned = pins->PinMap(bpf_map__fd(skeleton->maps.data_handover), "handover");
+    if (!pinned.ok()) return pinned;
+  }
   rings = ring_buffer__new(bpf_map__fd(skeleton->maps.mitigations), Take, this, nullptr);
   if (rings == nullptr || ring_buffer__add(rings, bpf_map__fd(skeleton->maps.events), Take, this) != 0) {
     return Failed("the ring buffers cannot be mapped", errno);
@@ -252,13 +273,18 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
   if (status.ok()) status = state.LoadHooks(mask, plan.companions);
   if (status.ok()) status = state.attachments.Attach(mask);
   if (status.ok()) status = state.StoreNames(plan.files);
+  if (status.ok() && state.pins != nullptr)
+    status = state.attachments.Pin(Mitigating(plan), *state.pins);
   if (status.ok()) status = state.companions.Attach(plan.companions);
   if (status.ok()) status = state.StoreCalls(plan.companions);
   if (!status.ok()) {
+    if (state.pins != nullptr) state.attachments.UnpinAllBut(state.mitigating, *state.pins);
     __atomic_store_n(&state.control().generation[slot], 0u, __ATOMIC_RELEASE);
     return status;
   }
   __atomic_store_n(&state.control().active, slot, __ATOMIC_RELEASE);
+  state.mitigating = Mitigating(plan);
+  if (state.pins != nullptr) state.attachments.UnpinAllBut(state.mitigating, *state.pins);
   state.attachments.DetachAllBut(mask);
   state.file_names.Keep(plan.files);
   // Calls that are under way still want to be completed.
@@ -287,6 +313,17 @@ source::Status Kernel::Canary() {
         hook));
   }
   return absl::OkStatus();
+}
+
+source::Result<TakenOver> Kernel::TakeOver() {
+  if (state_->pins == nullptr) return TakenOver{};
+  source::Result<TakenOver> taken = state_->pins->TakeAwayOthers();
+  if (taken.ok()) state_->pins->Keep(true);
+  return taken;
+}
+
+uint64_t Kernel::pinned() const {
+  return state_->detached ? state_->left_pinned : state_->attachments.pinned();
 }
 
 int Kernel::State::Take(void* state, void* record, size_t bytes) {
@@ -344,8 +381,16 @@ uint64_t Kernel::TreeRecordsLost() const { return state_->totals().tree_lost; }
 void Kernel::Detach() {
   State& state = *state_;
   if (state.detached) return;
-  // The kernel lets go of a closed link a moment later. Without clauses nothing is counted in that moment.
-  ClearSlot(state.skeleton->obj, state.control().active & 1).IgnoreError();
+  state.left_pinned = state.pins == nullptr ? 0 : state.attachments.pinned();
+  if (state.left_pinned > 0) {
+    __atomic_store_n(&state.handover().unattended, 1u, __ATOMIC_RELEASE);
+    __atomic_store_n(&state.handover().agent_pid, 0u, __ATOMIC_RELEASE);
+    state.StoreCalls({}).IgnoreError();  // no event waits for a companion any more
+  } else {
+    // The kernel lets go of a closed link a moment later. Without clauses nothing is counted in that moment.
+    ClearSlot(state.skeleton->obj, state.control().active & 1).IgnoreError();
+    if (state.pins != nullptr) state.pins->Keep(false);
+  }
   state.grace_period.Wait().IgnoreError();
   state.companions.DetachAllBut({});
   state.attachments.DetachAll();

@@ -3,7 +3,7 @@
 // Two slots hold two rule sets at most; Swap() fills the inactive one, lets the caller fill the lineage of
 // living processes, and flips with one store. Records carry the generation that judged them.
 //
-// Threads: one owner thread; Poll() runs the callback on it. Ownership: closing detaches every program.
+// Threads: one owner thread; Poll() runs the callback on it. Ownership: closing detaches every program but pinned ones.
 // Errors:  Status with what is missing and what to do: kPermissionDenied (not root), kFailedPrecondition (no
 //          BTF, no `bpf` in the kernel's LSM list, the canary was not seen), kResourceExhausted (a full map:
 //          which, its size).
@@ -21,6 +21,7 @@
 #include "bpf/abi/event_abi.h"
 #include "compiler/kplan/kernel_plan.h"
 #include "runtime/lineage/tree.h"
+#include "runtime/load/pins.h"
 
 namespace sluice::load {
 
@@ -31,6 +32,7 @@ struct Options {
   uint64_t hooks = 0;
   kplan::Companions companions;               // likewise plan.companions
   uint32_t host_mnt_ns = 0, host_pid_ns = 0;  // inode numbers of the host's namespaces
+  std::string pin_folder;    // kPinFolder (pins.h): mitigations stay in force when this process ends; empty: they do not
   uint32_t max_entries = 0;  // the most that a value map may hold; 0: kMostEntries (tables.h)
 };
 
@@ -62,6 +64,10 @@ class Kernel {
   // silently.
   source::Status Canary();
 
+  // Takes away what earlier agents pinned; from here on, what this one pins stays. Without options.pin_folder nothing.
+  // REQUIRES: a Swap() that worked.
+  source::Result<TakenOver> TakeOver();
+
   // Hands over waiting records, both rings merged by time, at most `timeout_ms` waiting for the first. A
   // record is held for kReorderNs (record_merge.h), except from within Swap()'s `drain` and after Detach().
   // The bytes are valid during the call only.
@@ -74,7 +80,11 @@ class Kernel {
   // Decision points that this kernel has no hook for: their clauses are never asked.
   check::HookMask MissingHooks() const;
 
-  // Detaches everything; counters stay readable, and what execs left parked is counted as dropped.
+  // Programs that stay in force when this process ends.
+  uint64_t pinned() const;
+
+  // Detaches everything that is not pinned; what pinned programs refuse from here on is the next agent's to tell;
+  // counters stay readable, and what execs left parked is counted as dropped.
   void Detach();
 
  private:

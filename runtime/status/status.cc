@@ -121,6 +121,10 @@ void AddEngine(const EngineSnapshot& engine, Page& page) {
   page.One("reloads_failed_total", "counter", "Reloads that failed", engine.reloads_failed);
   page.One("last_reload_failed", "gauge", "1: the rule files and what runs differ",
            engine.last_reload_failed ? 1 : 0);
+  page.One("pinned_programs", "gauge", "Programs that stay in force when the agent ends", engine.pinned);
+  page.Family("unattended_mitigations_total", "counter",
+              "Calls refused and processes killed by pinned programs before this agent took over");
+  for (const auto& [hook, count] : engine.unattended) page.Sample("hook", hook, count);
   page.One("records_undecodable_total", "counter", "Records that did not parse", engine.stats.undecodable);
   page.One("records_orphaned_total", "counter", "Records of a rule set no longer kept",
            engine.stats.orphaned);
@@ -158,6 +162,8 @@ Json EngineJson(const EngineSnapshot& engine) {
           {"lineage_lost", engine.stats.tree_records_lost},
           {"suppressed", engine.stats.suppressed},
           {"processes", engine.tree.processes},
+          {"pinned", engine.pinned},
+          {"unattended", engine.unattended},
           {"hooks", std::move(hooks)},
           {"rules", std::move(rules)}};
 }

@@ -9,6 +9,7 @@
  * longer than 4096 bytes, made below DIRECTORY op thread PATH                    openat from a second thread
  *   op renamed NAME PATH              openat after prctl(PR_SET_NAME)
  *   op loop PATH STOP                 opens until the file STOP exists; prints how many opens succeeded
+ *   op tally PATH STOP PAUSE_US       likewise, with a pause in between; prints how many it `reached` and were `refused`
  *   op handle PATH                    name_to_handle_at and open_by_handle_at
  * and the single calls in calls.c.
  */
@@ -143,6 +144,24 @@ static int loop(const char *path, const char *stop) {
   return 0;
 }
 
+/* One open after the other, each counted. */
+static int tally(const char *path, const char *stop, unsigned pause_us) {
+  unsigned long reached = 0, refused = 0;
+
+  do {
+    int file = open(path, O_RDONLY);
+    if (file < 0) {
+      refused++;
+    } else {
+      reached++;
+      close(file);
+    }
+    if (pause_us) usleep(pause_us);
+  } while (access(stop, F_OK) != 0);
+  printf("reached %lu refused %lu\n", reached, refused);
+  return 0;
+}
+
 static int by_handle(const char *path) {
   struct {
     struct file_handle head;
@@ -177,6 +196,7 @@ int main(int argc, char **argv) {
     return say(open(argv[3], O_RDONLY));
   }
   if (strcmp(verb, "loop") == 0 && argc == 4) return loop(path, argv[3]);
+  if (strcmp(verb, "tally") == 0 && argc == 5) return tally(path, argv[3], strtoul(argv[4], NULL, 10));
   if (strcmp(verb, "handle") == 0) return by_handle(path);
   fprintf(stderr, "op: wrong usage; see the head of op.c\n");
   return 2;

@@ -1,0 +1,214 @@
+#include "runtime/load/pins.h"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+namespace sluice::load {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSetPrefix = "set-";
+constexpr const char* kHandover = "handover";
+constexpr int kLockTries = 5;  // who takes leftovers away may remove the folder just then
+
+source::Status Fault(const std::string& path, int error) {
+  return absl::InternalError(fmt::format("pin: {}: {}", path, std::strerror(error)));
+}
+
+// The number of a set by the name of its folder; 0: it is none.
+uint64_t SetNumber(const std::string& name) {
+  uint64_t number = 0;
+  if (!name.starts_with(kSetPrefix)) return 0;
+  const char* end = name.data() + name.size();
+  const auto [at, error] = std::from_chars(name.data() + kSetPrefix.size(), end, number);
+  return error == std::errc{} && at == end ? number : 0;
+}
+
+std::vector<std::string> NamesIn(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    names.push_back(at->path().filename());
+  return names;
+}
+
+source::Status OnBpfFileSystem(const std::string& folder) {
+  const std::string parent = fs::path(folder).parent_path();
+  struct statfs found {};
+  if (statfs(parent.c_str(), &found) == 0 && found.f_type == BPF_FS_MAGIC) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format(
+      "pin: {} is no BPF file system: `mount -t bpf bpf {}`, or set `pin: false` in the configuration", parent,
+      parent));
+}
+
+// The lock is the folder itself. Another agent may have removed it between our open and our lock.
+source::Result<int> Lock(const std::string& folder) {
+  for (int tries = 0; tries < kLockTries; ++tries) {
+    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return Fault(folder, errno);
+    const int lock = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (lock < 0 && errno == ENOENT) continue;
+    if (lock < 0) return Fault(folder, errno);
+    struct stat ours {}, there {};
+    const bool locked = flock(lock, LOCK_EX | LOCK_NB) == 0;
+    const int error = errno;
+    if (locked && fstat(lock, &ours) == 0 && lstat(folder.c_str(), &there) == 0 && ours.st_ino == there.st_ino) {
+      if (ours.st_uid == geteuid() && (ours.st_mode & (S_IWGRP | S_IWOTH)) == 0) return lock;
+      close(lock);
+      return absl::FailedPreconditionError(fmt::format("pin: others can write {}", folder));
+    }
+    close(lock);
+    if (!locked && error == EWOULDBLOCK)
+      return absl::AlreadyExistsError(fmt::format("pin: another agent runs and holds {}", folder));
+    if (!locked) return Fault(folder, error);
+  }
+  return Fault(folder, ENOENT);
+}
+
+}  // namespace
+
+// A set that another process made: its links are only known by their names.
+struct Pins::Other {
+  explicit Other(std::string path) : folder(std::move(path)) {
+    const int map = bpf_obj_get((folder + "/" + kHandover).c_str());
+    bpf_map_info info{};
+    uint32_t bytes = sizeof info;
+    const bool known = map >= 0 && bpf_obj_get_info_by_fd(map, &info, &bytes) == 0 &&
+                       info.type == BPF_MAP_TYPE_ARRAY && info.value_size >= sizeof(sluice_handover);
+    void* memory = known ? mmap(nullptr, sizeof(sluice_handover), PROT_READ | PROT_WRITE, MAP_SHARED, map, 0)
+                         : MAP_FAILED;
+    if (map >= 0) close(map);
+    if (memory == MAP_FAILED) return;
+    handover = static_cast<sluice_handover*>(memory);
+    __atomic_store_n(&handover->unattended, 1u, __ATOMIC_RELEASE);
+    __atomic_store_n(&handover->agent_pid, static_cast<uint32_t>(getpid()), __ATOMIC_RELEASE);
+  }
+  ~Other() {
+    if (handover != nullptr) munmap(handover, sizeof *handover);
+  }
+  Other(const Other&) = delete;
+  Other& operator=(const Other&) = delete;
+
+  source::Status Remove(std::vector<uint32_t>& links) const {
+    for (const std::string& name : NamesIn(folder)) {
+      const std::string path = folder + "/" + name;
+      if (const int link = bpf_obj_get(path.c_str()); link >= 0) {
+        if (const uint32_t id = name == kHandover ? 0 : LinkId(link); id != 0) links.push_back(id);
+        close(link);
+      }
+      if (unlink(path.c_str()) != 0 && errno != ENOENT) return Fault(path, errno);
+    }
+    if (rmdir(folder.c_str()) != 0 && errno != ENOENT) return Fault(folder, errno);
+    return absl::OkStatus();
+  }
+
+  const std::string folder;
+  sluice_handover* handover = nullptr;  // shared with the programs; null: there is none
+};
+
+Pins::Pins(std::string folder, int lock) : folder_(std::move(folder)), lock_(lock) {}
+
+source::Result<std::unique_ptr<Pins>> Pins::Open(const std::string& folder) {
+  if (source::Status status = OnBpfFileSystem(folder); !status.ok()) return status;
+  source::Result<int> lock = Lock(folder);
+  if (!lock.ok()) return lock.status();
+  std::unique_ptr<Pins> pins(new Pins(folder, *lock));
+  uint64_t last = 0;
+  for (const std::string& name : NamesIn(folder)) {
+    const uint64_t number = SetNumber(name);
+    if (number == 0) continue;
+    last = std::max(last, number);
+    pins->others_.push_back(std::make_unique<Other>(folder + "/" + name));
+  }
+  pins->own_ = fmt::format("{}{}", kSetPrefix, last + 1);
+  return pins;
+}
+
+Pins::~Pins() {
+  if (made_ && !kept_) {
+    for (const std::string& name : NamesIn(PathOf(""))) unlink(PathOf(name).c_str());
+    rmdir(PathOf("").c_str());
+  }
+  rmdir(folder_.c_str());  // an empty one only
+  close(lock_);
+}
+
+std::string Pins::PathOf(const std::string& name) const { return folder_ + "/" + own_ + "/" + name; }
+
+source::Status Pins::PinMap(int map, const std::string& name) {
+  if (!made_ && mkdir(PathOf("").c_str(), 0700) != 0) return Fault(PathOf(""), errno);
+  made_ = true;
+  if (bpf_obj_pin(map, PathOf(name).c_str()) != 0) return Fault(PathOf(name), errno);
+  return absl::OkStatus();
+}
+
+source::Status Pins::Pin(bpf_link* link, const std::string& name) {
+  if (const int error = bpf_link__pin(link, PathOf(name).c_str()); error != 0)
+    return Fault(PathOf(name), -error);
+  return absl::OkStatus();
+}
+
+void Pins::Unpin(bpf_link* link) { bpf_link__unpin(link); }
+
+source::Result<TakenOver> Pins::TakeAwayOthers() {
+  TakenOver taken;
+  std::vector<uint32_t> links;
+  for (const std::unique_ptr<Other>& other : others_) {
+    if (source::Status status = other->Remove(links); !status.ok()) return status;
+  }
+  WaitUntilGone(links);
+  taken.programs = links.size();
+  for (const std::unique_ptr<Other>& other : others_) {
+    if (other->handover == nullptr) continue;
+    for (size_t hook = 0; hook < taken.mitigated.size(); ++hook)
+      taken.mitigated[hook] += __atomic_load_n(&other->handover->mitigated[hook], __ATOMIC_ACQUIRE);
+  }
+  others_.clear();
+  return taken;
+}
+
+bool AnyLeftPinned(const std::string& folder) {
+  const int lock = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (lock < 0) return false;
+  const bool free = flock(lock, LOCK_SH | LOCK_NB) == 0;
+  close(lock);
+  const std::vector<std::string> names = NamesIn(folder);
+  return free && std::any_of(names.begin(), names.end(), [](const std::string& n) { return SetNumber(n) != 0; });
+}
+
+uint32_t LinkId(int link) {
+  bpf_link_info info{};
+  uint32_t bytes = sizeof info;
+  return bpf_obj_get_info_by_fd(link, &info, &bytes) == 0 ? info.id : 0;
+}
+
+void WaitUntilGone(const std::vector<uint32_t>& ids) {
+  constexpr int kTries = 100, kPauseUs = 10'000;
+  for (int tries = 0; tries < kTries; ++tries) {
+    bool any = false;
+    for (const uint32_t id : ids) {
+      const int file = bpf_link_get_fd_by_id(id);
+      if (file >= 0) close(file);
+      any = any || file >= 0;
+    }
+    if (!any) return;
+    usleep(kPauseUs);
+  }
+}
+
+}  // namespace sluice::load

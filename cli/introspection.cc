@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/log.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
 
@@ -37,7 +38,7 @@ std::optional<Introspection> Introspect(const config::Config& config, Agent agen
   } else if (asked) {
     return failed(control.status());
   } else {
-    Tell(fmt::format("sluice: no control socket: {}\n", MessageOf(control.status())));
+    Log(Severity::kWarning, fmt::format("no control socket: {}", MessageOf(control.status())));
   }
   return introspection;
 }

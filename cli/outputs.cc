@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/log.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
 
@@ -9,7 +10,7 @@ namespace sluice::cli {
 
 std::unique_ptr<sink::Outputs> OpenOutputs(const config::Config& config, int& status) {
   source::Result<std::unique_ptr<sink::Outputs>> outputs =
-      sink::Outputs::Open(config, [](const std::string& what) { Tell("sluice: " + what + "\n"); });
+      sink::Outputs::Open(config, [](Severity severity, const std::string& what) { Log(severity, what); });
   if (outputs.ok()) return std::move(*outputs);
   TellError(outputs.status());
   status = kHost;

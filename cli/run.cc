@@ -8,6 +8,7 @@
 
 #include "cli/config.h"
 #include "cli/introspection.h"
+#include "cli/log.h"
 #include "cli/missing_hooks.h"
 #include "cli/outputs.h"
 #include "cli/privileges.h"
@@ -130,14 +131,17 @@ void TellTakenOver(const EngineSnapshot& engine) {
   if (engine.taken_over == 0) return;
   uint64_t mitigated = 0;
   for (const auto& [hook, count] : engine.unattended) mitigated += count;
-  Tell(fmt::format("sluice: took over from an earlier agent: {}; {} refused or killed while none ran\n",
-                   Count(engine.taken_over, "program"), Count(mitigated, "call")));
+  Log(mitigated > 0 ? Severity::kWarning : Severity::kInfo,
+      fmt::format("took over from an earlier agent: {}; {} refused or killed while none ran",
+                  Count(engine.taken_over, "program"), Count(mitigated, "call")));
 }
 
 void TellPinned(const EngineSnapshot& engine) {
   if (engine.pinned == 0) return;
-  Tell(fmt::format("sluice: {} and with them the mitigations stay in force (`pin: true`); `sluice unpin` takes them away\n",
-                   Count(engine.pinned, "program")));
+  Log(Severity::kInfo,
+      fmt::format(
+          "{} and with them the mitigations stay in force (`pin: true`); `sluice unpin` takes them away",
+          Count(engine.pinned, "program")));
 }
 
 // Null without a watch, or after a fault that has been told: SIGHUP reloads all the same.
@@ -149,7 +153,7 @@ std::unique_ptr<RuleWatch> WatchRules(const config::Config& config, const Argume
     engine.Reload();
   });
   if (watch.ok()) return std::move(*watch);
-  Tell(fmt::format("sluice: rule files are not watched: {}\n", MessageOf(watch.status())));
+  Log(Severity::kWarning, fmt::format("rule files are not watched: {}", MessageOf(watch.status())));
   return nullptr;
 }
 
@@ -242,7 +246,9 @@ int Run(Arguments arguments) {
     writer = std::move(*created);
   }
   if (!config->pin && load::AnyLeftPinned(load::kPinFolder))
-    Tell("sluice: warning: mitigations of an earlier agent with `pin: true` are in force as well; `sluice unpin` takes them away\n");
+    Log(Severity::kWarning,
+        "mitigations of an earlier agent with `pin: true` are in force as well; `sluice unpin` takes them "
+        "away");
   if (!arguments.every_event()) Tell(Summary(*compilation));
   Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
   return Watch(arguments, *config, std::move(compilation), writer.get());

@@ -129,6 +129,8 @@ int Top(const Arguments& arguments) {
     const auto part = [](const Json& json, const char* key) { return json.value(key, Json::object()); };
     PrintRates("RULE (matches)", part(engine, "rules"), part(old, "rules"), "matches", seconds,
                arguments.rows);
+    PrintRates("RULE (microseconds of the processor, estimated)", part(engine, "rules"), part(old, "rules"),
+               "cost_us", seconds, arguments.rows);
     PrintRates("HOOK (events)", part(engine, "hooks"), part(old, "hooks"), "seen", seconds, arguments.rows);
     PrintRates("OUTPUT (delivered)", now["outputs"], before["outputs"], "delivered_total", seconds,
                arguments.rows);

@@ -282,7 +282,7 @@ void Engine::State::Publish(int64_t now_ns, std::vector<load::HookCounters> hook
   published.pinned = kernel->pinned();
   published.taken_over = taken_over, published.unattended = unattended;
   published.hooks = std::move(hooks);
-  published.rules = judge.rule_counts();
+  published.rules = judge.CountRules();
   published.stats = stats;
   published.lag = lag;
   published.tree = tree.stats();

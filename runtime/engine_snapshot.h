@@ -33,6 +33,7 @@ struct LagHistogram {
 struct RuleCounts {
   uint64_t matches = 0;     // alerts, and what the throttle held back
   uint64_t suppressed = 0;  // by the throttle
+  uint64_t cost_ns = 0;  // in user space: judging it, estimated (eval/cost_sampler.h), and making its alerts
 };
 
 // What went missing on the way to an alert, besides what the kernel counts per hook.
@@ -49,9 +50,10 @@ struct EngineSnapshot {
   bool last_reload_failed = false;
   uint64_t pinned = 0;      // programs that stay in force when the agent ends
   uint64_t taken_over = 0;  // programs of earlier agents that this one took away
-  std::map<std::string, uint64_t> unattended;  // by hook: refused or killed while no agent ran, told by this one
+  std::map<std::string, uint64_t>
+      unattended;  // by hook: refused or killed while no agent ran, told by this one
   std::vector<load::HookCounters> hooks;
-  std::map<std::string, RuleCounts> rules;  // by name; those that ever matched
+  std::map<std::string, RuleCounts> rules;  // by name; those that ever matched or were timed
   EngineStats stats;
   LagHistogram lag;
   lineage::Stats tree;

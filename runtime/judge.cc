@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/eval/cost_sampler.h"
+
 namespace sluice {
 namespace {
 
@@ -66,7 +68,20 @@ void Judge::MakeEvent() { event_ = std::make_unique<eval::RecordEvent>(names_.ge
 void Judge::Add(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan) {
   sets_.push_back(
       {.generation = generation, .evaluator = std::make_unique<eval::Evaluator>(std::move(plan))});
-  if (sets_.size() > kKeptSets) sets_.pop_front();
+  if (sets_.size() <= kKeptSets) return;
+  TakeCosts(sets_.front());
+  sets_.pop_front();
+}
+
+void Judge::TakeCosts(RuleSet& set) {
+  set.evaluator->TakeCosts([&](check::RuleId rule, uint64_t ns) {
+    rule_counts_[set.evaluator->plan().checked.rules[rule].rule.name.text].cost_ns += ns;
+  });
+}
+
+const std::map<std::string, RuleCounts>& Judge::CountRules() {
+  for (RuleSet& set : sets_) TakeCosts(set);
+  return rule_counts_;
 }
 
 void Judge::AddUnjudged(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan) {
@@ -175,6 +190,7 @@ void Judge::Match(RuleSet& set, const ring::Record& record, const std::shared_pt
 void Judge::Raise(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
                   const check::CheckedRule& rule, alert::Decision decision) {
   const sluice_record& header = record.header;
+  const int64_t begin_ns = eval::CostSampler::Now();
   RuleCounts& counts = rule_counts_[rule.rule.name.text];
   ++counts.matches;
   const alert::Throttle::Verdict throttled =
@@ -187,6 +203,7 @@ void Judge::Raise(RuleSet& set, const ring::Record& record, const std::shared_pt
                                    host_, header.time_ns);
   alert.suppressed = throttled.suppressed;
   sink_(alert);
+  counts.cost_ns += static_cast<uint64_t>(eval::CostSampler::Now() - begin_ns);
 }
 
 // An execve opens the program and its interpreters: those records have no type of their own and come just

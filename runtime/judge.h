@@ -59,8 +59,8 @@ class Judge {
 
   uint64_t orphaned() const { return orphaned_; }
   const alert::Throttle& throttle() const { return throttle_; }
-  // By name, of all rule sets.
-  const std::map<std::string, RuleCounts>& rule_counts() const { return rule_counts_; }
+  // By name, of all rule sets. Cost: one pass over the rules.
+  const std::map<std::string, RuleCounts>& CountRules();
 
  private:
   struct RuleSet {
@@ -76,6 +76,7 @@ class Judge {
   };
 
   void MakeEvent();
+  void TakeCosts(RuleSet& set);
   RuleSet* Find(uint32_t generation);
   void Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
              int round, const uint64_t* clauses, std::vector<check::RuleId>& fired);

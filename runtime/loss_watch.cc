@@ -67,8 +67,9 @@ alert::Alert Unattended(const std::map<std::string, uint64_t>& by_hook, const al
     alert.fields.push_back(Number("unattended." + hook, count));
   }
   alert.output = fmt::format(
-      "{} calls were refused or killed by pinned mitigations while no agent ran: nothing else was watched | {}", calls,
-      where);
+      "{} calls were refused or killed by pinned mitigations while no agent ran: nothing else was watched | "
+      "{}",
+      calls, where);
   alert.id = fmt::format("unattended-{}-{}", host.boot_id, now_ns);
   return alert;
 }

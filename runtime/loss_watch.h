@@ -32,6 +32,7 @@ class LossWatch {
 
 // The agent's own alert "Sluice internal: mitigations without an agent": what pinned programs refused or killed before
 // this agent took over, by hook. REQUIRES: not empty.
-alert::Alert Unattended(const std::map<std::string, uint64_t>& by_hook, const alert::Host& host, int64_t now_ns);
+alert::Alert Unattended(const std::map<std::string, uint64_t>& by_hook, const alert::Host& host,
+                        int64_t now_ns);
 
 }  // namespace sluice

@@ -41,6 +41,7 @@ struct KernelPlan {
   Companions companions;
   std::vector<std::string> files;  // paths of mitigations whose files are known by every name; sorted
   uint64_t HookMask() const;       // what must be attached: bit per enum sluice_hook, SLUICE_POINT_*
+  uint64_t EnforcedMask() const;   // of those, the ones at which something is denied or killed
 };
 
 // Errors: E304 when a kernel table would overflow.

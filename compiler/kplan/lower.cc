@@ -626,6 +626,20 @@ uint64_t KernelPlan::HookMask() const {
   return mask;
 }
 
+uint64_t KernelPlan::EnforcedMask() const {
+  uint64_t mask = 0;
+  for (uint32_t hook = 1; hook < SLUICE_HOOKS; ++hook) {
+    uint64_t any = 0;
+    for (uint32_t word = 0; word < SLUICE_WORDS; ++word)
+      any |= hooks[hook].deny[word] | hooks[hook].kill[word];
+    if (any != 0) mask |= 1ull << hook;
+  }
+  if ((mask >> SLUICE_HOOK_FILE_OPEN & 1) != 0) mask |= 1ull << SLUICE_HOOK_PATH_MKNOD;  // as above
+  if (!files.empty())
+    mask |= 1ull << SLUICE_HOOK_PATH_RENAME | 1ull << SLUICE_HOOK_PATH_LINK | SLUICE_POINT_NAMES;
+  return mask;
+}
+
 KernelPlan LowerKernel(const split::Partition& partition, diag::Diagnostics& diagnostics) {
   KernelPlan plan;
   ClassTable classes(plan.classes);

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "runtime/eval/branch_table.h"
+#include "runtime/eval/cost_sampler.h"
 #include "runtime/eval/question.h"
 #include "runtime/eval/shortcut.h"
 #include "runtime/eval/slot_index.h"
@@ -77,10 +78,11 @@ struct Evaluator::State {
   std::vector<check::RuleId> candidates;  // of this call, not false
   std::vector<uint32_t> pending;          // steps still to be followed, when a literal is unknown
   std::vector<bool> followed;
+  CostSampler costs;
 };
 
 Evaluator::State::State(std::shared_ptr<const uplan::UserPlan> p)
-    : plan(std::move(p)), branches(plan->index) {
+    : plan(std::move(p)), branches(plan->index), costs(plan->checked.rules.size()) {
   const check::CheckedRules& checked = plan->checked;
   questions.resize(checked.predicates.size());
   slots.resize(plan->slots.size());
@@ -119,6 +121,7 @@ void Evaluator::State::Begin(const Event& next) {
   type = next.type();
   terms.Begin(next);
   hits.clear();
+  costs.Begin();
   if (++epoch != 0) return;
   // Once in four thousand million events: nothing cached may look current again.
   std::fill(slots.begin(), slots.end(), SlotState{});
@@ -306,7 +309,7 @@ const uplan::HookPlan& Evaluator::State::Rules() const {
 
 // A rule may stand behind several clauses and at several nodes: it matches when one of its conditions does.
 void Evaluator::State::Judge(check::RuleId rule, uplan::ConditionId condition) {
-  const Truth truth = Evaluate(condition);
+  const Truth truth = costs.Time(rule, [&] { return Evaluate(condition); });
   if (truth == Truth::kFalse) return;
   Cached<Truth>& so_far = judged[rule];
   if (so_far.epoch != epoch) {
@@ -377,6 +380,9 @@ void Evaluator::WalkAll(std::vector<Match>& matches) {
 Truth Evaluator::Evaluate(uplan::ConditionId condition) { return state_->Evaluate(condition); }
 Truth Evaluator::Ask(check::PredicateId predicate) { return state_->Ask(predicate); }
 Value Evaluator::TermValue(const check::Term& term) { return state_->terms.Of(term); }
+void Evaluator::TakeCosts(const std::function<void(check::RuleId, uint64_t)>& told) {
+  state_->costs.Take(told);
+}
 const uplan::UserPlan& Evaluator::plan() const { return *state_->plan; }
 
 }  // namespace sluice::eval

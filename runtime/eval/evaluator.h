@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -52,6 +53,9 @@ class Evaluator {
   Truth Ask(check::PredicateId predicate);
   // The value of a term (for output). Borrowed until the next Begin().
   Value TermValue(const check::Term& term);
+
+  // Tells the nanoseconds that each rule's condition has cost since the last call, estimated (cost_sampler.h).
+  void TakeCosts(const std::function<void(check::RuleId, uint64_t ns)>& told);
 
   const uplan::UserPlan& plan() const;
 

@@ -59,14 +59,6 @@ void Add(const sluice_hook_stats& from, sluice_hook_stats& to) {
   std::memcpy(&to, sums, sizeof to);
 }
 
-// The hooks at which some clause denies or kills.
-check::HookMask Mitigating(const kplan::KernelPlan& plan) {
-  check::HookMask mask = 0;
-  for (size_t hook = 0; hook < plan.hooks.size(); ++hook)
-    mask |= uint64_t{(plan.hooks[hook].flags & SLUICE_HOOK_MITIGATES) != 0} << hook;
-  return mask;
-}
-
 }  // namespace
 
 struct Kernel::State {
@@ -273,8 +265,7 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
   if (status.ok()) status = state.LoadHooks(mask, plan.companions);
   if (status.ok()) status = state.attachments.Attach(mask);
   if (status.ok()) status = state.StoreNames(plan.files);
-  if (status.ok() && state.pins != nullptr)
-    status = state.attachments.Pin(Mitigating(plan), *state.pins);
+  if (status.ok() && state.pins != nullptr) status = state.attachments.Pin(plan.EnforcedMask(), *state.pins);
   if (status.ok()) status = state.companions.Attach(plan.companions);
   if (status.ok()) status = state.StoreCalls(plan.companions);
   if (!status.ok()) {
@@ -283,7 +274,7 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
     return status;
   }
   __atomic_store_n(&state.control().active, slot, __ATOMIC_RELEASE);
-  state.mitigating = Mitigating(plan);
+  state.mitigating = plan.EnforcedMask();
   if (state.pins != nullptr) state.attachments.UnpinAllBut(state.mitigating, *state.pins);
   state.attachments.DetachAllBut(mask);
   state.file_names.Keep(plan.files);

@@ -32,7 +32,8 @@ struct Options {
   uint64_t hooks = 0;
   kplan::Companions companions;               // likewise plan.companions
   uint32_t host_mnt_ns = 0, host_pid_ns = 0;  // inode numbers of the host's namespaces
-  std::string pin_folder;    // kPinFolder (pins.h): mitigations stay in force when this process ends; empty: they do not
+  std::string
+      pin_folder;  // kPinFolder (pins.h): mitigations stay in force when this process ends; empty: they do not
   uint32_t max_entries = 0;  // the most that a value map may hold; 0: kMostEntries (tables.h)
 };
 

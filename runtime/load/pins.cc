@@ -53,8 +53,8 @@ source::Status OnBpfFileSystem(const std::string& folder) {
   struct statfs found {};
   if (statfs(parent.c_str(), &found) == 0 && found.f_type == BPF_FS_MAGIC) return absl::OkStatus();
   return absl::FailedPreconditionError(fmt::format(
-      "pin: {} is no BPF file system: `mount -t bpf bpf {}`, or set `pin: false` in the configuration", parent,
-      parent));
+      "pin: {} is no BPF file system: `mount -t bpf bpf {}`, or set `pin: false` in the configuration",
+      parent, parent));
 }
 
 // The lock is the folder itself. Another agent may have removed it between our open and our lock.
@@ -64,10 +64,12 @@ source::Result<int> Lock(const std::string& folder) {
     const int lock = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (lock < 0 && errno == ENOENT) continue;
     if (lock < 0) return Fault(folder, errno);
-    struct stat ours {}, there {};
+    struct stat ours {
+    }, there{};
     const bool locked = flock(lock, LOCK_EX | LOCK_NB) == 0;
     const int error = errno;
-    if (locked && fstat(lock, &ours) == 0 && lstat(folder.c_str(), &there) == 0 && ours.st_ino == there.st_ino) {
+    if (locked && fstat(lock, &ours) == 0 && lstat(folder.c_str(), &there) == 0 &&
+        ours.st_ino == there.st_ino) {
       if (ours.st_uid == geteuid() && (ours.st_mode & (S_IWGRP | S_IWOTH)) == 0) return lock;
       close(lock);
       return absl::FailedPreconditionError(fmt::format("pin: others can write {}", folder));
@@ -188,7 +190,8 @@ bool AnyLeftPinned(const std::string& folder) {
   const bool free = flock(lock, LOCK_SH | LOCK_NB) == 0;
   close(lock);
   const std::vector<std::string> names = NamesIn(folder);
-  return free && std::any_of(names.begin(), names.end(), [](const std::string& n) { return SetNumber(n) != 0; });
+  return free &&
+         std::any_of(names.begin(), names.end(), [](const std::string& n) { return SetNumber(n) != 0; });
 }
 
 uint32_t LinkId(int link) {

@@ -199,12 +199,14 @@ std::optional<int64_t> Output::Account(const Batch& batch, const Outcome& outcom
     return wait_ns;
   }
   if (failures_in_a_row_ > 0) {
-    log_(fmt::format("output `{}` delivers again, after {} failures", options_.name, failures_in_a_row_));
+    log_(Severity::kInfo,
+         fmt::format("output `{}` delivers again, after {} failures", options_.name, failures_in_a_row_));
   }
   failures_in_a_row_ = 0;
   backoff_.Worked();
   if (dead) {
-    log_(fmt::format("output `{}`: an alert was refused ({}); it is in the dead-letter file", options_.name,
+    log_(Severity::kWarning,
+         fmt::format("output `{}`: an alert was refused ({}); it is in the dead-letter file", options_.name,
                      alert::Printable(outcome.reason)));
   } else if (outcome.kind == Kind::kRefused) {
     one_by_one_ = batch.size() - delivered;
@@ -216,7 +218,8 @@ void Output::TellFailure(const std::string& reason, int64_t wait_ns) {
   const Time now = Clock::now();
   if (failures_in_a_row_ > 1 && now < told_failure_ + kTellAgain) return;
   told_failure_ = now;
-  log_(fmt::format("output `{}` cannot deliver: {}; {} waiting, next attempt in {:.1f} s", options_.name,
+  log_(Severity::kWarning,
+       fmt::format("output `{}` cannot deliver: {}; {} waiting, next attempt in {:.1f} s", options_.name,
                    alert::Printable(reason), store_->waiting(), static_cast<double>(wait_ns) / 1e9));
 }
 
@@ -225,7 +228,8 @@ void Output::TellDisk() {
   const Time now = Clock::now();
   if (fault.empty() || (told_disk_ != Time() && now < told_disk_ + kTellAgain)) return;
   told_disk_ = now;
-  log_(fmt::format("output `{}`: its spool cannot be written: {}", options_.name, alert::Printable(fault)));
+  log_(Severity::kError,
+       fmt::format("output `{}`: its spool cannot be written: {}", options_.name, alert::Printable(fault)));
 }
 
 OutputStats Output::stats() const {

@@ -31,7 +31,8 @@
 
 namespace sluice::sink {
 
-using Log = std::function<void(const std::string&)>;
+enum class Severity : uint8_t { kInfo, kWarning, kError };
+using Log = std::function<void(Severity, const std::string&)>;
 
 struct OutputStats {
   std::string name;

@@ -63,7 +63,7 @@ class OutputTest : public testing::Test {
 
   std::unique_ptr<Output> Open() {
     auto output = Output::Open(options_, folder_ / "spool", std::make_unique<Scripted>(script_),
-                               [this](const std::string& line) { log_ += line + "\n"; });
+                               [this](Severity, const std::string& line) { log_ += line + "\n"; });
     EXPECT_TRUE(output.ok());
     return std::move(*output);
   }

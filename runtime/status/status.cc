@@ -115,6 +115,11 @@ void AddEngine(const EngineSnapshot& engine, Page& page) {
   for (const auto& [name, counts] : engine.rules) page.Sample("rule", name, counts.matches);
   page.Family("rule_suppressed_total", "counter", "Alerts that the rule's throttle held back");
   for (const auto& [name, counts] : engine.rules) page.Sample("rule", name, counts.suppressed);
+  page.Family(
+      "rule_cost_seconds_total", "counter",
+      "Time of the processor in user space: judging the rule, estimated from samples, and making its alerts");
+  for (const auto& [name, counts] : engine.rules)
+    page.Sample("rule", name, Seconds(static_cast<int64_t>(counts.cost_ns)));
   AddLag(engine.lag, page);
   page.One("rules", "gauge", "Active rules", engine.rules_active);
   page.One("reloads_total", "counter", "Reloads that worked", engine.reloads);
@@ -144,6 +149,12 @@ void AddOutputs(const std::vector<sink::OutputStats>& outputs, Page& page) {
   for (const sink::OutputStats& output : outputs) page.Sample("output", output.name, output.failing ? 1 : 0);
 }
 
+Json LagJson(const LagHistogram& lag) {
+  std::vector<double> bounds;
+  for (const int64_t bound : LagHistogram::kBoundsNs) bounds.push_back(Seconds(bound));
+  return {{"bounds_seconds", bounds}, {"counts", lag.counts}, {"sum_seconds", Seconds(lag.sum_ns)}};
+}
+
 Json EngineJson(const EngineSnapshot& engine) {
   Json hooks = Json::object(), rules = Json::object();
   for (const load::HookCounters& row : engine.hooks) {
@@ -151,7 +162,8 @@ Json EngineJson(const EngineSnapshot& engine) {
       hooks[row.hook][column.name] = uint64_t{row.stats.*column.counter};
   }
   for (const auto& [name, counts] : engine.rules) {
-    rules[alert::ValidUtf8(name)] = {{"matches", counts.matches}, {"suppressed", counts.suppressed}};
+    rules[alert::ValidUtf8(name)] = {
+        {"matches", counts.matches}, {"suppressed", counts.suppressed}, {"cost_us", counts.cost_ns / 1000}};
   }
   return {{"rules_active", engine.rules_active},
           {"reloads", engine.reloads},
@@ -162,6 +174,7 @@ Json EngineJson(const EngineSnapshot& engine) {
           {"lineage_lost", engine.stats.tree_records_lost},
           {"suppressed", engine.stats.suppressed},
           {"processes", engine.tree.processes},
+          {"lag", LagJson(engine.lag)},
           {"pinned", engine.pinned},
           {"unattended", engine.unattended},
           {"hooks", std::move(hooks)},

@@ -17,7 +17,7 @@ Status Sample() {
   engine.taken_ns = 99'000'000'000;
   engine.hooks = {{.hook = "file_open", .stats = {}}};
   engine.hooks[0].stats.seen = 10, engine.hooks[0].stats.dropped = 7, engine.hooks[0].stats.sent = 3;
-  engine.rules["a \"b\"\n\\\xff"] = {.matches = 5, .suppressed = 2};
+  engine.rules["a \"b\"\n\\\xff"] = {.matches = 5, .suppressed = 2, .cost_ns = 1'500'000'000};
   for (const int64_t lag_ns : std::initializer_list<int64_t>{500'000, 3'000'000, 3'000'000, 7'000'000'000})
     engine.lag.Add(lag_ns);
   status.outputs = {{.name = "siem", .raised = 9, .delivered = 8, .waiting = 1, .failing = true}};
@@ -30,8 +30,10 @@ TEST(MetricsText, CoversHooksRulesOutputsAndLag) {
        {"sluice_hook_seen_total{hook=\"file_open\"} 10\n",
         "sluice_hook_dropped_total{hook=\"file_open\"} 7\n",
         "sluice_rule_matches_total{rule=\"a \\\"b\\\"\\n\\\\\\\\xff\"} 5\n",
-        "# TYPE sluice_rule_suppressed_total counter\n", "sluice_output_waiting{output=\"siem\"} 1\n",
-        "sluice_output_failing{output=\"siem\"} 1\n", "sluice_alert_lag_seconds_bucket{le=\"0.001\"} 1\n",
+        "# TYPE sluice_rule_suppressed_total counter\n",
+        "sluice_rule_cost_seconds_total{rule=\"a \\\"b\\\"\\n\\\\\\\\xff\"} 1.5\n",
+        "sluice_output_waiting{output=\"siem\"} 1\n", "sluice_output_failing{output=\"siem\"} 1\n",
+        "sluice_alert_lag_seconds_bucket{le=\"0.001\"} 1\n",
         "sluice_alert_lag_seconds_bucket{le=\"0.005\"} 3\n", "sluice_alert_lag_seconds_bucket{le=\"5\"} 3\n",
         "sluice_alert_lag_seconds_bucket{le=\"+Inf\"} 4\n", "sluice_alert_lag_seconds_sum 7.0065\n",
         "sluice_alert_lag_seconds_count 4\n", "sluice_healthy 1\n", "sluice_uptime_seconds 100\n",

@@ -90,6 +90,11 @@ package() {
   SLUICE_NO_BUILD=1 bash tools/package.sh && bash tools/vm.sh --no-build --script tests/live/package.sh
 }
 
+# The package again, with a systemd that boots the guest. Uses the one that package() made.
+systemd() {
+  bash tools/vm.sh --no-build --append sluice.init=systemd --timeout 900 --script tests/live/systemd.sh
+}
+
 # A kernel that has BPF LSM, and does not use it.
 live_without_lsm() {
   bash tools/vm.sh --no-build --append lsm=lockdown,yama --script tests/live/no_bpf_lsm.sh
@@ -142,5 +147,6 @@ run vm bash tools/vm_test.sh || true
 ((!built)) || run "live 6.1" live 6.1 || true
 ((!built)) || run "live 6.12" live 6.12 || true
 ((!built)) || run package package || true
+((!built)) || run systemd systemd || true
 ((!built)) || run "live without bpf lsm" live_without_lsm || true
 finish

@@ -5,29 +5,7 @@
 #
 # Prints `PASS name` or `FAIL name: why` a line; status 1 on a failure.
 set -u
-failed=0
-
-# check NAME COMMAND...: COMMAND must work
-check() {
-  local name=$1 out
-  shift
-  if out=$("$@" 2>&1); then
-    echo "PASS package/$name"
-  else
-    echo "FAIL package/$name: $(tail -n 3 <<<"$out" | tr '\n' ' ')"
-    failed=1
-  fi
-}
-
-waits() { # until COMMAND works, 60 s at most
-  local i
-  for ((i = 0; i < 300; i++)); do
-    "$@" && return 0
-    sleep 0.2
-  done
-  return 1
-}
-no() { ! "$@"; }
+source tests/live/checks.sh package
 
 deb=$(ls build/sluice_*_amd64.deb)
 log=$(mktemp)
@@ -42,11 +20,18 @@ rule "Canary file read" {
   priority:  critical
   throttle:  1 per 1h by proc.name
 }
+rule "Canary denied" {
+  desc:      "for the test"
+  condition: evt.hook = file_open and fd.name = /etc/denied
+  output:    "%proc.name wants %fd.name"
+  priority:  critical
+  action:    deny
+}
 END
 cat >>/etc/sluice/sluice.yaml <<'END'
 metrics: {address: "127.0.0.1:9464"}
 END
-echo x >/etc/canary
+echo x | tee /etc/canary >/etc/denied
 chmod o+w /etc/sluice/rules/mine.rule
 check refuses-rules-that-others-can-write no timeout 60 /usr/sbin/sluice run -c /etc/sluice/sluice.yaml
 chmod 644 /etc/sluice/rules/mine.rule
@@ -93,9 +78,13 @@ check ends-cleanly test $status = 0
 check says-that-it-stops grep -q STOPPING=1 /tmp/told
 check its-counts-add-up grep -qE 'output name=log raised=([0-9]+) recovered=0 delivered=\1 waiting=0 dead_lettered=0 lost=0' "$log"
 check leaves-no-socket no test -e /run/sluice/control.socket
+check denials-stay-in-force no cat /etc/denied
 check is-upgraded dpkg -i "$deb"
+check and-denials-through-the-upgrade no cat /etc/denied
 check keeps-the-configuration grep -q 9464 /etc/sluice/sluice.yaml
 check is-removed dpkg -r sluice
+check leaves-nothing-attached no test -e /sys/fs/bpf/sluice
+check lets-calls-through cat /etc/denied
 check removes-the-program no test -e /usr/sbin/sluice
 check keeps-alerts test -s /var/log/sluice/alerts.jsonl
 check is-purged dpkg -P sluice

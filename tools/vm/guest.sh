@@ -2,6 +2,24 @@
 #
 # Runs /run/sluice-vm/job.sh, made by tools/vm.py, with its output on virtio ports of their own: byte for byte, with no
 # console line between. Reports the exit status; tools/vm.py then cuts the power.
+#
+# With `sluice.init=systemd` among the kernel's arguments (--append) process 1 is a real systemd, and this is a service of it.
+if [[ $$ == 1 && $(</proc/cmdline) == *sluice.init=systemd* ]]; then
+  mkdir -p /run/systemd/system
+  cat >/run/systemd/system/sluice-vm.service <<'UNIT'
+[Unit]
+Requires=sysinit.target
+After=sysinit.target
+DefaultDependencies=no
+
+[Service]
+ExecStart=/bin/bash /run/sluice-vm/guest.sh
+StandardError=null
+KillMode=none
+OOMScoreAdjust=-1000
+UNIT
+  exec /lib/systemd/systemd --unit=sluice-vm.service --log-target=journal --show-status=no
+fi
 . /run/sluice-vm/settings
 export PATH=/run/sluice-vm/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root USER=root LOGNAME=root SHELL=/bin/bash LANG=C.UTF-8 TERM="$GUEST_TERM"
@@ -24,7 +42,7 @@ kill_leftovers() {
   local process pid
   for process in /proc/[0-9]*; do
     pid=${process#/proc/}
-    case " 1 $pumps " in *" $pid "*) continue ;; esac
+    case " 1 $$ $pumps " in *" $pid "*) continue ;; esac
     [[ ! -e $process/exe ]] || kill -KILL "$pid" 2>/dev/null
   done
 }

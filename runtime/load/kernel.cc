@@ -308,9 +308,8 @@ source::Status Kernel::Canary() {
 
 source::Result<TakenOver> Kernel::TakeOver() {
   if (state_->pins == nullptr) return TakenOver{};
-  source::Result<TakenOver> taken = state_->pins->TakeAwayOthers();
-  if (taken.ok()) state_->pins->Keep(true);
-  return taken;
+  state_->pins->Keep(true);  // from the first that goes, this one is needed
+  return state_->pins->TakeAwayOthers();
 }
 
 uint64_t Kernel::pinned() const {

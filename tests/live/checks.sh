@@ -1,7 +1,7 @@
 # checks.sh GROUP - what the scripts of this folder share: `check`, `waits`, `no`, and $failed.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 group=$1
-failed=0 # for who sources this
+failed=0
 
 # check NAME COMMAND...: COMMAND must work
 check() {

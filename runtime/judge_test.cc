@@ -98,6 +98,17 @@ TEST_F(JudgeTest, ASurvivingClauseBecomesAnAlert) {
   EXPECT_EQ(alerts_[0].id.size(), 32u);
 }
 
+// The next agent of a boot counts its records from zero again.
+TEST_F(JudgeTest, AnIdIsOfTheRecordAndItsTime) {
+  judge_.Add(1, PlanOf(RuleText("R", "evt.type = openat and fd.name = /etc/shadow")));
+  Send(Open(0, 1000));
+  Send(Open(0, 1000));
+  Send(Open(0, 5'000'000'000));
+  ASSERT_EQ(alerts_.size(), 3u);
+  EXPECT_EQ(alerts_[0].id, alerts_[1].id);
+  EXPECT_NE(alerts_[0].id, alerts_[2].id);
+}
+
 TEST_F(JudgeTest, AThrottleHoldsBackAndTellsAcrossAReload) {
   const std::string rule =
       RuleText("R", "evt.type = openat and fd.name = /etc/shadow", "  throttle: 1 per 1s by proc.name\n");

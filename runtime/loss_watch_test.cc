@@ -49,5 +49,17 @@ TEST(LossWatch, TellsOnceInTheQuietTimeAndThenWhatIsNew) {
   EXPECT_FALSE(watch.Look(3 * LossWatch::kQuietNs, Lost(10, 1), 0, {}).has_value());
 }
 
+TEST(Unattended, TellsWhatWasRefusedWhileNoAgentRan) {
+  const alert::Host host{.hostname = "host", .boot_id = "boot", .boot_to_unix_ns = 5};
+  const alert::Alert alert = Unattended({{"file_open", 3}, {"socket_connect", 1}}, host, 1);
+  EXPECT_EQ(alert.rule, "Sluice internal: mitigations without an agent");
+  EXPECT_THAT(alert.output, HasSubstr("4 calls were refused"));
+  EXPECT_THAT(alert.output, HasSubstr("file_open=3 socket_connect=1"));
+  EXPECT_EQ(alert.time_unix_ns, 6u);
+  ASSERT_EQ(alert.fields.size(), 3u);
+  EXPECT_EQ(alert.fields[1].name, "unattended.file_open");
+  EXPECT_EQ(alert.fields[1].number, 3);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -1,8 +1,10 @@
 /* race: one thread changes the argument of a call that another makes, and tells what the kernel really did.
  *
  *   race open N A B       opens a path that turns from A to B and back; prints `INODE TIMES` for each of both
- *   race refused N A B    likewise, B being refused: `reached TIMES-B-WAS-OPENED` and `refused TIMES`
+ *   race refused N A B    likewise, B being refused, as fast as it goes: `reached TIMES-B-WAS-OPENED` and `refused TIMES`
+ *   race refusedexec N A B     runs A, which is no program, or B, which is refused: likewise; B would run instead
  *   race exec N A B       runs it in N children; prints `PID STATUS` for each
+ *   race refusedconnect N P Q  likewise, port Q being refused
  *   race connect N P Q    connects a UDP socket of 127.0.0.1 to port P or Q; prints `PORT TIMES`
  */
 #define _GNU_SOURCE
@@ -63,7 +65,7 @@ static void race_open(long tries, int refused) {
     errors += file < 0;
     if (file >= 0 && fstat(file, &opened) == 0) times[opened.st_ino == status[1].st_ino]++;
     if (file >= 0) close(file);
-    pause_after(i);
+    if (!refused) pause_after(i);
   }
   if (refused) {
     printf("reached %ld\nrefused %ld\n", times[1], errors);
@@ -92,21 +94,36 @@ static void race_exec(long tries) {
   }
 }
 
-static void race_connect(long tries) {
-  long times[2] = {0, 0};
+static void race_refused_exec(long tries) {
+  char *const arguments[] = {path, NULL};
+  long refused = 0;
+
+  for (long i = 0; i < tries; i++) {
+    execv(path, arguments);
+    refused += errno == EPERM;
+  }
+  printf("reached 0\nrefused %ld\n", refused);
+}
+
+static void race_connect(long tries, int refused) {
+  long times[2] = {0, 0}, errors = 0;
 
   for (long i = 0; i < tries; i++) {
     struct sockaddr_in peer = {0};
     socklen_t bytes = sizeof peer;
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-        getpeername(fd, (struct sockaddr *)&peer, &bytes) == 0)
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+      errors++;
+    else if (getpeername(fd, (struct sockaddr *)&peer, &bytes) == 0)
       times[peer.sin_port == ports[1]]++;
     close(fd);
-    pause_after(i);
+    if (!refused) pause_after(i);
   }
-  printf("%d %ld\n%d %ld\n", ntohs(ports[0]), times[0], ntohs(ports[1]), times[1]);
+  if (refused)
+    printf("reached %ld\nrefused %ld\n", times[1], errors);
+  else
+    printf("%d %ld\n%d %ld\n", ntohs(ports[0]), times[0], ntohs(ports[1]), times[1]);
 }
 
 int main(int argc, char **argv) {
@@ -125,15 +142,18 @@ int main(int argc, char **argv) {
     race_exec(tries);
     return 0;
   }
-  if (strcmp(argv[1], "connect") == 0) {
+  if (strstr(argv[1], "connect") != NULL) {
     for (int i = 0; i < 2; i++) ports[i] = htons((uint16_t)strtol(argv[3 + i], NULL, 10));
     address = (struct sockaddr_in){
         .sin_family = AF_INET, .sin_port = ports[0], .sin_addr = {htonl(INADDR_LOOPBACK)}};
     pthread_create(&thread, NULL, change_port, NULL);
-    race_connect(tries);
+    race_connect(tries, strcmp(argv[1], "connect") != 0);
   } else {
     pthread_create(&thread, NULL, change_path, NULL);
-    race_open(tries, strcmp(argv[1], "refused") == 0);
+    if (strcmp(argv[1], "refusedexec") == 0)
+      race_refused_exec(tries);
+    else
+      race_open(tries, strcmp(argv[1], "refused") == 0);
   }
   stop = 1;
   pthread_join(thread, NULL);

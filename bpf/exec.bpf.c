@@ -150,7 +150,7 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
   bytes = s->match.bytes[SLUICE_STR_NAME];
   BOUND(bytes, SLUICE_NAME_BYTES - 1);
   at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_NAME, 0, s->name.value, bytes, 0);
-  at = put_undecided(s, at, verdict);
+  at = put_doubts(s, at, verdict);
   if (parked && parked->open) {
     at = put_parked_rounds(buffer, at, RECORD_LIMIT, parked);
     parked->open = 0;
@@ -230,7 +230,7 @@ SLUICE_INLINE int judge_round(struct scratch *s, const struct sluice_hook_config
     if (first) COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, 1);
     return 0;
   }
-  verdict = spare_agent(sluice_judge(&s->match, config));
+  verdict = judge(s, config, task);
   if (verdict & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL)) return refuse(s, task, bprm, verdict);
   if (verdict & SLUICE_VERDICT_AUDIT) COUNT(SLUICE_HOOK_BPRM_CHECK, audited, 1);
   if (verdict & SLUICE_VERDICT_UNDECIDED) COUNT(SLUICE_HOOK_BPRM_CHECK, undecided, 1);

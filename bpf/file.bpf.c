@@ -64,7 +64,7 @@ SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config 
   s->numbers[2] = inode->i_ino;
   s->numbers[3] = user_device_of(inode);
   s->numbers[4] = s->numbers[5] = 0;
-  return conclude(s, config, task, 0);
+  return conclude(s, config, task, 0, judge(s, config, task));
 }
 
 SLUICE_INLINE int decide_open(struct file *file) {
@@ -140,6 +140,7 @@ static __noinline int decide_creation(const struct path *directory, struct dentr
   struct scratch *s;
   __u32 type, call_flags;
   __u64 flags;
+  __u32 verdict = 0;
   int result = 0;
 
   if (!config || !(config->flags & SLUICE_HOOK_MITIGATES)) return 0;
@@ -150,13 +151,13 @@ static __noinline int decide_creation(const struct path *directory, struct dentr
   if (!s) return 0; /* file_open decides it */
   begin(s, slot, SLUICE_HOOK_FILE_OPEN, type, call_flags);
   flags |= given_bit(s, config, task);
-  if (judge_entry(s, config, task, directory, dentry, flags) &&
-      (sluice_judge(&s->match, config) & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL))) {
+  if (judge_entry(s, config, task, directory, dentry, flags)) verdict = judge(s, config, task);
+  if (verdict & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL)) {
     s->numbers[0] = (__u32)flags;
     s->numbers[1] = mode;
     s->numbers[2] = s->numbers[3] = s->numbers[4] = s->numbers[5] = 0;
     COUNT(SLUICE_HOOK_FILE_OPEN, seen, 1);
-    result = conclude(s, config, task, 0);
+    result = conclude(s, config, task, 0, verdict);
   }
   scratch_release(s);
   return result;

@@ -10,7 +10,8 @@ namespace sluice::cli {
 
 std::optional<Introspection> Introspect(const config::Config& config, Agent agent,
                                         const std::function<EngineSnapshot()>& engine,
-                                        const sink::Outputs& outputs, int& exit_status) {
+                                        const status::Audit& audit, const sink::Outputs& outputs,
+                                        int& exit_status) {
   const int64_t started_ns = status::OfThisProcess(SLUICE_VERSION, 0).now_ns;
   const status::Source source = [engine, &outputs, started_ns] {
     status::Status status = status::OfThisProcess(SLUICE_VERSION, started_ns);
@@ -32,7 +33,8 @@ std::optional<Introspection> Introspect(const config::Config& config, Agent agen
   }
   const bool asked = !config.control_socket.empty();
   if (!asked && agent == Agent::kReplay) return introspection;
-  auto control = status::ControlSocket::Open(asked ? config.control_socket : status::kDefaultSocket, source);
+  auto control =
+      status::ControlSocket::Open(asked ? config.control_socket : status::kDefaultSocket, source, audit);
   if (control.ok()) {
     introspection.control = std::move(*control);
   } else if (asked) {

@@ -107,8 +107,8 @@ class Replay {
       const check::CheckedRule& rule = evaluator_.plan().checked.rules[match.rule];
       const alert::Throttle::Verdict throttled = throttle_.Ask(rule, event, TimeOf(event));
       if (!throttled.passes) continue;
-      alert::Alert alert = alert::Make(evaluator_, rule, WouldBe(rule.rule, match.undecided), event, nullptr,
-                                       number, host_, TimeOf(event));
+      alert::Alert alert = alert::Make(evaluator_, rule, WouldBe(rule.rule, event, match.undecided), event,
+                                       nullptr, number, host_, TimeOf(event));
       alert.suppressed = throttled.suppressed;
       Push(outputs_, alert);
     }
@@ -157,7 +157,7 @@ int ReplayFile(Arguments arguments) {
   if (outputs == nullptr) return status;
   outputs_in_use = outputs.get();
   const std::optional<Introspection> introspection =
-      Introspect(*config, Agent::kReplay, nullptr, *outputs, status);
+      Introspect(*config, Agent::kReplay, nullptr, nullptr, *outputs, status);
   if (!introspection) return status;
   HandleSignals();
   uint64_t suppressed = 0;

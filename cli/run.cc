@@ -30,6 +30,7 @@ struct Arguments {
   RuleArguments rules;
   std::string config, format, capture;
   bool record = false;  // `sluice record`
+  bool audit = false;
 
   bool every_event() const { return record && rules.paths.empty(); }
 };
@@ -185,11 +186,13 @@ int Watch(const Arguments& arguments, const config::Config& config, std::unique_
                  .compile = arguments.rules.CompileOptions(),
                  .load = std::move(load),
                  .capture = writer,
-                 .every_event = arguments.every_event()},
+                 .every_event = arguments.every_event(),
+                 .audit = arguments.audit},
                 [&outputs](const alert::Alert& alert) { outputs->Push(alert); });
   const Agent agent = arguments.record ? Agent::kReplay : Agent::kRun;
   const std::optional<Introspection> introspection = Introspect(
-      config, agent, [&engine] { return engine.Snapshot(); }, *outputs, status);
+      config, agent, [&engine] { return engine.Snapshot(); },
+      [&engine](const AuditRequest& request) { return engine.Audit(request); }, *outputs, status);
   if (!introspection) return status;
   status::Service& service = *introspection->service;
   std::unique_ptr<RuleWatch> watch;
@@ -200,7 +203,7 @@ int Watch(const Arguments& arguments, const config::Config& config, std::unique_
       [&] {
         watch = WatchRules(config, arguments, engine, service);
         TellTakenOver(engine.Snapshot());
-        Tell(fmt::format("sluice: ready: {}\n", active));
+        Tell(fmt::format("sluice: ready: {}{}\n", active, arguments.audit ? ", all in audit" : ""));
         service.Ready(active);
       },
       [&service](const source::Status& outcome, const Compilation* compiled) {
@@ -263,6 +266,7 @@ Verb AddRun(CLI::App& app) {
   AddWarningsOption(app, arguments->rules);
   app.add_option("--format", arguments->format, "Form of the alerts (text on a terminal, otherwise json)")
       ->check(CLI::IsMember({"text", "json"}));
+  app.add_flag("--audit", arguments->audit, "Refuse nothing and say what would be, until `sluice audit off`");
   app.footer(
       "Needs root and a kernel with BPF LSM. SIGINT or SIGTERM ends it, SIGHUP reads the rule files again "
       "and "

@@ -1,4 +1,5 @@
-// status.cc - sluice status, sluice top: what the running agent says of itself, over its control socket.
+// status.cc - sluice status, sluice top, sluice audit: what the running agent says of itself and is told, over its
+// control socket.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -22,11 +23,12 @@ struct Arguments {
   std::string socket = status::kDefaultSocket;
   bool json = false;
   uint64_t rounds = 0, rows = 15;
+  std::string mode, rule;  // of `sluice audit`
 };
 
 // Null after a fault that has been told.
 Json Ask(const Arguments& arguments, std::string& text) {
-  const source::Result<std::string> read = status::ReadStatus(arguments.socket);
+  const source::Result<std::string> read = status::Ask(arguments.socket, "");
   if (!read.ok()) {
     TellError(fmt::format("no agent answers: {}", MessageOf(read.status())));
     return nullptr;
@@ -50,6 +52,26 @@ std::string Duration(double seconds) {
   return fmt::format("{} d {:02}:{:02}", s / 86400, s / 3600 % 24, s / 60 % 60);
 }
 
+// Every mitigation that does not simply refuse, and why.
+void PrintMitigations(const Json& mitigations) {
+  const Json rules = mitigations.value("rules", Json::object());
+  const bool all = mitigations.value("audit_all", false);
+  uint64_t refused = 0;
+  std::string lines;
+  for (const auto& [name, row] : rules.items()) {
+    const bool audited = row.value("mode", "") == "audit";
+    const double disarmed = row.value("disarmed_seconds", 0.0);
+    refused += Number(row, "refused");
+    std::string state = audited ? "audit" : "enforce";
+    if (row.value("switched", false)) state += ", switched at run time";
+    if (disarmed > 0) state += fmt::format(", disarmed by its fuse for {} more", Duration(disarmed + 1));
+    if (state != "enforce") lines += fmt::format("  {}: {}\n", alert::Printable(name), state);
+  }
+  fmt::print("mitigate: {} that deny or kill{}, refused {} since they were loaded\n", rules.size(),
+             all ? ", ALL IN AUDIT (`sluice audit off` enforces them)" : "", refused);
+  fmt::print("{}", lines);
+}
+
 void PrintEngine(const Json& engine) {
   fmt::print("rules:    {} active, reloaded {}, failed {}{}\n", Number(engine, "rules_active"),
              Number(engine, "reloads"), Number(engine, "reloads_failed"),
@@ -58,6 +80,7 @@ void PrintEngine(const Json& engine) {
                  : "");
   fmt::print("missed:   undecodable {}, orphaned {}, lineage {}\n", Number(engine, "undecodable"),
              Number(engine, "orphaned"), Number(engine, "lineage_lost"));
+  PrintMitigations(engine.value("mitigations", Json::object()));
   fmt::print("\n{:<24}{:>12}{:>12}{:>10}{:>8}{:>8}\n", "HOOK", "SEEN", "DROPPED", "SENT", "LOST", "DENIED");
   const Json hooks = engine.value("hooks", Json::object());
   for (const auto& [hook, row] : hooks.items()) {
@@ -140,6 +163,25 @@ int Top(const Arguments& arguments) {
   return kFine;
 }
 
+int Audit(const Arguments& arguments) {
+  AuditRequest request{.on = arguments.mode == "on", .rule = {}};
+  if (!arguments.rule.empty()) request.rule = arguments.rule;
+  const source::Result<std::string> answer = status::Ask(arguments.socket, status::RequestOf(request));
+  if (!answer.ok()) {
+    TellError(fmt::format("no agent answers: {}", MessageOf(answer.status())));
+    return kHost;
+  }
+  const Json json = Json::parse(*answer, nullptr, false);
+  if (json.is_object() && json.contains("message")) {
+    fmt::print("{}\n", alert::Printable(json.value("message", "")));
+    return kFine;
+  }
+  const bool told = json.is_object() && json.contains("error");
+  TellError(told ? alert::Printable(json.value("error", ""))
+                 : fmt::format("{}: the answer is not an agent's", arguments.socket));
+  return told ? kUsage : kHost;
+}
+
 void AddSocket(CLI::App& app, Arguments& arguments) {
   app.add_option("--socket", arguments.socket, "The agent's control socket")
       ->capture_default_str()
@@ -162,6 +204,19 @@ Verb AddTop(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--rows", arguments->rows, "Rows of each table")->capture_default_str();
   return [arguments] { return Top(*arguments); };
+}
+
+Verb AddAudit(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  AddSocket(app, *arguments);
+  app.add_option("MODE", arguments->mode, "on: say what would be refused, and refuse nothing; off: enforce")
+      ->required()
+      ->type_name("on|off")
+      ->check(CLI::IsMember({"on", "off"}));
+  app.add_option("RULE", arguments->rule, "The name of a rule that denies or kills; without it: all of them")
+      ->type_name("");
+  app.footer("It holds at once, over reloads, and until the agent ends. `sluice status` shows it.");
+  return [arguments] { return Audit(*arguments); };
 }
 
 }  // namespace sluice::cli

@@ -34,6 +34,7 @@ Verb AddFmt(CLI::App& app);
 Verb AddImport(CLI::App& app);
 Verb AddConfig(CLI::App& app);
 Verb AddStatus(CLI::App& app);
+Verb AddAudit(CLI::App& app);
 Verb AddTop(CLI::App& app);
 Verb AddUnpin(CLI::App& app);
 

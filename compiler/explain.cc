@@ -61,6 +61,36 @@ PredicateLine LineOf(const Decision& decision, const check::CheckedRules& checke
   return line;
 }
 
+// What a mitigation is bound to beside its condition.
+std::vector<std::string> BoundsOf(const ast::Rule& rule) {
+  std::vector<std::string> bounds;
+  if (rule.action == ast::Action::kAlert) return bounds;
+  if (rule.mode == ast::Mode::kAudit)
+    bounds.push_back("in audit: it says what it would refuse, and refuses nothing");
+  constexpr std::string_view kOthers = "for all others it is audited";
+  switch (rule.scope.kind) {
+    case ast::Scope::Kind::kAll:
+      break;
+    case ast::Scope::Kind::kUid:
+      bounds.push_back(fmt::format("enforced for the effective user id {}; {}", rule.scope.number, kOthers));
+      break;
+    case ast::Scope::Kind::kCgroup:
+      bounds.push_back(fmt::format("enforced in the cgroup `{}` and below it; {}", rule.scope.path, kOthers));
+      break;
+    case ast::Scope::Kind::kPercent:
+      bounds.push_back(fmt::format("enforced for {} % of the executables, by a hash of their paths; {}",
+                                   rule.scope.number, kOthers));
+      break;
+  }
+  if (rule.fuse) {
+    const double seconds = static_cast<double>(rule.fuse->period_ns) / 1e9;
+    bounds.push_back(
+        fmt::format("disarmed for {} s once it refuses more than {}{} within {} s; counted in the kernel",
+                    seconds, rule.fuse->count, rule.fuse->of_processes ? " processes" : " times", seconds));
+  }
+  return bounds;
+}
+
 std::string Share(const HookLines& hook) {
   if (hook.asked == 0) return "nothing to ask";
   if (hook.kernel == hook.asked) {
@@ -121,7 +151,8 @@ std::vector<RuleLines> Explain(const Compilation& compilation) {
   const auto inexact = FindInexact(partition);
   std::vector<RuleLines> rules;
   for (const check::CheckedRule& rule : checked.rules) {
-    rules.push_back({rule.rule.name.text, std::string(ast::ActionName(rule.rule.action)), {}, {}});
+    rules.push_back(
+        {rule.rule.name.text, std::string(ast::ActionName(rule.rule.action)), BoundsOf(rule.rule), {}, {}});
   }
   for (const check::Assumption& assumption : checked.assumptions) {
     PredicateLine line{assumption.predicate, assumption.value ? "true" : "false", "", ""};
@@ -155,6 +186,7 @@ std::string ExplainText(const Compilation& compilation) {
   for (const RuleLines& rule : Explain(compilation)) {
     if (!out.empty()) out += '\n';
     out += fmt::format("rule \"{}\" ({})\n", rule.name, rule.action);
+    for (const std::string& bound : rule.bounds) out += fmt::format("  {}\n", bound);
     if (!rule.assumed.empty()) out += "  at every hook:\n";
     AppendPredicates(rule.assumed, out);
     for (const HookLines& hook : rule.hooks) AppendHook(hook, out);

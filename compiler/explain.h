@@ -33,6 +33,7 @@ struct HookLines {
 struct RuleLines {
   std::string name;
   std::string action;
+  std::vector<std::string> bounds;     // of a mitigation: mode, scope, fuse, as words for people
   std::vector<PredicateLine> assumed;  // taken as true or false before any hook is asked: results, idioms
   std::vector<HookLines> hooks;        // none: it can never match
 };

@@ -37,6 +37,7 @@ std::string ExplainJson(const Compilation& compilation) {
     for (const HookLines& hook : rule.hooks) hooks.push_back(ToJson(hook));
     rules.push_back({{"name", rule.name},
                      {"action", rule.action},
+                     {"bounds", rule.bounds},
                      {"assumed", ToJson(rule.assumed)},
                      {"hooks", std::move(hooks)}});
   }

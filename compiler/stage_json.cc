@@ -318,6 +318,7 @@ class KernelPlanJson {
   Json Make() const {
     return {{"hooks",
              Listed(partition_.hooks, [this](const split::HookPartition& hook) { return Of(hook.hook); })},
+            {"mitigations", Listed(plan_.mitigations, [](const kplan::Mitigation& m) { return Of(m); })},
             {"sizes",
              {{"classes", plan_.classes.size()},
               {"dense", plan_.dense.size()},
@@ -336,15 +337,29 @@ class KernelPlanJson {
 
   Json Set(uint32_t class_id) const { return BitsOf(plan_.classes[class_id].words); }
 
+  static Json Of(const kplan::Mitigation& mitigation) {
+    const sluice_mitigation& bounds = mitigation.bounds;
+    static constexpr const char* kScopes[] = {"all", "uid", "cgroup", "percent"};
+    return {{"rule", mitigation.name},
+            {"mode", mitigation.audited ? "audit" : "enforce"},
+            {"scope", kScopes[bounds.scope]},
+            {"scope_value", bounds.scope_value},
+            {"fuse_count", bounds.fuse_count},
+            {"fuse_counts", bounds.fuse_processes != 0 ? "processes" : "refusals"},
+            {"fuse_period_ns", bounds.fuse_period_ns}};
+  }
+
   Json Of(check::HookId hook) const {
     const sluice_hook_config& config = plan_.hooks[hook];
     Json lookups = Json::array();
     for (uint32_t lookup = 0; lookup < SLUICE_LOOKUPS; ++lookup) {
       if ((config.used >> lookup & 1) != 0) lookups.push_back(Of(hook, config, lookup));
     }
-    return {{"hook", HookName(hook)},        {"clauses", BitsOf(config.all.words)},
-            {"deny", BitsOf(config.deny)},   {"kill", BitsOf(config.kill)},
-            {"audit", BitsOf(config.audit)}, {"unknown_deny", BitsOf(config.unknown_deny)},
+    return {{"hook", HookName(hook)},
+            {"clauses", BitsOf(config.all.words)},
+            {"deny", BitsOf(config.deny)},
+            {"kill", BitsOf(config.kill)},
+            {"unknown_deny", BitsOf(config.unknown_deny)},
             {"lookups", std::move(lookups)}};
   }
 

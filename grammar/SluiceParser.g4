@@ -37,8 +37,8 @@ testEntry
 scalar : WORD | STRING ;
 array : LBRACK (scalar (COMMA scalar?)*)? RBRACK ;
 
-// 1 per 10m by proc.exepath, fd.name
-rate : count=WORD per=WORD period=WORD (by=WORD fieldRef (COMMA fieldRef)*)? ;
+// 1 per 10m by proc.exepath, fd.name; 20 processes per 1m
+rate : count=WORD counted=WORD? per=WORD period=WORD (by=WORD fieldRef (COMMA fieldRef)*)? ;
 fieldRef : WORD (LBRACK scalar RBRACK)? ;
 
 // add %proc.exepath to blocked for 10m

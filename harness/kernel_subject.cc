@@ -201,6 +201,9 @@ KernelEvent KernelEventOf(const eval::Event& event, const kplan::Model& model) {
     if ((operand.hooks >> subject.hook & 1) != 0) filler.Operand(operand);
   }
   SetLineage(event, model, subject);
+  subject.bucket = kplan::Model::BucketOf(subject.strings[SLUICE_STR_EXEPATH]);
+  const Value cgroup = Get(event, FieldId::kThreadCgroups);
+  if (cgroup.kind == Value::Kind::kString) subject.cgroup_scopes = model.CgroupScopesOf(cgroup.text);
   return made;
 }
 

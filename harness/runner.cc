@@ -62,9 +62,14 @@ struct KernelVerdict {
   bool asked = false;  // a hook supplies the type
   kplan::Verdict verdict;
   std::string contradiction;  // of the test's own values
-  uint32_t flags() const {
-    return (verdict.denied ? SLUICE_EVENT_DENIED : 0) | (verdict.killed ? SLUICE_EVENT_KILLED : 0) |
-           (verdict.audited ? SLUICE_EVENT_AUDITED : 0);
+  // What the record would say of a rule behind these clauses.
+  uint32_t FlagsOf(const std::vector<uint32_t>& clauses) const {
+    const bool refuses = std::any_of(clauses.begin(), clauses.end(), [&](uint32_t clause) {
+      return (verdict.refusing[clause / 64] >> (clause % 64) & 1) != 0;
+    });
+    const uint32_t refused =
+        (verdict.denied ? SLUICE_EVENT_DENIED : 0) | (verdict.killed ? SLUICE_EVENT_KILLED : 0);
+    return (refuses ? refused : 0) | (verdict.audited ? SLUICE_EVENT_AUDITED : 0);
   }
 };
 
@@ -102,7 +107,8 @@ struct Runner::State {
   std::string CannotCompare(RuleId rule, const WrittenEvent& event);
   void CompareKernel(RuleId rule, const KernelVerdict& kernel, Truth naive_truth, Truth truth,
                      bool& all_known);
-  void CompareDenial(const KernelVerdict& kernel, const std::vector<Truth>& naive_truths, bool all_known);
+  void CompareDenial(const KernelVerdict& kernel, const std::vector<Truth>& naive_truths,
+                     const naive::Event& naive_event, bool all_known);
   void Note(RuleId rule, bool undecided, const KernelVerdict& kernel, const PlanEvent& event);
 
   void CheckExpectations();
@@ -262,7 +268,7 @@ void Runner::State::Judge(size_t number) {
     if (!Agree(truth, plan[rule])) Differ(rule, "the user plan", truth, plan[rule]);
     CompareKernel(rule, kernel, truth, found[rule], all_known);
   }
-  CompareDenial(kernel, naive_truths, all_known);
+  CompareDenial(kernel, naive_truths, naive_event, all_known);
   if (!kernel.asked) sent[number] = fmt::format("no hook supplies `{}`", event.title);
   if (kernel.asked && !kernel.verdict.dropped) sent[number] = "the kernel sends it to user space";
   for (RuleId rule = 0; rule < plan.size(); ++rule) {
@@ -294,15 +300,16 @@ void Runner::State::CompareKernel(RuleId rule, const KernelVerdict& kernel, Trut
   ++count.reasons[reason];
 }
 
-// A denial when a mitigation in force is true, and only then.
+// A denial when a mitigation in force, for this process, is true, and only then.
 void Runner::State::CompareDenial(const KernelVerdict& kernel, const std::vector<Truth>& naive_truths,
-                                  bool all_known) {
+                                  const naive::Event& naive_event, bool all_known) {
   if (!all_known) return;
   std::optional<RuleId> wants;
   bool maybe = false;
   for (RuleId rule = 0; rule < naive_truths.size(); ++rule) {
     const ast::Rule& keys = suite.rule(rule).rule;
     if (keys.action == ast::Action::kAlert || keys.mode == ast::Mode::kAudit) continue;
+    if (!naive::InScope(keys.scope, naive_event)) continue;
     if (naive_truths[rule] == Truth::kTrue) wants = rule;
     maybe = maybe || naive_truths[rule] == Truth::kUnknown;
   }
@@ -321,10 +328,11 @@ void Runner::State::Note(RuleId rule, bool undecided, const KernelVerdict& kerne
   Fired& alert = fired.emplace_back();
   alert.rule = rule;
   alert.event = at;
-  const uint32_t would_be = checked.rule.action == ast::Action::kKill
-                                ? SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED
-                                : SLUICE_EVENT_DENIED;
-  alert.decision = Decide(checked.rule, kernel.asked ? kernel.flags() : would_be, undecided);
+  const auto& by_hook = suite.rules[rule].clauses;
+  const auto clauses = by_hook.find(test->events[at].hook);
+  const bool judged = kernel.asked && clauses != by_hook.end();
+  alert.decision = judged ? Decide(checked.rule, kernel.FlagsOf(clauses->second), undecided)
+                          : WouldBe(checked.rule, event, undecided);
   alert.output = alert::Make(written, checked, alert.decision, event, nullptr, at, {}, 0).output;
 }
 

@@ -107,6 +107,12 @@ class SuiteBuilder {
       });
     }
     ReadFolded();
+    for (const split::HookPartition& hook : suite_.live->partition.hooks) {
+      for (const split::Entry& entry : hook.entries) {
+        if (written_.rules[entry.rule].rule.action != ast::Action::kAlert)
+          suite_.rules[entry.rule].clauses[hook.hook].push_back(entry.bit);
+      }
+    }
     for (const split::Decision& decision : suite_.live->partition.decisions) {
       if (decision.where != split::Decision::Where::kKernel) continue;
       ForEachField(live_.predicates[decision.predicate], [&](const check::FieldUse& use) {

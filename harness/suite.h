@@ -36,6 +36,7 @@ struct RuleFacts {
   const ast::Rule* source = nullptr;
   std::set<check::FieldUse> fields;  // of the condition
   std::vector<Folded> folded;
+  std::map<check::HookId, std::vector<uint32_t>> clauses;  // of a mitigation, by hook
   // By hook: a field that the kernel decides there and that kernel_subject.h does not read.
   std::map<check::HookId, std::string> unread;
 };

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <climits>
+#include <condition_variable>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
@@ -25,6 +27,8 @@ namespace {
 constexpr int kPollMs = 10;
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kClockStepNs = 10'000'000;
+constexpr int64_t kFuseLookNs = 200'000'000;
+constexpr auto kPatience = std::chrono::seconds(5);
 
 int64_t ClockNs(clockid_t clock) {
   timespec now{};
@@ -48,7 +52,10 @@ alert::Host ThisHost() {
 
 struct Engine::State {
   State(EngineOptions o, AlertSink s)
-      : options(std::move(o)), sink(std::move(s)), judge([this](const alert::Alert& alert) {
+      : options(std::move(o)),
+        sink(std::move(s)),
+        enforcement(options.audit),
+        judge([this](const alert::Alert& alert) {
           lag.Add(ClockNs(CLOCK_BOOTTIME) + host.boot_to_unix_ns - static_cast<int64_t>(alert.time_unix_ns));
           sink(alert);
         }) {
@@ -69,6 +76,8 @@ struct Engine::State {
   void Publish(int64_t now_ns, std::vector<load::HookCounters> hooks, bool last);
   void Reloaded(const source::Status& status);
   void Raise(const alert::Alert& alert);
+  void TakeAudit();
+  void LookAtFuses(int64_t now_ns);
   void FinishReload(Reloader& reloader, Fresh fresh);
   source::Result<std::unique_ptr<Compilation>> Compile() const;
   void Close();
@@ -76,6 +85,7 @@ struct Engine::State {
   EngineOptions options;
   const AlertSink sink;
   alert::Host host = ThisHost();
+  Enforcement enforcement;
   Judge judge;
   LossWatch losses;
   std::unique_ptr<container::Watch> containers;
@@ -90,6 +100,13 @@ struct Engine::State {
   std::atomic<bool> last_reload_failed = false;
   std::mutex failed_mutex;
   std::optional<source::Status> failed_reload;
+  std::mutex audit_mutex;
+  std::condition_variable audit_done;
+  struct Asked {
+    AuditRequest request;
+    std::optional<source::Result<std::string>> answer;
+  };
+  std::vector<std::shared_ptr<Asked>> asked;
   mutable std::mutex published_mutex;
   EngineSnapshot published;
   uint64_t handed_over = 0;
@@ -105,6 +122,17 @@ Engine::~Engine() = default;
 void Engine::Stop() { state_->stop = true; }
 void Engine::Reload() { state_->reload = true; }
 int64_t Engine::JudgedUntilNs() const { return state_->judged_until_ns; }
+source::Result<std::string> Engine::Audit(const AuditRequest& request) {
+  const auto asked = std::make_shared<State::Asked>();
+  asked->request = request;
+  std::unique_lock lock(state_->audit_mutex);
+  state_->asked.push_back(asked);
+  if (state_->audit_done.wait_for(lock, kPatience, [&] { return asked->answer.has_value(); }))
+    return *asked->answer;
+  std::erase(state_->asked, asked);
+  return absl::UnavailableError("the engine does not answer: nothing was switched");
+}
+
 EngineSnapshot Engine::Snapshot() const {
   const std::lock_guard lock(state_->published_mutex);
   return state_->published;
@@ -182,9 +210,13 @@ source::Status Engine::State::Activate(Compilation& compilation) {
   // Swap() drains before the flip only, so no record of the new generation is read before the judge knows its
   // plan.
   const auto drain = [&] { Poll(0).IgnoreError(); };
+  if (rules_active != 0) LookAtFuses(ClockNs(CLOCK_BOOTTIME));  // what the old set has to say
+  enforcement.Prepare(compilation.kernel);
+  kernel->AuditAll(enforcement.state().audit_all);
   source::Result<uint32_t> generation = kernel->Swap(compilation.kernel, tree, drain);
   if (!generation.ok()) return generation.status();
   rules_active = compilation.user.checked.rules.size();
+  enforcement.Activate(compilation.kernel);
   if (options.capture != nullptr)
     options.capture->Rules(*generation, capture::FingerprintOf(compilation), options.every_event);
   judge.Add(*generation, std::make_shared<const uplan::UserPlan>(std::move(compilation.user)));
@@ -210,7 +242,7 @@ void Engine::State::Apply(std::string_view bytes) {
 }
 
 source::Status Engine::State::Loop(Reloader& reloader) {
-  int64_t looked_ns = 0;
+  int64_t looked_ns = 0, fuses_looked_ns = 0;
   while (!stop) {
     const int64_t begin_ns = ClockNs(CLOCK_BOOTTIME);
     if (source::Status status = Poll(kPollMs); !status.ok()) return status;
@@ -218,7 +250,13 @@ source::Status Engine::State::Loop(Reloader& reloader) {
     FollowContainers();
     if (reload.exchange(false)) reloader.Request();
     if (std::optional<Fresh> fresh = reloader.Take()) FinishReload(reloader, std::move(*fresh));
-    if (const int64_t now_ns = ClockNs(CLOCK_BOOTTIME); now_ns - looked_ns > kSecondNs) {
+    TakeAudit();
+    const int64_t now_ns = ClockNs(CLOCK_BOOTTIME);
+    if (now_ns - fuses_looked_ns > kFuseLookNs) {
+      fuses_looked_ns = now_ns;
+      LookAtFuses(now_ns);
+    }
+    if (now_ns - looked_ns > kSecondNs) {
       looked_ns = now_ns;
       FollowClock();
       TellLosses(now_ns);
@@ -238,6 +276,26 @@ source::Status Engine::State::TakeOver() {
   }
   if (!unattended.empty()) Raise(Unattended(unattended, host, ClockNs(CLOCK_BOOTTIME)));
   return absl::OkStatus();
+}
+
+void Engine::State::TakeAudit() {
+  const std::lock_guard lock(audit_mutex);
+  for (const std::shared_ptr<Asked>& one : std::exchange(asked, {})) {
+    const source::Result<Enforcement::Change> change = enforcement.Switch(one->request);
+    source::Status status = change.status();
+    if (status.ok() && change->number) status = kernel->SetMode(*change->number, change->audited);
+    if (status.ok() && !change->number) kernel->AuditAll(change->audited);
+    one->answer =
+        status.ok() ? source::Result<std::string>(change->message) : source::Result<std::string>(status);
+  }
+  audit_done.notify_all();
+}
+
+// The kernel has disarmed what blew; this only tells.
+void Engine::State::LookAtFuses(int64_t now_ns) {
+  const auto rows = kernel->Mitigations(static_cast<uint32_t>(enforcement.state().rules.size()));
+  if (!rows.ok()) return;
+  for (const alert::Alert& alert : enforcement.Look(now_ns, *rows, host)) Raise(alert);
 }
 
 // The wall clock may be set while we run.
@@ -286,6 +344,7 @@ void Engine::State::Publish(int64_t now_ns, std::vector<load::HookCounters> hook
   published.stats = stats;
   published.lag = lag;
   published.tree = tree.stats();
+  published.enforcement = enforcement.state();
 }
 
 // On the reloader's thread; the engine tells of it within a second.
@@ -321,6 +380,7 @@ void Engine::State::Close() {
   do {
     handed_over = 0;
   } while (Poll(0).ok() && handed_over > 0);
+  LookAtFuses(ClockNs(CLOCK_BOOTTIME));
   if (kernel->pinned() == 0) stats.tree_records_lost = kernel->TreeRecordsLost();
   Publish(ClockNs(CLOCK_BOOTTIME), kernel->Counters(), true);
   kernel.reset();

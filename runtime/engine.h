@@ -26,6 +26,7 @@ struct EngineOptions {
   capture::Writer* capture = nullptr;  // borrowed; gets everything that the kernel sends
   bool throttled = true;               // rules' throttles hold alerts back
   bool every_event = false;            // the rules only ask for every event: they raise no alerts
+  bool audit = false;                  // as after Audit() of all
 };
 
 class Engine {
@@ -44,6 +45,10 @@ class Engine {
 
   // CLOCK_BOOTTIME: what the kernel sent before it has been judged, and its alerts are out. From any thread.
   int64_t JudgedUntilNs() const;
+
+  // Switches between audit and enforcement, without a reload; what to tell whoever asked. From any thread; waits for the
+  // engine, a few seconds at most. Errors: kNotFound: no such rule; kUnavailable: the engine does not answer.
+  source::Result<std::string> Audit(const AuditRequest& request);
 
   // As of at most a second ago while Run() goes on, exact after it. From any thread.
   EngineSnapshot Snapshot() const;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/enforcement.h"
 #include "runtime/lineage/tree.h"
 #include "runtime/load/kernel.h"
 
@@ -57,6 +58,7 @@ struct EngineSnapshot {
   EngineStats stats;
   LagHistogram lag;
   lineage::Stats tree;
+  EnforcementState enforcement;
 };
 
 }  // namespace sluice

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/alert/scope.h"
 #include "runtime/eval/cost_sampler.h"
 
 namespace sluice {
@@ -34,7 +35,6 @@ alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undeci
   const bool denied = (record_flags & SLUICE_EVENT_DENIED) != 0;
   if (rule.action == ast::Action::kAlert) return undecided ? Decision::kUndecided : Decision::kAlert;
   if (undecided && !(denied && rule.on_unknown == ast::OnUnknown::kDeny)) return Decision::kUndecided;
-  if (rule.mode == ast::Mode::kAudit) return Decision::kAudited;
   if (rule.action == ast::Action::kKill && (record_flags & SLUICE_EVENT_KILLED) != 0)
     return Decision::kKilled;
   if (denied) return Decision::kDenied;
@@ -42,9 +42,11 @@ alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undeci
   return (record_flags & SLUICE_EVENT_AUDITED) != 0 ? Decision::kAudited : Decision::kUndecided;
 }
 
-alert::Decision WouldBe(const ast::Rule& rule, bool undecided) {
-  const uint32_t flags = rule.action == ast::Action::kKill ? SLUICE_EVENT_KILLED : SLUICE_EVENT_DENIED;
-  return Decide(rule, flags, undecided);
+alert::Decision WouldBe(const ast::Rule& rule, const eval::Event& event, bool undecided) {
+  if (rule.mode == ast::Mode::kAudit || !alert::InScope(rule.scope, event))
+    return Decide(rule, SLUICE_EVENT_AUDITED, undecided);
+  const uint32_t kill = rule.action == ast::Action::kKill ? SLUICE_EVENT_KILLED : 0;
+  return Decide(rule, SLUICE_EVENT_DENIED | kill, undecided);
 }
 
 Judge::Judge(Sink sink) : sink_(std::move(sink)) {}
@@ -112,12 +114,13 @@ void Judge::Apply(const ring::Record& record, const std::shared_ptr<const lineag
     ++orphaned_;
     return;
   }
-  for (size_t i = 0; i < record.rounds.size(); ++i) {
-    Round(*set, record, self, static_cast<int>(i), record.rounds[i].set, fired);
-  }
-  // The header's set: of an exec, all rounds together; of a refused one, the round that was refused.
+  // The header's set: of an exec, all rounds together; of a refused one, the round that was refused, after others that
+  // passed.
   if (record.rounds.empty() || header.kind == SLUICE_RECORD_EVENT) {
-    Round(*set, record, self, -1, clauses.data(), fired);
+    Round(*set, record, self, -1, clauses.data(), false, fired);
+  }
+  for (size_t i = 0; i < record.rounds.size(); ++i) {
+    Round(*set, record, self, static_cast<int>(i), record.rounds[i].set, true, fired);
   }
   const bool may_be_exec = header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0;
   if (may_be_exec) Remember(record, std::move(fired));
@@ -146,29 +149,40 @@ void Judge::RoundUnjudged(RuleSet& set, const ring::Record& record,
     if (Contains(fired, match.rule)) continue;
     fired.push_back(match.rule);
     const check::CheckedRule& rule = set.evaluator->plan().checked.rules[match.rule];
-    Raise(set, record, self, rule, WouldBe(rule.rule, match.undecided));
+    Raise(set, record, self, rule, WouldBe(rule.rule, *event_, match.undecided));
   }
 }
 
+// `passed`: whatever was refused, this round was not.
 void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
-                  int round, const uint64_t* clauses, std::vector<check::RuleId>& fired) {
+                  int round, const uint64_t* clauses, bool passed, std::vector<check::RuleId>& fired) {
   if (clauses == nullptr || IsEmpty(clauses)) return;
   const sluice_record& header = record.header;
   event_->Reset(&record, self, round);
   set.evaluator->Begin(*event_);
-  std::array<uint64_t, SLUICE_WORDS> sure{}, unsure{};
-  const bool undecided = (header.flags & SLUICE_EVENT_UNDECIDED) != 0;
+  constexpr uint32_t kRefused = SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED;
+  const uint32_t audited_flags = (header.flags & ~kRefused) | SLUICE_EVENT_AUDITED;
+  const uint32_t flags = passed && (header.flags & kRefused) != 0 ? audited_flags : uint32_t{header.flags};
+  std::array<uint64_t, SLUICE_WORDS> sure{}, unsure{}, audited{}, audited_unsure{};
+  const bool undecided = (flags & SLUICE_EVENT_UNDECIDED) != 0;
   for (size_t i = 0; i < SLUICE_WORDS; ++i) {
     const uint64_t doubt = !undecided ? 0 : record.undecided ? (*record.undecided)[i] : ~uint64_t{0};
-    sure[i] = clauses[i] & ~doubt;
-    unsure[i] = clauses[i] & doubt;
+    const uint64_t let_pass = record.audited && !passed ? (*record.audited)[i] : 0;
+    sure[i] = clauses[i] & ~doubt & ~let_pass;
+    unsure[i] = clauses[i] & doubt & ~let_pass;
+    audited[i] = clauses[i] & ~doubt & let_pass;
+    audited_unsure[i] = clauses[i] & doubt & let_pass;
   }
-  Match(set, record, self, sure.data(), false, fired);
-  if (undecided) Match(set, record, self, unsure.data(), true, fired);
+  Match(set, record, self, sure.data(), false, flags, fired);
+  if (undecided) Match(set, record, self, unsure.data(), true, flags, fired);
+  if (!record.audited || passed) return;
+  Match(set, record, self, audited.data(), false, audited_flags, fired);
+  if (undecided) Match(set, record, self, audited_unsure.data(), true, audited_flags, fired);
 }
 
 void Judge::Match(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
-                  const uint64_t* clauses, bool whole, std::vector<check::RuleId>& fired) {
+                  const uint64_t* clauses, bool whole, uint32_t flags, std::vector<check::RuleId>& fired) {
+  if (IsEmpty(clauses)) return;
   const sluice_record& header = record.header;
   matches_.clear();
   const bool refused_exec =
@@ -183,7 +197,7 @@ void Judge::Match(RuleSet& set, const ring::Record& record, const std::shared_pt
     // refusal.
     if (match.undecided && refused_exec && rule.rule.action == ast::Action::kAlert) continue;
     fired.push_back(match.rule);
-    Raise(set, record, self, rule, Decide(rule.rule, header.flags, match.undecided));
+    Raise(set, record, self, rule, Decide(rule.rule, flags, match.undecided));
   }
 }
 

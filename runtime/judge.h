@@ -27,10 +27,10 @@
 
 namespace sluice {
 
-// What a rule would do to an operation that no kernel judged by it.
-alert::Decision WouldBe(const ast::Rule& rule, bool undecided);
+// What a rule would do to an operation that no kernel judged by it: by its mode and its scope.
+alert::Decision WouldBe(const ast::Rule& rule, const eval::Event& event, bool undecided);
 
-// What became of an operation, for one rule that matched it: from the record's flags and the rule's action.
+// What became of an operation, for one rule that matched it: from the flags of its clauses and the rule's action.
 alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undecided);
 
 class Judge {
@@ -79,7 +79,7 @@ class Judge {
   void TakeCosts(RuleSet& set);
   RuleSet* Find(uint32_t generation);
   void Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
-             int round, const uint64_t* clauses, std::vector<check::RuleId>& fired);
+             int round, const uint64_t* clauses, bool passed, std::vector<check::RuleId>& fired);
   void RoundUnjudged(RuleSet& set, const ring::Record& record,
                      const std::shared_ptr<const lineage::Link>& self, int round,
                      std::vector<check::RuleId>& fired);
@@ -87,7 +87,7 @@ class Judge {
                      const std::shared_ptr<const lineage::Link>& self);
   // What matches among `clauses`, by their residues or, where the kernel could not decide them, as a `whole`.
   void Match(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
-             const uint64_t* clauses, bool whole, std::vector<check::RuleId>& fired);
+             const uint64_t* clauses, bool whole, uint32_t flags, std::vector<check::RuleId>& fired);
   // Counts a match and, unless its throttle holds it back, tells it.
   void Raise(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
              const check::CheckedRule& rule, alert::Decision decision);

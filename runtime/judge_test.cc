@@ -213,10 +213,23 @@ TEST(Decide, AMitigationSaysWhatTheKernelDid) {
   EXPECT_EQ(Decide(RuleWith(ast::Action::kDeny), SLUICE_EVENT_AUDITED, false), Decision::kAudited);
 }
 
-TEST(Decide, AnAuditedRuleIsAuditedThoughAnotherDenies) {
-  ast::Rule rule = RuleWith(ast::Action::kDeny);
-  rule.mode = ast::Mode::kAudit;
-  EXPECT_EQ(Decide(rule, SLUICE_EVENT_DENIED | SLUICE_EVENT_AUDITED, false), Decision::kAudited);
+// The mode is the kernel's word: a rule may be switched, out of scope or disarmed by its fuse.
+TEST_F(JudgeTest, AnAuditedRuleIsAuditedThoughAnotherDenies) {
+  const std::string condition = "evt.type = openat and fd.name = /etc/shadow";
+  const auto plan = PlanOf(RuleText("Audited", condition, "  action: deny\n") +
+                           RuleText("Denied", condition, "  action: deny\n  mode: audit\n"));
+  judge_.Add(1, plan);
+  const Set audited = SetOf(*plan, SLUICE_HOOK_FILE_OPEN, "Audited"),
+            denied = SetOf(*plan, SLUICE_HOOK_FILE_OPEN, "Denied");
+  ASSERT_EQ(audited[0] & denied[0], 0u) << "each has a bit of its own";
+  ring::RecordBuilder builder =
+      Record(SLUICE_RECORD_EVENT, SLUICE_HOOK_FILE_OPEN, SLUICE_EVENT_DENIED | SLUICE_EVENT_AUDITED, 1000);
+  builder.header().set[0] = audited[0] | denied[0];
+  builder.Item(SLUICE_ITEM_AUDITED, {reinterpret_cast<const char*>(audited.data()), sizeof audited});
+  Send(builder.Item(SLUICE_ITEM_PATH, "/etc/shadow").Bytes());
+  ASSERT_THAT(Rules(), ElementsAre("Denied", "Audited"));
+  EXPECT_EQ(alerts_[0].decision, Decision::kDenied);
+  EXPECT_EQ(alerts_[1].decision, Decision::kAudited);
 }
 
 TEST(Decide, AnUnknownValueDeniesOnlyWhereTheRuleSaysSo) {

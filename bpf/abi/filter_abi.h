@@ -46,7 +46,11 @@
                                 */
 #define SLUICE_SUFFIX_BYTES 64 /* of the value, reversed */
 #define SLUICE_PATH_BYTES 4096
-#define SLUICE_END_WORDS 8 /* 64-bit words of the filters over both ends of a path */
+#define SLUICE_END_WORDS 8      /* 64-bit words of the filters over both ends of a path */
+#define SLUICE_MITIGATIONS 4096 /* rules that deny or kill, per rule set */
+#define SLUICE_CGROUP_SCOPES 32 /* distinct cgroups that scopes name, per rule set */
+#define SLUICE_CGROUP_BYTES 256 /* of such a path; its names are at most SLUICE_CGROUP_DEPTH */
+#define SLUICE_CGROUP_DEPTH 16
 
 /* Decision points. Append only; the name is the LSM hook's. IMAGE is no hook of the kernel: its "clauses" are
  * the image conditions (atoms) behind lineage tests, matched against the new image at every exec. */
@@ -226,6 +230,7 @@ struct sluice_interval {
 #define SLUICE_HOOK_EXE_FIRSTS 128u  /* `exe_firsts` is filled */
 #define SLUICE_HOOK_FAILURES 256u    /* `failures` is not empty */
 #define SLUICE_HOOK_NEEDS_GIVEN 512u /* open: user space wants the path as the caller gave it */
+#define SLUICE_HOOK_SCOPES 1024u     /* some mitigation has a scope */
 
 /* What one hook asks, in one generation. Tables are addressed as base + index in shared arrays of that
  * generation. */
@@ -259,20 +264,67 @@ struct sluice_hook_config {
   __u64 exe_partial_firsts[4];
   struct sluice_lookup_classes lookups[SLUICE_LOOKUPS];
   struct sluice_set all;    /* clauses in use */
-  __u64 deny[SLUICE_WORDS]; /* includes kill: a kill returns the error too */
+  __u64 deny[SLUICE_WORDS]; /* mitigates: includes kill, for a kill returns the error too */
   __u64 kill[SLUICE_WORDS];
-  __u64 audit[SLUICE_WORDS];        /* would deny or kill, but only says so */
   __u64 unknown_deny[SLUICE_WORDS]; /* on_unknown: deny */
   __u64 results[SLUICE_WORDS];      /* user space wants the call's result: the event waits for it */
   __u64 failures[SLUICE_WORDS];     /* may match a call that failed before it reached the hook */
 };
 
 /* For a surviving mitigation clause, index hook * 1024 + clause: the lowest order among them gives the errno.
- */
+ * One rule stands behind it, and may stand behind several clauses. */
 struct sluice_action {
-  __u16 order;       /* load order of the first rule behind the clause */
+  __u16 order;       /* of the rule among those that mitigate at the hook, in load order; below 1024 */
   __u16 errno_value; /* positive */
+  __u32 mitigation;  /* of the rule, in mitigations */
 };
+
+/* What a rule that denies or kills is bound to, beside its condition. Where one of these does not hold the
+ * rule is audited: it says what it would have done.
+ *
+ *   mode    enforce or audit: a word of its own (mode_by_mitigation), which user space may change at any time
+ *   scope   whom it is enforced for
+ *   fuse    more than `fuse_count` refusals (or processes that were refused something) within the period that the first
+ *           of them begins disarm the rule for as long; the one too many is still refused
+ *
+ * The kernel counts, so a fuse holds whatever user space is doing. */
+enum sluice_scope {
+  SLUICE_SCOPE_ALL = 0,
+  SLUICE_SCOPE_UID = 1,     /* the effective user id is scope_value */
+  SLUICE_SCOPE_CGROUP = 2,  /* the process is in the cgroup of this number in cgroup_scopes, or below it */
+  SLUICE_SCOPE_PERCENT = 3, /* the bucket of the executable (sluice_bucket()) is below scope_value */
+};
+struct sluice_mitigation {
+  __u32 scope, scope_value;
+  __u32 fuse_count;     /* 0: no fuse */
+  __u32 fuse_processes; /* what is counted: processes, not refusals */
+  __u64 fuse_period_ns;
+  /* the kernel's */
+  __u64 fuse_state; /* begin of the period in milliseconds since boot << 24 | count in it */
+  __u64 disarmed_until_ns;
+  __u64 blown; /* how often */
+  __u64 refused;
+};
+#define SLUICE_FUSE_COUNT_BITS 24 /* so a fuse counts to 16 million */
+
+#define SLUICE_MITIGATION_ENFORCED 0u
+#define SLUICE_MITIGATION_AUDITED 1u
+
+/* A cgroup that a scope names: its names from the leaf up, each with its NUL, then zeros. The root has none. */
+struct sluice_cgroup_scope {
+  __u32 names, bytes;
+  char value[SLUICE_CGROUP_BYTES];
+};
+
+/* A process that a fuse has counted. */
+struct sluice_fused {
+  __u32 mitigation; /* slot * SLUICE_MITIGATIONS + number */
+  __u32 pid;
+  __u64 start_ns;
+};
+
+#define SLUICE_BUCKETS 100
+#define SLUICE_BUCKET_BYTES 255 /* of the path that are looked at */
 
 /* Keys. `lookup` is hook * SLUICE_LOOKUPS + lookup, so that all hooks share one map per mode and generation.
  * Values of all three are class ids (__u32). Exact keys are zero padded; a value of up to 59 bytes (with its
@@ -375,8 +427,9 @@ struct sluice_control {
   __u32 wake_bytes; /* user space is woken when this much is queued; it polls every 10 ms anyway */
   __u32 host_mnt_ns, host_pid_ns; /* inode numbers */
   __u32 names;                    /* there are paths in file_names, or were */
-  __u32 reserved;
+  __u32 audit;                    /* every mitigation is audited */
   __u64 root_mnt, root_dentry; /* the kernel's: the agent's root, while it is known to be its namespace's */
+  __u32 cgroup_scopes[SLUICE_SLOTS]; /* how many there are */
 };
 
 /* What a later agent reads of programs that an earlier one left attached: the global `handover` (section
@@ -434,5 +487,7 @@ SLUICE_ASSERT(sizeof(struct sluice_net_key) == 24, "net key");
 SLUICE_ASSERT(sizeof(struct sluice_file) == 24, "file");
 SLUICE_ASSERT(sizeof(struct sluice_file_name) == 260, "name of a file");
 SLUICE_ASSERT(sizeof(struct sluice_hook_config) % 8 == 0, "hook configuration");
+SLUICE_ASSERT(sizeof(struct sluice_action) == 8, "action");
+SLUICE_ASSERT(sizeof(struct sluice_mitigation) == 56, "mitigation");
 SLUICE_ASSERT(sizeof(struct sluice_image) == 344, "image");
 SLUICE_ASSERT(sizeof(struct sluice_task) == 344 + 16 + 144 + 16, "task");

@@ -8,15 +8,10 @@
 #pragma once
 
 #include "files.bpf.h"
+#include "mitigate.bpf.h"
 #include "result.bpf.h"
 
 #define PATH_LOOKUPS (SLUICE_STRING_BITS(SLUICE_STR_PATH) | SLUICE_STRING_BITS(SLUICE_STR_DIRECTORY))
-
-/* The agent is not above its rules, but it never kills itself: a denial reaches it, the signal does not. */
-SLUICE_INLINE __u32 spare_agent(__u32 verdict) {
-  if (bpf_get_current_pid_tgid() >> 32 == handover.agent_pid) return verdict & ~SLUICE_VERDICT_KILL;
-  return verdict;
-}
 
 SLUICE_INLINE void kill_task(__u32 hook) {
   bpf_send_signal(SIGKILL);
@@ -111,11 +106,15 @@ SLUICE_INLINE void count_verdict(__u32 hook, __u32 verdict) {
   if (verdict & SLUICE_VERDICT_UNDECIDED) COUNT(hook, undecided, 1);
 }
 
-/* Which clauses user space must judge whole. */
-SLUICE_INLINE __u32 put_undecided(struct scratch *s, __u32 at, __u32 verdict) {
-  if (!(verdict & SLUICE_VERDICT_UNDECIDED)) return at;
-  return put_item((char *)&s->record, at, RECORD_LIMIT, SLUICE_ITEM_UNDECIDED, 0, s->match.undecided,
+/* Which clauses user space must judge whole, and which were audited while others refused. */
+SLUICE_INLINE __u32 put_doubts(struct scratch *s, __u32 at, __u32 verdict) {
+  if (verdict & SLUICE_VERDICT_UNDECIDED)
+    at = put_item((char *)&s->record, at, RECORD_LIMIT, SLUICE_ITEM_UNDECIDED, 0, s->match.undecided,
                   sizeof(s->match.undecided), 0);
+  if ((verdict & SLUICE_VERDICT_AUDIT) && (verdict & SLUICE_VERDICT_ERRNO))
+    at = put_item((char *)&s->record, at, RECORD_LIMIT, SLUICE_ITEM_AUDITED, 0, s->match.audited,
+                  sizeof(s->match.audited), 0);
+  return at;
 }
 
 /* Sends the finished record of scratch and counts it. */
@@ -145,7 +144,12 @@ static __noinline int decide_blind(__u32 slot, __u32 hook, __u32 type, __u32 fla
   if (!config) return 0;
   COUNT(hook, no_scratch, 1);
   COUNT(hook, undecided, 1);
-  for (i = 0; i < SLUICE_WORDS; i++) denied |= (config->unknown_deny[i] & config->deny[i]) != 0;
+  SLUICE_ROLLED
+  for (i = 0; i < SLUICE_WORDS && !control.audit; i++) {
+    __u64 clauses = config->unknown_deny[i] & config->deny[i];
+
+    if (clauses && !denied) denied = denies_blindly(slot & 1, hook, i, clauses);
+  }
   if (denied) COUNT(hook, denied, 1);
   r = is_unattended(hook, denied) ? 0 : bpf_ringbuf_reserve(&events, sizeof(*r), 0);
   if (r) {
@@ -184,13 +188,13 @@ SLUICE_INLINE __u32 put_given(struct scratch *s, __u32 at, struct task_struct *t
   return name ? put_string((char *)&s->record, at, RECORD_LIMIT, SLUICE_ITEM_FILENAME, name) : at;
 }
 
-/* The set survived, s->numbers are filled: mitigate, send, count. Returns a positive errno or 0. */
+/* The set survived and is judged, s->numbers are filled: mitigate, send, count. Returns a positive errno or 0. */
 static __noinline __attribute__((unused)) int conclude(struct scratch *s,
                                                        const struct sluice_hook_config *config,
-                                                       struct task_struct *task, int operands) {
+                                                       struct task_struct *task, int operands,
+                                                       __u32 verdict) {
   struct sluice_record *r = &s->record.header;
   __u32 hook = s->match.hook;
-  __u32 verdict = spare_agent(sluice_judge(&s->match, config));
   __u32 at;
 
   fill_header(r, SLUICE_RECORD_EVENT, hook, task, task->real_parent);
@@ -201,7 +205,7 @@ static __noinline __attribute__((unused)) int conclude(struct scratch *s,
   at = put_image((char *)&s->record, at, RECORD_LIMIT, state_of(task), 1);
   at = put_cgroup((char *)&s->record, at, RECORD_LIMIT, task);
   if (config->flags & SLUICE_HOOK_NEEDS_GIVEN) at = put_given(s, at, task);
-  at = put_undecided(s, at, verdict);
+  at = put_doubts(s, at, verdict);
   count_verdict(hook, verdict);
   if (s->match.unknown & PATH_LOOKUPS) COUNT(hook, no_path, 1);
   if (verdict & SLUICE_VERDICT_KILL) kill_task(hook);

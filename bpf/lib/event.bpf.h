@@ -177,7 +177,7 @@ static __noinline __attribute__((unused)) int tell(struct scratch *s, const stru
     at = put_string((char *)&s->record, at, RECORD_LIMIT, SLUICE_ITEM_FILENAME, s->given);
   at = put_image((char *)&s->record, at, RECORD_LIMIT, state_of(task), 1);
   at = put_cgroup((char *)&s->record, at, RECORD_LIMIT, task);
-  at = put_undecided(s, at, verdict);
+  at = put_doubts(s, at, verdict);
   count_verdict(hook, verdict);
   send_record(s, hook, at, 0);
   return 1;
@@ -209,7 +209,7 @@ SLUICE_ONCE int decide_event(struct hook_event *e) {
     if (e->options & EVENT_RETURNED)
       tell(s, config, task, e->result, e->options);
     else
-      result = conclude(s, config, task, 1);
+      result = conclude(s, config, task, 1, judge(s, config, task));
   } else {
     COUNT(hook, dropped, 1);
   }

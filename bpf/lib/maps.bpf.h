@@ -54,6 +54,39 @@ struct {
   __type(value, struct sluice_action);
 } SLUICE_MAP(action_by_clause);
 
+/* slot * SLUICE_MITIGATIONS + number */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, SLUICE_SLOTS *SLUICE_MITIGATIONS);
+  __type(key, __u32);
+  __type(value, struct sluice_mitigation);
+} SLUICE_MAP(mitigation_by_rule);
+
+/* Likewise: SLUICE_MITIGATION_*. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, SLUICE_SLOTS *SLUICE_MITIGATIONS);
+  __type(key, __u32);
+  __type(value, __u32);
+} SLUICE_MAP(mode_by_rule);
+
+/* slot * SLUICE_CGROUP_SCOPES + number */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, SLUICE_SLOTS *SLUICE_CGROUP_SCOPES);
+  __type(key, __u32);
+  __type(value, struct sluice_cgroup_scope);
+} SLUICE_MAP(cgroup_by_scope);
+
+/* Begin of the period in which the process was counted. One that is pushed out is counted twice: the fuse blows too
+ * early rather than too late. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384);
+  __type(key, struct sluice_fused);
+  __type(value, __u64);
+} SLUICE_MAP(fused_processes);
+
 /* abi * SLUICE_CALLS + number, then per hook what io_uring stands for */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -214,6 +247,17 @@ SLUICE_INLINE const struct sluice_set *sluice_class_set(const struct sluice_matc
 SLUICE_INLINE const struct sluice_action *sluice_action_of(const struct sluice_match *m, __u32 clause) {
   __u32 index = (m->slot * SLUICE_HOOKS + m->hook) * SLUICE_CLAUSES + clause;
   return bpf_map_lookup_elem(&action_by_clause, &index);
+}
+SLUICE_INLINE const struct sluice_mitigation *sluice_mitigation_of(const struct sluice_match *m,
+                                                                   __u32 number) {
+  __u32 index = m->slot * SLUICE_MITIGATIONS + number;
+  return bpf_map_lookup_elem(&mitigation_by_rule, &index);
+}
+SLUICE_INLINE __u32 sluice_mode_of(const struct sluice_match *m, __u32 number) {
+  __u32 index = m->slot * SLUICE_MITIGATIONS + number;
+  const __u32 *mode = bpf_map_lookup_elem(&mode_by_rule, &index);
+
+  return control.audit || !mode ? SLUICE_MITIGATION_AUDITED : *mode;
 }
 SLUICE_INLINE const struct sluice_hook_config *config_of(__u32 slot, __u32 hook) {
   __u32 index = slot * SLUICE_HOOKS + hook;

@@ -82,6 +82,13 @@ struct sluice_match {
   __u64 unknown; /* lookups whose value was unknown */
   __u64 set[SLUICE_WORDS];
   __u64 undecided[SLUICE_WORDS]; /* subset of set */
+  /* of sluice_judge(): in, where the hook has scopes */
+  __u32 bucket;        /* of the executable; SLUICE_BUCKETS: not known, or there is none */
+  __u32 cgroup_scopes; /* bit per number: the process is in that cgroup */
+  /* out */
+  __u64 refusing; /* of one word */
+  __u64 audited[SLUICE_WORDS];
+  __u64 counted[SLUICE_WORDS]; /* by order: rules whose fuse has counted this event */
 };
 
 #define SLUICE_INT_BITS (((1ull << SLUICE_INTS) - 1) << SLUICE_LOOKUP_INT)
@@ -108,6 +115,12 @@ SLUICE_INLINE const struct sluice_interval *sluice_interval_in(const struct slui
                                                                __u32 index);
 SLUICE_INLINE const struct sluice_set *sluice_class_set(const struct sluice_match *m, __u32 class_id);
 SLUICE_INLINE const struct sluice_action *sluice_action_of(const struct sluice_match *m, __u32 clause);
+SLUICE_INLINE const struct sluice_mitigation *sluice_mitigation_of(const struct sluice_match *m,
+                                                                   __u32 number);
+/* SLUICE_MITIGATION_*, now. */
+SLUICE_INLINE __u32 sluice_mode_of(const struct sluice_match *m, __u32 number);
+/* Whether the rule's fuse lets it refuse; counts the refusal. */
+SLUICE_INLINE int sluice_fuse_holds(const struct sluice_match *m, __u32 number);
 
 SLUICE_INLINE int sluice_asked(const struct sluice_hook_config *config, __u32 lookup, __u64 standing) {
   return (config->used >> lookup & 1) && (config->lookups[lookup].users_summary & standing);
@@ -681,46 +694,100 @@ SLUICE_INLINE int sluice_worth_finishing(const struct sluice_match *m) { return 
 #define SLUICE_VERDICT_UNDECIDED (1u << 18)
 #define SLUICE_EPERM 1u
 
-/* Lowers m->first to the first rule in load order among these clauses of one word. What a loop keeps from one
- * round to the next is in memory: 6.1 would otherwise follow every combination. */
-SLUICE_ONCE int sluice_first_action(struct sluice_match *m, __u32 word, __u64 denying) {
+/* A number below SLUICE_BUCKETS, the same for the same path on every host: FNV-1a, whose upper bits depend little on the
+ * last bytes and are mixed with the others, scaled. */
+SLUICE_INLINE __u32 sluice_bucket(const char *path) {
+  __u64 hash = 0xcbf29ce484222325ull;
+  __u32 i;
+
+  SLUICE_ROLLED
+  for (i = 0; i < SLUICE_BUCKET_BYTES; i++) {
+    if (!path[i]) break;
+    hash = (hash ^ (__u8)path[i]) * 0x100000001b3ull;
+  }
+  hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15ull;
+  return (hash >> 32) * SLUICE_BUCKETS >> 32;
+}
+
+SLUICE_INLINE int sluice_in_scope(const struct sluice_match *m, const struct sluice_mitigation *how) {
+  switch (how->scope) {
+    case SLUICE_SCOPE_ALL:
+      return 1;
+    case SLUICE_SCOPE_UID:
+      return m->ints[SLUICE_INT_UID] == how->scope_value;
+    case SLUICE_SCOPE_CGROUP:
+      return m->cgroup_scopes >> (how->scope_value & 31) & 1;
+    case SLUICE_SCOPE_PERCENT:
+      return m->bucket < how->scope_value;
+    default:
+      return 0;
+  }
+}
+
+/* Whether the rule behind the clause refuses, now and for this process. Its fuse counts an event once, however
+ * many clauses of the rule survive. */
+SLUICE_INLINE int sluice_refuses(struct sluice_match *m, const struct sluice_action *action) {
+  const struct sluice_mitigation *how = sluice_mitigation_of(m, action->mitigation);
+  __u32 word = action->order / 64 & (SLUICE_WORDS - 1);
+  __u64 bit = 1ull << (action->order & 63);
+  int fresh = !(m->counted[word] & bit);
+
+  if (!how || sluice_mode_of(m, action->mitigation) != SLUICE_MITIGATION_ENFORCED) return 0;
+  if (!sluice_in_scope(m, how)) return 0;
+  if (!fresh) return 1;
+  if (!sluice_fuse_holds(m, action->mitigation)) return 0;
+  m->counted[word] |= bit;
+  return 1;
+}
+
+/* Which of these mitigating clauses of one word refuse: m->refusing. Lowers m->first to the first rule in load
+ * order among them. What a loop keeps from one round to the next is in memory: 6.1 would otherwise follow every
+ * combination. */
+SLUICE_ONCE int sluice_act(struct sluice_match *m, __u32 word, __u64 acting) {
   __u32 bit;
 
   if (!m) return 0;
+  m->refusing = 0;
   SLUICE_ROLLED
   for (bit = 0; bit < 64; bit++) {
     const struct sluice_action *action;
-    __u32 errno_value, this_one;
+    __u32 this_one;
 
-    if (!(denying >> bit & 1)) continue;
+    if (!(acting >> bit & 1)) continue;
     action = sluice_action_of(m, word * 64 + bit);
-    if (!action) continue;
-    errno_value = action->errno_value & 0xfff;
-    this_one = (__u32)action->order << 16 | errno_value;
+    if (!action || !sluice_refuses(m, action)) continue;
+    m->refusing |= 1ull << bit;
+    this_one = (__u32)action->order << 16 | (action->errno_value & 0xfff);
     if (this_one < m->first) m->first = this_one;
   }
   return 0;
 }
 
-/* Undecided mitigations follow their on_unknown, and then deny at most: a kill takes certainty. */
+/* Undecided mitigations follow their on_unknown, and then deny at most: a kill takes certainty. REQUIRES: once an
+ * event, for fuses count. */
 SLUICE_ONCE __u32 sluice_judge(struct sluice_match *m, const struct sluice_hook_config *config) {
   __u64 undecided = 0, killing = 0, auditing = 0, any = 0;
   __u32 verdict, word;
 
   if (!m || !config) return 0;
   m->first = 0xffff0000u | SLUICE_EPERM;
+  for (word = 0; word < SLUICE_WORDS; word++) m->counted[word] = 0;
   SLUICE_ROLLED
   for (word = 0; word < SLUICE_WORDS; word++) {
     __u64 doubtful = m->undecided[word];
     __u64 sure = m->set[word] & ~doubtful;
-    __u64 acting = sure | (doubtful & config->unknown_deny[word]);
-    __u64 denying = acting & config->deny[word];
+    __u64 acting = (sure | (doubtful & config->unknown_deny[word])) & config->deny[word];
+    __u64 refusing = 0;
 
     undecided |= doubtful;
-    killing |= sure & config->kill[word];
-    auditing |= acting & config->audit[word];
-    any |= denying;
-    if (denying) sluice_first_action(m, word, denying);
+    if (acting) {
+      sluice_act(m, word, acting);
+      refusing = m->refusing & acting;
+    }
+    killing |= sure & refusing & config->kill[word];
+    m->audited[word] = acting & ~refusing;
+    auditing |= acting & ~refusing;
+    any |= refusing;
   }
   verdict = any ? m->first & 0xfff : 0;
   if (any && !verdict) verdict = SLUICE_EPERM;

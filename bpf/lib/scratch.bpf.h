@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "maps.bpf.h"
+#include "fuse.bpf.h"
 
 #define SCRATCH_SLOTS 8
 #define RECORD_MORE_BYTES (2 * SLUICE_PATH_BYTES + 1024)
@@ -23,6 +23,13 @@ struct cgroup_scan {
   __u64 last; /* bytes, the latest below */
   __u32 run;  /* of digits */
   __u32 found;
+};
+
+/* Where the names of the process's cgroup begin, and where they end: lib/mitigate.bpf.h. */
+#define CGROUP_NAMES 32
+struct cgroup_names {
+  __u32 count;
+  __u32 at[CGROUP_NAMES];
 };
 
 /* Arguments and environment of a new image: lib/strings.bpf.h. */
@@ -45,6 +52,7 @@ struct scratch {
   const char *given;              /* of an open that failed: the path as the caller gave it */
   __u64 numbers[1 + SLUICE_ARGS]; /* of the record */
   struct cgroup_scan cgroup;
+  struct cgroup_names cgroup_names;
   struct strings_scan strings;
   struct sluice_match match;
   struct sluice_text name;

@@ -149,7 +149,7 @@ static __noinline int decide_strings(struct linux_binprm *bprm) {
   s->path_built = 0;
   if (judge_strings(s, config, task, bprm)) {
     __builtin_memset(s->numbers, 0, sizeof(s->numbers));
-    conclude(s, config, task, 1);
+    conclude(s, config, task, 1, judge(s, config, task));
   } else {
     COUNT(SLUICE_HOOK_BPRM_COMMITTED, dropped, 1);
   }

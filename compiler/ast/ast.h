@@ -142,9 +142,10 @@ std::string_view ActionName(Action action);
 enum class OnUnknown : uint8_t { kAllow, kDeny };
 enum class Mode : uint8_t { kEnforce, kAudit };
 
-// N per TIME [by FIELD, ...]
+// N [processes] per TIME [by FIELD, ...]
 struct Rate {
   uint64_t count = 0;
+  bool of_processes = false;  // a fuse's
   uint64_t period_ns = 0;
   std::vector<Field> by;
   Span span;

@@ -160,7 +160,8 @@ std::string Duration(uint64_t ns) {
 
 void AppendRate(std::string_view key, const std::optional<Rate>& rate, std::string& out) {
   if (!rate) return;
-  out += fmt::format("\n  ({} {} {}", key, rate->count, Duration(rate->period_ns));
+  out += fmt::format("\n  ({} {}{} {}", key, rate->count, rate->of_processes ? " processes" : "",
+                     Duration(rate->period_ns));
   if (!rate->by.empty()) out += fmt::format(" (by{})", Texts(rate->by));
   out += ")";
 }

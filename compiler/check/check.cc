@@ -43,16 +43,23 @@ ast::Rule KeysOf(const ast::Rule& rule) {
 
 // Keys of the language that no stage carries out yet. A rule that relies on one must not seem to work.
 bool RefuseUnsupported(const ast::Rule& rule, diag::Diagnostics& diagnostics) {
-  const auto refuse = [&](source::Span span, std::string_view key) {
+  if (!rule.then) return true;
+  diagnostics.Add(Code::E212, rule.then->span, "`then` is not supported yet").help = "remove the key";
+  return false;
+}
+
+// A scope and a fuse bound what a rule refuses.
+void WarnOfIdleKeys(const ast::Rule& rule, diag::Diagnostics& diagnostics) {
+  if (rule.action != ast::Action::kAlert) return;
+  if (IsAllowed(rule.allowed_warnings, Code::W212)) return;
+  const auto warn = [&](source::Span span, std::string_view key) {
     diagnostics
-        .Add(Code::E212, span.valid() ? span : rule.name.span, fmt::format("`{}` is not supported yet", key))
-        .help = "remove the key";
+        .Add(Code::W212, span,
+             fmt::format("`{}` has no effect: the rule `{}` refuses nothing", key, rule.name.text))
+        .help = "it bounds what `action: deny` and `action: kill` do";
   };
-  const size_t before = diagnostics.errors();
-  if (rule.then) refuse(rule.then->span, "then");
-  if (rule.fuse) refuse(rule.fuse->span, "fuse");
-  if (rule.scope.kind != ast::Scope::Kind::kAll) refuse(rule.scope.span, "scope");
-  return diagnostics.errors() == before;
+  if (rule.fuse) warn(rule.fuse->span, "fuse");
+  if (rule.scope.kind != ast::Scope::Kind::kAll) warn(rule.scope.span, "scope");
 }
 
 class RuleChecker {
@@ -103,6 +110,7 @@ class RuleChecker {
     bool ok = BuildCondition(rule, checked.condition);
     ok = ParseOutput(rule.output, diagnostics_, output_terms_, checked.output) && ok;
     ok = RefuseUnsupported(rule, diagnostics_) && ok;
+    WarnOfIdleKeys(rule, diagnostics_);
     if (rule.throttle) {
       for (const ast::Field& field : rule.throttle->by) {
         ok = ResolveUse(field, diagnostics_, checked.throttle_by.emplace_back()) && ok;

@@ -27,6 +27,14 @@ struct Companions {
   friend bool operator==(const Companions&, const Companions&) = default;
 };
 
+// A rule that denies or kills, beside its condition: filter_abi.h says what that means.
+struct Mitigation {
+  check::RuleId rule = 0;
+  std::string name;      // of the rule: by it the mode is switched at run time
+  bool audited = false;  // the mode that it starts in
+  sluice_mitigation bounds{};
+};
+
 struct KernelPlan {
   std::array<sluice_hook_config, SLUICE_HOOKS> hooks{};
   std::vector<sluice_set> classes;
@@ -37,7 +45,9 @@ struct KernelPlan {
   std::vector<std::pair<sluice_prefix_key, uint32_t>> prefixes;
   std::vector<std::pair<sluice_suffix_key, uint32_t>> suffixes;
   std::vector<std::pair<sluice_net_key, uint32_t>> nets;
-  std::vector<sluice_action> actions;  // [hook * SLUICE_CLAUSES + clause]; empty when no rule mitigates
+  std::vector<sluice_action> actions;   // [hook * SLUICE_CLAUSES + clause]; empty when no rule mitigates
+  std::vector<Mitigation> mitigations;  // by number, in load order
+  std::vector<sluice_cgroup_scope> cgroup_scopes;  // by number
   Companions companions;
   std::vector<std::string> files;  // paths of mitigations whose files are known by every name; sorted
   uint64_t HookMask() const;       // what must be attached: bit per enum sluice_hook, SLUICE_POINT_*

@@ -6,6 +6,7 @@
 
 #include "compiler/kplan/ends.h"
 #include "compiler/kplan/kernel_plan.h"
+#include "compiler/kplan/mitigations.h"
 #include "compiler/kplan/truth.h"
 #include "fmt/format.h"
 
@@ -426,44 +427,6 @@ class HookLowering {
   diag::Diagnostics& diagnostics_;
 };
 
-// The masks and errnos of the mitigations behind the bits of a hook.
-void LowerActions(const split::Partition& partition, const split::HookPartition& hook, KernelPlan& plan) {
-  sluice_hook_config& config = plan.hooks[hook.hook];
-  std::map<uint32_t, check::RuleId> first_rule;  // by bit: the first that enforces
-  std::array<uint64_t, SLUICE_WORDS> audit_unknown_deny{};
-  for (const split::Entry& entry : hook.entries) {
-    const ast::Rule& rule = partition.normal.checked.rules[entry.rule].rule;
-    if (rule.action == ast::Action::kAlert || entry.bit >= SLUICE_CLAUSES) continue;
-    config.flags |= SLUICE_HOOK_MITIGATES;
-    const uint64_t bit = 1ull << (entry.bit % 64);
-    const uint32_t word = entry.bit / 64;
-    if (rule.mode == ast::Mode::kAudit) {
-      config.audit[word] |= bit;
-      if (rule.on_unknown == ast::OnUnknown::kDeny) audit_unknown_deny[word] |= bit;
-      continue;
-    }
-    config.deny[word] |= bit;
-    if (rule.action == ast::Action::kKill) config.kill[word] |= bit;
-    if (rule.on_unknown == ast::OnUnknown::kDeny) config.unknown_deny[word] |= bit;
-    auto [place, fresh] = first_rule.emplace(entry.bit, entry.rule);
-    if (!fresh) place->second = std::min(place->second, entry.rule);
-  }
-  // Where an enforced rule shares the bit, only that rule's wish counts.
-  for (uint32_t word = 0; word < SLUICE_WORDS; ++word) {
-    config.unknown_deny[word] |= audit_unknown_deny[word] & ~config.deny[word];
-  }
-  if (first_rule.empty()) return;
-  if (plan.actions.empty()) plan.actions.resize(size_t{SLUICE_HOOKS} * SLUICE_CLAUSES);
-  // Ranks instead of rule numbers, which may exceed 16 bits.
-  std::set<check::RuleId> rules;
-  for (const auto& [bit, rule] : first_rule) rules.insert(rule);
-  for (const auto& [bit, rule] : first_rule) {
-    sluice_action& action = plan.actions[size_t{hook.hook} * SLUICE_CLAUSES + bit];
-    action.order = static_cast<uint16_t>(std::distance(rules.begin(), rules.find(rule)));
-    action.errno_value = static_cast<uint16_t>(partition.normal.checked.rules[rule].rule.errno_value);
-  }
-}
-
 // What an exec has to carry besides argv, by the fields that rules mention anywhere: any hook's event may ask
 // for the environment or folder of its process, and the tree knows them from the exec alone.
 uint32_t NeedsOfName(std::string_view name, std::string_view argument) {
@@ -598,6 +561,8 @@ void CheckCapacity(const KernelPlan& plan, diag::Diagnostics& diagnostics) {
       {"prefixes", {plan.prefixes.size(), kMaxEntries}},
       {"suffixes", {plan.suffixes.size(), kMaxEntries}},
       {"nets", {plan.nets.size(), kMaxEntries}},
+      {"mitigations", {plan.mitigations.size(), SLUICE_MITIGATIONS}},
+      {"cgroups of scopes", {plan.cgroup_scopes.size(), SLUICE_CGROUP_SCOPES}},
   };
   for (const auto& [name, sizes] : tables) {
     if (sizes.first <= sizes.second) continue;
@@ -645,11 +610,11 @@ KernelPlan LowerKernel(const split::Partition& partition, diag::Diagnostics& dia
   ClassTable classes(plan.classes);
   for (const split::HookPartition& hook : partition.hooks) {
     HookLowering(partition, hook, plan, classes, diagnostics).Lower();
-    LowerActions(partition, hook, plan);
     LowerReturns(hook, plan);
   }
   std::sort(plan.files.begin(), plan.files.end());
   plan.files.erase(std::unique(plan.files.begin(), plan.files.end()), plan.files.end());
+  LowerMitigations(partition, plan);
   FillEnds(plan);
   LowerVariables(partition.variables, plan);
   const uint32_t needs = Needs(partition);

@@ -97,7 +97,7 @@ TEST(LowerKernel, ShortAndLongKeysByLength) {
   EXPECT_EQ(plan.long_exact.size(), 2u);
 }
 
-TEST(LowerKernel, ActionsFollowTheFirstEnforcingRule) {
+TEST(LowerKernel, EachMitigationHasItsOwnActionAndMode) {
   split::Partition partition;
   const check::RuleId audit = AddRule(partition, "audit", ast::Action::kDeny);
   partition.normal.checked.rules.Edit()[audit].rule.mode = ast::Mode::kAudit;
@@ -107,14 +107,18 @@ TEST(LowerKernel, ActionsFollowTheFirstEnforcingRule) {
   partition.normal.checked.rules.Edit()[deny].rule.on_unknown = ast::OnUnknown::kDeny;
   AddClause(partition, SLUICE_HOOK_FILE_OPEN, {One(kNameExact, Strings({"a"}))}, audit);
   AddClause(partition, SLUICE_HOOK_FILE_OPEN, {One(kNameExact, Strings({"b"}))}, deny);
-  HookOf(partition, SLUICE_HOOK_FILE_OPEN).entries.push_back({kill, 1, {}, false});
+  AddClause(partition, SLUICE_HOOK_FILE_OPEN, {One(kNameExact, Strings({"b"}))}, kill);
   const KernelPlan plan = Lower(partition);
   const sluice_hook_config& config = plan.hooks[SLUICE_HOOK_FILE_OPEN];
-  EXPECT_EQ(config.audit[0], 0b01u);
-  EXPECT_EQ(config.deny[0], 0b10u);
-  EXPECT_EQ(config.kill[0], 0b10u);
-  EXPECT_EQ(config.unknown_deny[0], 0b10u);
-  EXPECT_EQ(plan.actions[SLUICE_HOOK_FILE_OPEN * SLUICE_CLAUSES + 1].errno_value, 13);
+  EXPECT_EQ(config.deny[0], 0b111u);
+  EXPECT_EQ(config.kill[0], 0b100u);
+  EXPECT_EQ(config.unknown_deny[0], 0b010u);
+  const sluice_action* actions = &plan.actions[SLUICE_HOOK_FILE_OPEN * SLUICE_CLAUSES];
+  EXPECT_EQ(actions[2].errno_value, 13);
+  EXPECT_EQ(actions[2].order, 1) << "in load order";
+  EXPECT_EQ(plan.mitigations[actions[0].mitigation].name, "audit");
+  EXPECT_TRUE(plan.mitigations[actions[0].mitigation].audited);
+  EXPECT_FALSE(plan.mitigations[actions[1].mitigation].audited);
   EXPECT_EQ(plan.HookMask(), 1ull << SLUICE_HOOK_FILE_OPEN | 1ull << SLUICE_HOOK_PATH_MKNOD)
       << "a denied open must not create";
 }

@@ -11,6 +11,7 @@
 
 #include "bpf/lib/match.bpf.h"
 #include "compiler/kplan/ends.h"
+#include "compiler/kplan/mitigations.h"
 
 namespace sluice::kplan {
 namespace {
@@ -134,6 +135,15 @@ static inline const sluice_set* sluice_class_set(const sluice_match*, __u32 clas
 static inline const sluice_action* sluice_action_of(const sluice_match* m, __u32 clause) {
   return sluice::kplan::At(asked_tables->plan.actions, size_t{m->hook} * SLUICE_CLAUSES + clause);
 }
+static inline const sluice_mitigation* sluice_mitigation_of(const sluice_match*, __u32 number) {
+  const sluice::kplan::Mitigation* found = sluice::kplan::At(asked_tables->plan.mitigations, number);
+  return found == nullptr ? nullptr : &found->bounds;
+}
+static inline __u32 sluice_mode_of(const sluice_match*, __u32 number) {
+  const sluice::kplan::Mitigation* found = sluice::kplan::At(asked_tables->plan.mitigations, number);
+  return found == nullptr || found->audited ? SLUICE_MITIGATION_AUDITED : SLUICE_MITIGATION_ENFORCED;
+}
+static inline int sluice_fuse_holds(const sluice_match*, __u32) { return 1; }
 
 namespace sluice::kplan {
 namespace {
@@ -175,6 +185,8 @@ void FillMatch(const Subject& subject, sluice_match& match) {
   }
   match.lineage_known = subject.lineage_known ? 1 : 0;
   std::copy(subject.ints.begin(), subject.ints.end(), match.ints);
+  match.bucket = subject.bucket;
+  match.cgroup_scopes = subject.cgroup_scopes;
   std::copy(subject.ancestors.begin(), subject.ancestors.end(), match.lineage);
   for (uint32_t string = 0; string < SLUICE_STRINGS; ++string) {
     const bool unknown = (subject.unknown_strings >> string & 1) != 0;
@@ -276,11 +288,35 @@ Verdict Model::Judge(const Subject& subject) const {
     }
   }
   const uint32_t judged = sluice_judge(&scratch.match, &config);
+  for (uint32_t word = 0; word < SLUICE_WORDS; ++word) {
+    const uint64_t acting =
+        scratch.match.set[word] & (~scratch.match.undecided[word] | config.unknown_deny[word]);
+    verdict.refusing[word] = acting & config.deny[word] & ~scratch.match.audited[word];
+  }
   verdict.errno_value = static_cast<int>(judged & SLUICE_VERDICT_ERRNO);
   verdict.denied = verdict.errno_value != 0;
   verdict.killed = (judged & SLUICE_VERDICT_KILL) != 0;
   verdict.audited = (judged & SLUICE_VERDICT_AUDIT) != 0;
   return verdict;
+}
+
+uint32_t Model::CgroupScopesOf(std::string_view cgroup) const {
+  uint32_t scopes = 0;
+  if (!FitsCgroupScope(cgroup)) return 0;
+  const sluice_cgroup_scope own = PackCgroup(cgroup);
+  for (size_t i = 0; i < tables_->plan.cgroup_scopes.size(); ++i) {
+    const sluice_cgroup_scope& scope = tables_->plan.cgroup_scopes[i];
+    if (scope.names > own.names || scope.bytes > own.bytes) continue;
+    const char* last_names = own.value + (own.bytes - scope.bytes);
+    const bool begins_a_name = last_names == own.value || last_names[-1] == '\0';
+    if (begins_a_name && std::memcmp(last_names, scope.value, scope.bytes) == 0) scopes |= 1u << i;
+  }
+  return scopes;
+}
+
+uint32_t Model::BucketOf(std::optional<std::string_view> exepath) {
+  if (!exepath) return SLUICE_BUCKETS;
+  return sluice_bucket(std::string(exepath->substr(0, SLUICE_BUCKET_BYTES)).c_str());
 }
 
 uint64_t Model::ImageAtoms(std::string_view name, std::optional<std::string_view> exepath) const {

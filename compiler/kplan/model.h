@@ -2,7 +2,7 @@
 //
 // Runs the very source that the BPF programs include (bpf/lib/match.bpf.h) over hash maps with the semantics
 // of the kernel's. Used by the differential tests, by `sluice test` and to compute the lineage bits of living
-// processes.
+// processes. Fuses are the running kernel's: here none blows.
 //
 // Threads: const after construction; one Judge() at a time per Model. Memory: copies of the plan's entries.
 #pragma once
@@ -28,11 +28,15 @@ struct Subject {
   std::array<std::optional<std::array<uint8_t, 16>>, SLUICE_ENDS> ends;  // IPv4 mapped
   std::array<uint64_t, SLUICE_LINEAGE_LEVELS> ancestors{};
   bool lineage_known = true;
+  // For scopes: Model::BucketOf() of the executable, and the cgroups that hold the process (bit per number).
+  uint32_t bucket = SLUICE_BUCKETS;
+  uint32_t cgroup_scopes = 0;
 };
 
 struct Verdict {
   sluice_set surviving{};
   std::array<uint64_t, SLUICE_WORDS> undecided{};
+  std::array<uint64_t, SLUICE_WORDS> refusing{};  // mitigating clauses that are not audited
   bool dropped = false;
   bool denied = false, killed = false, audited = false;
   int errno_value = 0;
@@ -48,6 +52,11 @@ class Model {
   Verdict Judge(const Subject& subject) const;
   // The atoms that an image satisfies (words[0] of SLUICE_HOOK_IMAGE).
   uint64_t ImageAtoms(std::string_view name, std::optional<std::string_view> exepath) const;
+
+  // Whether the process in this cgroup is within the plan's cgroup scopes: a bit each.
+  uint32_t CgroupScopesOf(std::string_view cgroup) const;
+  // The share of executables that a path belongs to, 0 to 99; nothing known: SLUICE_BUCKETS.
+  static uint32_t BucketOf(std::optional<std::string_view> exepath);
 
   struct Tables;
 

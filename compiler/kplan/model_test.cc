@@ -7,6 +7,7 @@
 
 #include "compiler/check/values.h"
 #include "compiler/kplan/build_partition.h"
+#include "compiler/kplan/mitigations.h"
 #include "gtest/gtest.h"
 
 namespace sluice::kplan {
@@ -67,6 +68,20 @@ Truth3 TruthOf(const split::KernelCondition& condition, const Subject& subject) 
   return result;
 }
 
+bool InScope(const ast::Scope& scope, const Subject& subject) {
+  switch (scope.kind) {
+    case ast::Scope::Kind::kAll:
+      return true;
+    case ast::Scope::Kind::kUid:
+      return subject.ints[SLUICE_INT_UID] == static_cast<int64_t>(scope.number);
+    case ast::Scope::Kind::kPercent:
+      return subject.bucket < scope.number;
+    case ast::Scope::Kind::kCgroup:
+      return (subject.cgroup_scopes & 1) != 0;
+  }
+  return false;
+}
+
 // What the rules behind the surviving clauses do, rule by rule.
 Verdict ReferenceVerdict(const split::Partition& partition, const split::HookPartition& hook,
                          const Subject& subject) {
@@ -84,7 +99,7 @@ Verdict ReferenceVerdict(const split::Partition& partition, const split::HookPar
       const ast::Rule& rule = partition.normal.checked.rules[entry.rule].rule;
       if (entry.bit != bit || rule.action == ast::Action::kAlert) continue;
       if (truth == Truth3::kUnknown && rule.on_unknown == ast::OnUnknown::kAllow) continue;
-      if (rule.mode == ast::Mode::kAudit) {
+      if (rule.mode == ast::Mode::kAudit || !InScope(rule.scope, subject)) {
         verdict.audited = true;
         continue;
       }
@@ -192,6 +207,13 @@ class Generator {
       ast::Rule& written = partition.normal.checked.rules.Edit()[rule].rule;
       written.errno_value = static_cast<int>(1 + Below(30));
       written.on_unknown = Chance(30) ? ast::OnUnknown::kDeny : ast::OnUnknown::kAllow;
+      const uint32_t scope = Below(6);
+      written.scope.kind = scope == 1   ? ast::Scope::Kind::kUid
+                           : scope == 2 ? ast::Scope::Kind::kPercent
+                           : scope == 3 ? ast::Scope::Kind::kCgroup
+                                        : ast::Scope::Kind::kAll;
+      written.scope.number = Below(6);
+      written.scope.path = "/one";
       written.mode = Chance(20) ? ast::Mode::kAudit : ast::Mode::kEnforce;
       AddClause(partition, hook, Condition(hook), rule);
     }
@@ -206,6 +228,8 @@ class Generator {
     for (int64_t& number : subject.ints) number = static_cast<int64_t>(Below(16)) - 5;
     for (uint64_t& level : subject.ancestors) level = Chance(50) ? 0 : Below(16);
     subject.lineage_known = !Chance(10);
+    subject.bucket = Chance(10) ? uint32_t{SLUICE_BUCKETS} : Below(8);
+    subject.cgroup_scopes = Below(2);
     texts = {Path().substr(0, 15), Path(), Path(), ""};
     const check::HookId own = hook == SLUICE_HOOK_BPRM_CHECK ? SLUICE_STR_EXEPATH : SLUICE_STR_PATH;
     if (Chance(5)) texts[own] = "/a/" + std::string(SLUICE_PATH_BYTES + Below(3) - 5, 'b') + Path();
@@ -248,6 +272,32 @@ TEST(Model, EqualsTheReferenceOverRandomPlansAndEvents) {
       ASSERT_EQ(expected.errno_value, got.errno_value) << "seed " << seed << " event " << event;
     }
   }
+}
+
+TEST(Model, ACgroupScopeIsAPathByWholeNames) {
+  split::Partition partition;
+  const check::RuleId rule = AddRule(partition, "rule", ast::Action::kDeny);
+  ast::Scope& scope = partition.normal.checked.rules.Edit()[rule].rule.scope;
+  scope = {.kind = ast::Scope::Kind::kCgroup, .number = 0, .path = "/web/workers", .span = {}};
+  AddClause(partition, SLUICE_HOOK_FILE_OPEN, {}, rule);
+  diag::Diagnostics diagnostics;
+  const Model model(LowerKernel(partition, diagnostics));
+  for (const char* inside : {"/web/workers", "/web/workers/", "/web/workers/7"})
+    EXPECT_EQ(model.CgroupScopesOf(inside), 1u) << inside;
+  for (const char* outside : {"/", "/web", "/web/workers2", "/other/web/workers", "/2web/workers"})
+    EXPECT_EQ(model.CgroupScopesOf(outside), 0u) << outside;
+  for (const char* path : {"/", "/web", "/web/workers2", "/other/web/workers", "/web/workers/7"})
+    EXPECT_EQ(IsBelowCgroup(path, scope.path), model.CgroupScopesOf(path) != 0) << path;
+}
+
+TEST(Model, ABucketIsTheSameOnEveryHost) {
+  EXPECT_EQ(Model::BucketOf("/usr/bin/dash"), Model::BucketOf("/usr/bin/dash"));
+  EXPECT_EQ(Model::BucketOf(std::nullopt), uint32_t{SLUICE_BUCKETS});
+  uint32_t below = 0;
+  for (int i = 0; i < 10'000; ++i) below += Model::BucketOf("/usr/bin/program" + std::to_string(i)) < 20;
+  EXPECT_NEAR(below, 2000, 200);
+  const std::string same_head = "/" + std::string(SLUICE_BUCKET_BYTES, 'x');
+  EXPECT_EQ(Model::BucketOf(same_head + "a"), Model::BucketOf(same_head + "b"));
 }
 
 TEST(Model, DirectoryIsThePathWithoutItsLastComponent) {

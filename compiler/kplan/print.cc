@@ -66,6 +66,7 @@ class Printer {
     for (const split::HookPartition& hook : partition_.hooks) PrintHook(hook.hook);
     PrintCompanions();
     PrintFiles();
+    PrintMitigations();
     text_ += fmt::format(
         "sizes: {} classes, {} dense, {} intervals, {} exact, {} long exact, {} prefixes, {} suffixes, {} "
         "nets\n",
@@ -102,12 +103,35 @@ class Printer {
 
   void PrintActions(check::HookId hook, const sluice_hook_config& config) {
     if ((config.flags & SLUICE_HOOK_MITIGATES) == 0) return;
-    text_ += fmt::format("  deny {} kill {} audit {} unknown-deny {}\n", PrintWords(config.deny),
-                         PrintWords(config.kill), PrintWords(config.audit), PrintWords(config.unknown_deny));
+    text_ += fmt::format("  deny {} kill {} unknown-deny {}\n", PrintWords(config.deny),
+                         PrintWords(config.kill), PrintWords(config.unknown_deny));
     for (uint32_t bit = 0; bit < SLUICE_CLAUSES; ++bit) {
       if ((config.deny[bit / 64] >> (bit % 64) & 1) == 0) continue;
       const sluice_action& action = plan_.actions[size_t{hook} * SLUICE_CLAUSES + bit];
-      Line(fmt::format("{}: errno {}, order {}", bit, action.errno_value, action.order));
+      Line(fmt::format("{}: errno {}, order {}, mitigation {}", bit, action.errno_value, action.order,
+                       action.mitigation));
+    }
+  }
+
+  void PrintMitigations() {
+    static constexpr const char* kScopes[] = {"all", "uid", "cgroup", "percent"};
+    for (size_t i = 0; i < plan_.mitigations.size(); ++i) {
+      const Mitigation& mitigation = plan_.mitigations[i];
+      const sluice_mitigation& bounds = mitigation.bounds;
+      text_ += fmt::format("mitigation {}: \"{}\" {}", i, mitigation.name,
+                           mitigation.audited ? "audit" : "enforce");
+      if (bounds.scope != SLUICE_SCOPE_ALL)
+        text_ += fmt::format(" scope {} {}", kScopes[bounds.scope], bounds.scope_value);
+      if (bounds.fuse_count != 0)
+        text_ +=
+            fmt::format(" fuse {}{} per {} ms", bounds.fuse_count,
+                        bounds.fuse_processes != 0 ? " processes" : "", bounds.fuse_period_ns / 1'000'000);
+      text_ += '\n';
+    }
+    for (size_t i = 0; i < plan_.cgroup_scopes.size(); ++i) {
+      std::string names(plan_.cgroup_scopes[i].value, plan_.cgroup_scopes[i].bytes);
+      std::replace(names.begin(), names.end(), '\0', ' ');
+      text_ += fmt::format("cgroup {}, from the leaf: {}\n", i, names);
     }
   }
 

@@ -79,6 +79,9 @@ class Evaluator {
   std::unique_ptr<State> state_;
 };
 
+// Whether a rule's scope takes in the event: by user.uid, by proc.exepath or by thread.cgroups.
+bool InScope(const ast::Scope& scope, const Event& event);
+
 // For a failing test: the values one a line.
 std::string Print(const Event& event);
 

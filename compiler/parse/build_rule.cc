@@ -1,6 +1,8 @@
 // Lists, macros and rules.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "compiler/parse/build.h"
 #include "compiler/parse/values.h"
 
@@ -9,6 +11,8 @@ namespace {
 
 constexpr uint64_t kLastUid = 0xfffffffe;  // 0xffffffff means "no user" to the kernel
 constexpr uint64_t kMaxRate = 0xffffffff;
+constexpr size_t kMaxCgroupBytes = 255, kMaxCgroupDepth = 16;  // likewise SLUICE_CGROUP_*
+constexpr uint64_t kMaxFuse = 10'000'000;                      // what the kernel counts to (filter_abi.h)
 
 class RuleBuilder {
  public:
@@ -182,13 +186,20 @@ class RuleBuilder {
   }
 
   std::optional<ast::Rate> RateOf(Grammar::RateContext* context, bool may_group) {
-    const std::string_view form = may_group ? "N per TIME by FIELD, FIELD" : "N per TIME";
+    const std::string_view form =
+        may_group ? "N per TIME by FIELD, FIELD" : "N per TIME` or `N processes per TIME";
+    const uint64_t most = may_group ? kMaxRate : kMaxFuse;
     ast::Rate rate;
     rate.span = SpanOf(block_, context);
     const std::optional<uint64_t> count = ParseCount(block_.TextOf(context->count));
-    if (!count || *count == 0 || *count > kMaxRate) {
+    if (!count || *count == 0 || *count > most) {
       BadValue(block_.SpanOf(context->count),
                fmt::format("`{}` is not a count", block_.TextOf(context->count)), form);
+    }
+    if (context->counted != nullptr) {
+      rate.of_processes = !may_group && block_.TextOf(context->counted) == "processes";
+      if (!rate.of_processes && !Expect(context->counted, may_group ? "per" : "processes", form))
+        return std::nullopt;
     }
     if (!Expect(context->per, "per", form)) return std::nullopt;
     rate.count = count.value_or(1);
@@ -253,6 +264,13 @@ class RuleBuilder {
       scope.path = value.text;
       if (value.text.empty() || value.text[0] != '/') {
         BadValue(value.span, "The path of a control group starts with `/`",
+                 "cgroup \"/system.slice/web.service\"");
+      } else if (value.text.size() > kMaxCgroupBytes ||
+                 static_cast<size_t>(std::count(value.text.begin(), value.text.end(), '/')) >
+                     kMaxCgroupDepth) {
+        BadValue(value.span,
+                 fmt::format("The path of a control group in a scope has at most {} bytes and {} names",
+                             kMaxCgroupBytes, kMaxCgroupDepth),
                  "cgroup \"/system.slice/web.service\"");
       }
     } else {

@@ -78,7 +78,10 @@ Bits AssignBits(const std::vector<Kernel>& conditions, size_t pinned, size_t lim
     if (added) by_index.push_back(kernel);
     bits.bit_of[condition] = it->second;
   };
-  for (uint32_t i = 0; i < pinned; ++i) place(conditions[i], i);
+  for (uint32_t i = 0; i < pinned; ++i) {
+    bits.bit_of[i] = static_cast<uint32_t>(by_index.size());
+    by_index.push_back(conditions[i]);
+  }
   for (const std::vector<uint32_t>& run : MakeRuns(conditions, pinned, room, interner)) {
     std::vector<const Kernel*> members;
     for (const uint32_t index : run) members.push_back(&conditions[index]);

@@ -20,7 +20,7 @@ struct Bits {
   bool fits = true;              // false: the pinned ones alone are too many; nothing is assigned
 };
 
-// REQUIRES: `conditions` are distinct; the first `pinned` belong to mitigations.
+// The first `pinned` belong to mitigations; each gets a bit of its own. REQUIRES: the others are distinct.
 Bits AssignBits(const std::vector<Kernel>& conditions, size_t pinned, size_t limit, Interner& interner);
 
 }  // namespace sluice::split

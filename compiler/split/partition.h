@@ -2,7 +2,8 @@
 //
 // For each hook at which a rule can be true, its condition is specialised (fields that the hook does not
 // supply are absent there), and expanded into clauses: kernel tests AND a residue. The kernel tests of all
-// clauses of a hook are interned: one *bit* is one distinct kernel condition. The kernel condition of a
+// clauses of a hook are interned: one *bit* is one distinct kernel condition. (A mitigation's bits are its own, for each
+// has its own mode, scope and fuse.) The kernel condition of a
 // clause is a necessary condition for the clause: law 1. It is a type of its own without negation above the
 // tests, so that an unsound state is hard to write (as re2's prefilter).
 //

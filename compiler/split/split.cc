@@ -208,13 +208,17 @@ class Splitter {
   HookPartition Assemble(check::HookId hook) {
     std::vector<Placed>& placed = placed_[hook];
     std::vector<Kernel> conditions;
-    std::map<Kernel, uint32_t> index;
+    std::map<std::pair<std::optional<check::RuleId>, Kernel>, uint32_t>
+        index;                                                    // a mitigation's bits are its own
     std::vector<std::pair<Placed*, std::vector<uint32_t>>> uses;  // by clause
     size_t pinned = 0;
     for (Placed& rule : placed) {  // mitigations stand first
       uses.emplace_back(&rule, std::vector<uint32_t>{});
+      std::optional<check::RuleId> owner;
+      if (IsMitigation(normal_.checked.rules[rule.rule])) owner = rule.rule;
       for (const Clause& clause : rule.expansion.clauses) {
-        const auto [it, added] = index.emplace(clause.kernel, static_cast<uint32_t>(conditions.size()));
+        const auto [it, added] =
+            index.emplace(std::pair(owner, clause.kernel), static_cast<uint32_t>(conditions.size()));
         if (added) conditions.push_back(clause.kernel);
         uses.back().second.push_back(it->second);
       }

@@ -209,6 +209,7 @@ source::Status Kernel::State::Prepare(uint32_t slot, const kplan::KernelPlan& pl
   // A program that began before the last swap may still read this slot; from here on none begins to.
   __atomic_store_n(&control().generation[slot], 0u, __ATOMIC_RELEASE);
   if (source::Status waited = grace_period.Wait(); !waited.ok()) return waited;
+  control().cgroup_scopes[slot] = static_cast<uint32_t>(plan.cgroup_scopes.size());
   return FillSlot(skeleton->obj, plan, slot, options.max_entries);
 }
 
@@ -282,6 +283,29 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
   if (__atomic_load_n(&state.totals().waiting, __ATOMIC_ACQUIRE) == 0)
     state.companions.DetachAllBut(plan.companions);
   return next;
+}
+
+source::Status Kernel::SetMode(uint32_t mitigation, bool audited) {
+  const uint32_t key = (state_->control().active & 1) * SLUICE_MITIGATIONS + mitigation;
+  const uint32_t mode = audited ? SLUICE_MITIGATION_AUDITED : SLUICE_MITIGATION_ENFORCED;
+  if (bpf_map_update_elem(bpf_map__fd(state_->skeleton->maps.mode_by_rule), &key, &mode, BPF_ANY) == 0)
+    return absl::OkStatus();
+  return Failed("the kernel does not take the mode", errno);
+}
+
+void Kernel::AuditAll(bool audited) {
+  __atomic_store_n(&state_->control().audit, audited ? 1u : 0u, __ATOMIC_RELEASE);
+}
+
+source::Result<std::vector<sluice_mitigation>> Kernel::Mitigations(uint32_t count) const {
+  std::vector<sluice_mitigation> rows(count);
+  const uint32_t first = (state_->control().active & 1) * SLUICE_MITIGATIONS;
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t key = first + i;
+    if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.mitigation_by_rule), &key, &rows[i]) != 0)
+      return Failed("the state of the mitigations cannot be read", errno);
+  }
+  return rows;
 }
 
 source::Status Kernel::Canary() {

@@ -61,6 +61,14 @@ class Kernel {
   source::Result<uint32_t> Swap(const kplan::KernelPlan& plan, const lineage::Tree& tree,
                                 const std::function<void()>& drain);
 
+  // Of the active rule set, by its number in the plan: the mode from here on, without a swap. What is under way keeps the
+  // mode that it saw.
+  source::Status SetMode(uint32_t mitigation, bool audited);
+  // Every mitigation, of this rule set and of those to come: a store.
+  void AuditAll(bool audited);
+  // Rows [0, count) of the active rule set, as they stand: fuses, counts.
+  source::Result<std::vector<sluice_mitigation>> Mitigations(uint32_t count) const;
+
   // Opens a canary file and expects the counter to move: a kernel without `bpf` in its LSM list attaches
   // silently.
   source::Status Canary();

@@ -68,6 +68,7 @@ void Clear(Record& record) {
     if (Text* slot = SlotOf(record, tag)) *slot = Text{};
   }
   record.undecided.reset();
+  record.audited.reset();
   record.rounds.clear();
 }
 
@@ -121,6 +122,9 @@ source::Status Decode(std::string_view bytes, Record& record) {
     } else if (item.tag == SLUICE_ITEM_UNDECIDED) {
       if (value.size() != kSetBytes) return Fault(at, "the undecided set has the wrong length");
       std::memcpy(record.undecided.emplace().data(), value.data(), kSetBytes);
+    } else if (item.tag == SLUICE_ITEM_AUDITED) {
+      if (value.size() != kSetBytes) return Fault(at, "the audited set has the wrong length");
+      std::memcpy(record.audited.emplace().data(), value.data(), kSetBytes);
     } else if (Text* slot = SlotOf(record, item.tag)) {
       const bool is_end = item.tag == SLUICE_ITEM_LOCAL || item.tag == SLUICE_ITEM_REMOTE;
       if (is_end && value.size() != kAddressBytes) return Fault(at, "an address has the wrong length");

@@ -42,6 +42,7 @@ struct Record {
   std::array<Text, SLUICE_ENDS> ends;                           // of a connection: 16 bytes each
   std::optional<std::array<uint64_t, SLUICE_WORDS>> undecided;  // clauses to judge whole; of an UNDECIDED
                                                                 // event without it, all
+  std::optional<std::array<uint64_t, SLUICE_WORDS>> audited;  // mitigations that let pass what others refused
   std::vector<Round> rounds;
   std::array<std::array<uint64_t, SLUICE_WORDS>, SLUICE_ROUNDS> round_sets{};
 };

@@ -10,12 +10,18 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <nlohmann/json.hpp>
+#include <optional>
 
 namespace sluice::status {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 constexpr int kPollMs = 100;
-constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};
+constexpr timeval kPatience{.tv_sec = 8, .tv_usec = 0};        // a client's; the engine may take some seconds
+constexpr timeval kClientPatience{.tv_sec = 1, .tv_usec = 0};  // with a client that does not go on
+constexpr size_t kMostBytes = 65536;                           // of a request
 
 source::Status Fault(const std::string& path) {
   return absl::UnavailableError(fmt::format("{}: {}", path, std::strerror(errno)));
@@ -38,6 +44,34 @@ bool Connect(int fd, const sockaddr_un& address) {
   return connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
+// All that comes, up to the end of the stream; nothing when it breaks off or is too long.
+std::optional<std::string> ReadAll(int fd, size_t most) {
+  std::string text;
+  std::array<char, 65536> bytes{};
+  while (true) {
+    const ssize_t got = read(fd, bytes.data(), bytes.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::nullopt;
+    if (got == 0) return text;
+    text.append(bytes.data(), static_cast<size_t>(got));
+    if (text.size() > most) return std::nullopt;
+  }
+}
+
+bool WriteAll(int fd, const std::string& text) {
+  for (size_t at = 0; at < text.size();) {
+    const ssize_t sent = send(fd, text.data() + at, text.size() - at, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return false;
+    at += static_cast<size_t>(sent);
+  }
+  return true;
+}
+
+std::string ErrorJson(const std::string& message) {
+  return Json({{"error", message}}).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 // What an agent that was killed left behind is in the way.
 bool RemoveStale(const std::string& path, const sockaddr_un& address) {
   const int probe = Socket();
@@ -51,7 +85,8 @@ bool RemoveStale(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-source::Result<std::unique_ptr<ControlSocket>> ControlSocket::Open(const std::string& path, Source source) {
+source::Result<std::unique_ptr<ControlSocket>> ControlSocket::Open(const std::string& path, Source source,
+                                                                   Audit audit) {
   sockaddr_un address{};
   if (!AddressOf(path, address)) return Fault(path);
   const std::string folder = path.substr(0, path.rfind('/'));
@@ -67,11 +102,15 @@ source::Result<std::unique_ptr<ControlSocket>> ControlSocket::Open(const std::st
     close(fd);
     return status;
   }
-  return std::unique_ptr<ControlSocket>(new ControlSocket(path, fd, std::move(source)));
+  return std::unique_ptr<ControlSocket>(new ControlSocket(path, fd, std::move(source), std::move(audit)));
 }
 
-ControlSocket::ControlSocket(std::string path, int socket, Source source)
-    : path_(std::move(path)), socket_(socket), source_(std::move(source)), thread_([this] { Serve(); }) {}
+ControlSocket::ControlSocket(std::string path, int socket, Source source, Audit audit)
+    : path_(std::move(path)),
+      socket_(socket),
+      source_(std::move(source)),
+      audit_(std::move(audit)),
+      thread_([this] { Serve(); }) {}
 
 ControlSocket::~ControlSocket() {
   stopping_ = true;
@@ -86,18 +125,39 @@ void ControlSocket::Serve() {
     if (poll(&slot, 1, kPollMs) <= 0) continue;
     const int client = accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) continue;
-    setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
-    const std::string json = StatusJson(source_());
-    for (size_t at = 0; at < json.size();) {
-      const ssize_t sent = send(client, json.data() + at, json.size() - at, MSG_NOSIGNAL);
-      if (sent <= 0) break;
-      at += static_cast<size_t>(sent);
-    }
+    setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &kClientPatience, sizeof kClientPatience);
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &kClientPatience, sizeof kClientPatience);
+    const std::optional<std::string> request = ReadAll(client, kMostBytes);
+    WriteAll(client,
+             request ? Answer(*request) : ErrorJson("the request did not come to an end, or is too long"));
     close(client);
   }
 }
 
-source::Result<std::string> ReadStatus(const std::string& path) {
+std::string ControlSocket::Answer(const std::string& request) const {
+  const Json asked = request.empty() ? Json::object() : Json::parse(request, nullptr, false);
+  if (!asked.is_object()) return ErrorJson("the request is not a JSON object");
+  if (asked.empty()) return StatusJson(source_());
+  const bool well_formed = asked.contains("audit") && asked["audit"].is_boolean() &&
+                           (!asked.contains("rule") || asked["rule"].is_string()) &&
+                           asked.size() == (asked.contains("rule") ? 2u : 1u);
+  if (!well_formed) return ErrorJson("the request is not {\"audit\": true or false, \"rule\": a name}");
+  if (!audit_) return ErrorJson("this process enforces nothing");
+  AuditRequest wanted{.on = asked["audit"].get<bool>(), .rule = {}};
+  if (asked.contains("rule")) wanted.rule = asked["rule"].get<std::string>();
+  const source::Result<std::string> done = audit_(wanted);
+  if (!done.ok())
+    return ErrorJson(std::string(done.status().message().data(), done.status().message().size()));
+  return Json({{"message", *done}}).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string RequestOf(const AuditRequest& request) {
+  Json json = {{"audit", request.on}};
+  if (request.rule) json["rule"] = *request.rule;
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+source::Result<std::string> Ask(const std::string& path, const std::string& request) {
   sockaddr_un address{};
   if (!AddressOf(path, address)) return Fault(path);
   const int fd = Socket();
@@ -106,15 +166,12 @@ source::Result<std::string> ReadStatus(const std::string& path) {
     if (fd >= 0) close(fd);
     return status;
   }
-  std::string json;
-  std::array<char, 65536> bytes{};
-  ssize_t got = 0;
-  while ((got = read(fd, bytes.data(), bytes.size())) > 0)
-    json.append(bytes.data(), static_cast<size_t>(got));
-  source::Status status = got < 0 ? Fault(path) : absl::OkStatus();
+  std::optional<std::string> answer;
+  if (WriteAll(fd, request) && shutdown(fd, SHUT_WR) == 0) answer = ReadAll(fd, SIZE_MAX);
+  source::Status status = answer ? absl::OkStatus() : Fault(path);
   close(fd);
   if (!status.ok()) return status;
-  return json;
+  return *std::move(answer);
 }
 
 }  // namespace sluice::status

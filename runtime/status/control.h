@@ -1,12 +1,16 @@
-// status/control.h - a Unix socket on which the agent says how it is doing.
+// status/control.h - a Unix socket on which the agent says how it is doing, and is told to audit or to enforce.
 //
-// Who connects gets StatusJson() and the end of the stream. The socket belongs to the agent's user alone (0600).
+// A request is one JSON object and the end of what the client writes; the answer is one object and the end of the stream:
+//   nothing, or {}                         StatusJson()
+//   {"audit": true, "rule": "Name"}        {"message": "..."} or {"error": "..."}; without "rule": all mitigations
+// The socket belongs to the agent's user alone (0600).
 //
-// Threads: ControlSocket has one of its own, which calls `source`. ReadStatus() blocks, a few seconds at most.
+// Threads: ControlSocket has one of its own, which calls `source` and `audit`. Ask() blocks, a few seconds at most.
 // Errors:  Status: the path cannot be bound, another agent listens there; nobody listens.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -17,25 +21,34 @@ namespace sluice::status {
 
 inline constexpr const char* kDefaultSocket = "/run/sluice/control.socket";
 
+// Null: there is nothing to switch.
+using Audit = std::function<source::Result<std::string>(const AuditRequest&)>;
+
 class ControlSocket {
  public:
   // Makes the socket's folder when it is missing.
-  static source::Result<std::unique_ptr<ControlSocket>> Open(const std::string& path, Source source);
+  static source::Result<std::unique_ptr<ControlSocket>> Open(const std::string& path, Source source,
+                                                             Audit audit);
   ~ControlSocket();
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
 
  private:
-  ControlSocket(std::string path, int socket, Source source);
+  ControlSocket(std::string path, int socket, Source source, Audit audit);
   void Serve();
+  std::string Answer(const std::string& request) const;
 
   const std::string path_;
   const int socket_;
   const Source source_;
+  const Audit audit_;
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };
 
-source::Result<std::string> ReadStatus(const std::string& path);
+// The answer to a request. Errors: nobody listens there.
+source::Result<std::string> Ask(const std::string& path, const std::string& request);
+
+std::string RequestOf(const AuditRequest& request);
 
 }  // namespace sluice::status

@@ -105,6 +105,18 @@ void AddLag(const LagHistogram& lag, Page& page) {
   page.Plain("_count", total);
 }
 
+bool IsDisarmed(const MitigationState& rule, int64_t now_ns) { return rule.disarmed_until_ns > now_ns; }
+
+void AddEnforcement(const EngineSnapshot& engine, Page& page) {
+  page.One("audit_all", "gauge", "1: no mitigation is enforced", engine.enforcement.audit_all ? 1 : 0);
+  page.Family("rule_audited", "gauge", "1: the mitigation only says what it would refuse");
+  for (const MitigationState& rule : engine.enforcement.rules)
+    page.Sample("rule", rule.rule, rule.audited || engine.enforcement.audit_all ? 1 : 0);
+  page.Family("rule_disarmed", "gauge", "1: the mitigation's fuse has blown");
+  for (const MitigationState& rule : engine.enforcement.rules)
+    page.Sample("rule", rule.rule, IsDisarmed(rule, engine.taken_ns) ? 1 : 0);
+}
+
 void AddEngine(const EngineSnapshot& engine, Page& page) {
   for (const HookColumn& column : kHookColumns) {
     page.Family(fmt::format("hook_{}_total", column.name), "counter", column.help);
@@ -120,6 +132,7 @@ void AddEngine(const EngineSnapshot& engine, Page& page) {
       "Time of the processor in user space: judging the rule, estimated from samples, and making its alerts");
   for (const auto& [name, counts] : engine.rules)
     page.Sample("rule", name, Seconds(static_cast<int64_t>(counts.cost_ns)));
+  AddEnforcement(engine, page);
   AddLag(engine.lag, page);
   page.One("rules", "gauge", "Active rules", engine.rules_active);
   page.One("reloads_total", "counter", "Reloads that worked", engine.reloads);
@@ -155,6 +168,21 @@ Json LagJson(const LagHistogram& lag) {
   return {{"bounds_seconds", bounds}, {"counts", lag.counts}, {"sum_seconds", Seconds(lag.sum_ns)}};
 }
 
+Json EnforcementJson(const EngineSnapshot& engine) {
+  Json rules = Json::object();
+  for (const MitigationState& rule : engine.enforcement.rules) {
+    Json& row = rules[alert::ValidUtf8(rule.rule)];
+    row = {{"mode", rule.audited ? "audit" : "enforce"},
+           {"switched", rule.switched},
+           {"refused", rule.refused},
+           {"fuse_blown", rule.blown},
+           {"disarmed_seconds", 0.0}};
+    if (IsDisarmed(rule, engine.taken_ns))
+      row["disarmed_seconds"] = Seconds(rule.disarmed_until_ns - engine.taken_ns);
+  }
+  return {{"audit_all", engine.enforcement.audit_all}, {"rules", std::move(rules)}};
+}
+
 Json EngineJson(const EngineSnapshot& engine) {
   Json hooks = Json::object(), rules = Json::object();
   for (const load::HookCounters& row : engine.hooks) {
@@ -178,7 +206,8 @@ Json EngineJson(const EngineSnapshot& engine) {
           {"pinned", engine.pinned},
           {"unattended", engine.unattended},
           {"hooks", std::move(hooks)},
-          {"rules", std::move(rules)}};
+          {"rules", std::move(rules)},
+          {"mitigations", EnforcementJson(engine)}};
 }
 
 }  // namespace

@@ -1,0 +1,131 @@
+#include "runtime/enforcement.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/diag/diag.h"
+
+namespace sluice {
+namespace {
+
+constexpr int64_t kSecondNs = 1'000'000'000;
+
+alert::OutputField Number(std::string name, int64_t number) {
+  alert::OutputField field;
+  field.name = std::move(name);
+  field.kind = alert::OutputField::Kind::kNumber;
+  field.number = number;
+  return field;
+}
+
+alert::OutputField Text(std::string name, std::string text) {
+  alert::OutputField field;
+  field.name = std::move(name);
+  field.kind = alert::OutputField::Kind::kString;
+  field.text = std::move(text);
+  return field;
+}
+
+alert::Alert FuseAlert(const MitigationState& rule, bool blown, int64_t now_ns, const alert::Host& host) {
+  alert::Alert alert;
+  alert.rule = blown ? "Sluice internal: fuse blown" : "Sluice internal: fuse armed again";
+  alert.priority = blown ? ast::Priority::kCritical : ast::Priority::kNotice;
+  alert.source = "internal";
+  alert.hostname = host.hostname;
+  alert.time_unix_ns = static_cast<uint64_t>(now_ns + host.boot_to_unix_ns);
+  alert.id = fmt::format("fuse-{}-{}-{}", host.boot_id, rule.rule, now_ns);
+  alert.fields.push_back(Number("evt.time", static_cast<int64_t>(alert.time_unix_ns)));
+  alert.fields.push_back(Text("fuse.rule", rule.rule));
+  return alert;
+}
+
+}  // namespace
+
+void Enforcement::Prepare(kplan::KernelPlan& plan) const {
+  for (kplan::Mitigation& mitigation : plan.mitigations) {
+    const auto switched = switched_.find(mitigation.name);
+    if (switched != switched_.end()) mitigation.audited = switched->second;
+  }
+}
+
+void Enforcement::Activate(const kplan::KernelPlan& plan) {
+  state_.rules.clear();
+  fuses_.clear();
+  for (const kplan::Mitigation& mitigation : plan.mitigations) {
+    MitigationState& row = state_.rules.emplace_back();
+    row.rule = mitigation.name;
+    row.audited = mitigation.audited;
+    row.switched = switched_.count(mitigation.name) != 0;
+    fuses_.push_back({.count = mitigation.bounds.fuse_count,
+                      .period_ns = mitigation.bounds.fuse_period_ns,
+                      .of_processes = mitigation.bounds.fuse_processes != 0});
+  }
+}
+
+source::Result<Enforcement::Change> Enforcement::Switch(const AuditRequest& request) {
+  Change change;
+  change.audited = request.on;
+  if (!request.rule) {
+    state_.audit_all = request.on;
+    const auto audited = std::count_if(state_.rules.begin(), state_.rules.end(),
+                                       [](const MitigationState& row) { return row.audited; });
+    change.message =
+        request.on
+            ? fmt::format("audit: nothing is refused any more ({} rules that deny or kill)",
+                          state_.rules.size())
+            : fmt::format("enforced: {} of {} rules that deny or kill; {} stay in audit by themselves",
+                          state_.rules.size() - static_cast<size_t>(audited), state_.rules.size(), audited);
+    return change;
+  }
+  std::vector<std::string_view> names;
+  for (uint32_t i = 0; i < state_.rules.size(); ++i) {
+    MitigationState& row = state_.rules[i];
+    names.push_back(row.rule);
+    if (row.rule != *request.rule) continue;
+    row.audited = request.on;
+    row.switched = true;
+    switched_[row.rule] = request.on;
+    change.number = i;
+    change.message =
+        fmt::format("{}: `{}`{}", request.on ? "audit" : "enforced", row.rule,
+                    !request.on && state_.audit_all ? ", once `sluice audit off` ends the audit of all" : "");
+    return change;
+  }
+  const std::string nearest = diag::Nearest(*request.rule, names);
+  return absl::NotFoundError(
+      fmt::format("no active rule that denies or kills is called `{}`{}", *request.rule,
+                  nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)));
+}
+
+std::vector<alert::Alert> Enforcement::Look(int64_t now_ns, const std::vector<sluice_mitigation>& rows,
+                                            const alert::Host& host) {
+  std::vector<alert::Alert> alerts;
+  for (size_t i = 0; i < std::min(rows.size(), state_.rules.size()); ++i) {
+    MitigationState& row = state_.rules[i];
+    Fuse& fuse = fuses_[i];
+    const bool fresh = rows[i].blown > row.blown;
+    row.refused = rows[i].refused;
+    row.blown = rows[i].blown;
+    row.disarmed_until_ns = static_cast<int64_t>(rows[i].disarmed_until_ns);
+    if (fresh) {
+      alert::Alert& alert = alerts.emplace_back(FuseAlert(row, true, now_ns, host));
+      const int64_t left_s = std::max<int64_t>(0, row.disarmed_until_ns - now_ns + kSecondNs - 1) / kSecondNs;
+      alert.output = fmt::format(
+          "`{}` refused more than {}{} within {} s: it is disarmed and only audits; armed again in {} s or "
+          "at a reload",
+          row.rule, fuse.count, fuse.of_processes ? " processes" : " times",
+          static_cast<double>(fuse.period_ns) / kSecondNs, left_s);
+      alert.fields.push_back(Number("fuse.limit", static_cast<int64_t>(fuse.count)));
+      alert.fields.push_back(Number("fuse.refused", static_cast<int64_t>(row.refused)));
+      fuse.told = true;
+    }
+    if (!fuse.told || now_ns < row.disarmed_until_ns) continue;
+    fuse.told = false;
+    alerts.push_back(FuseAlert(row, false, now_ns, host));
+    alerts.back().output = fmt::format("`{}` is armed again", row.rule);
+  }
+  return alerts;
+}
+
+}  // namespace sluice

@@ -1,0 +1,92 @@
+#include "runtime/enforcement.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sluice {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+kplan::KernelPlan PlanOf(std::vector<std::pair<std::string, bool>> rules) {
+  kplan::KernelPlan plan;
+  for (auto& [name, audited] : rules) {
+    kplan::Mitigation& made = plan.mitigations.emplace_back();
+    made.name = name;
+    made.audited = audited;
+    made.bounds.fuse_count = 5;
+    made.bounds.fuse_period_ns = 60 * kSecond;
+  }
+  return plan;
+}
+
+std::string MessageOf(const source::Status& status) {
+  return std::string(status.message().data(), status.message().size());
+}
+
+TEST(Enforcement, ASwitchOutlivesTheRuleSet) {
+  Enforcement enforcement(false);
+  kplan::KernelPlan plan = PlanOf({{"a", false}, {"b", true}});
+  enforcement.Activate(plan);
+  const auto change = enforcement.Switch({.on = false, .rule = "b"});
+  ASSERT_TRUE(change.ok());
+  EXPECT_EQ(change->number, 1u);
+  EXPECT_FALSE(change->audited);
+  ASSERT_TRUE(enforcement.Switch({.on = true, .rule = "a"}).ok());
+  kplan::KernelPlan next = PlanOf({{"b", true}, {"c", false}});  // `a` is gone
+  enforcement.Prepare(next);
+  enforcement.Activate(next);
+  EXPECT_FALSE(next.mitigations[0].audited);
+  EXPECT_FALSE(next.mitigations[1].audited);
+  EXPECT_TRUE(enforcement.state().rules[0].switched);
+  EXPECT_FALSE(enforcement.state().rules[1].switched);
+  kplan::KernelPlan back = PlanOf({{"a", false}});
+  enforcement.Prepare(back);
+  EXPECT_TRUE(back.mitigations[0].audited);
+}
+
+TEST(Enforcement, AuditOfAllIsApartFromTheRules) {
+  Enforcement enforcement(false);
+  enforcement.Activate(PlanOf({{"a", false}, {"b", true}}));
+  const auto change = enforcement.Switch({.on = true, .rule = {}});
+  ASSERT_TRUE(change.ok());
+  EXPECT_FALSE(change->number.has_value());
+  EXPECT_TRUE(enforcement.state().audit_all);
+  EXPECT_FALSE(enforcement.state().rules[0].audited);
+  EXPECT_THAT(enforcement.Switch({.on = false, .rule = {}})->message, HasSubstr("1 of 2"));
+}
+
+TEST(Enforcement, AnUnknownRuleIsToldWithTheNearestName) {
+  Enforcement enforcement(false);
+  enforcement.Activate(PlanOf({{"Shadow refused", false}}));
+  EXPECT_THAT(MessageOf(enforcement.Switch({.on = true, .rule = "Shadow refusd"}).status()),
+              HasSubstr("did you mean `Shadow refused`?"));
+}
+
+TEST(Enforcement, ABlownFuseIsToldOnceAndWhenItIsArmedAgain) {
+  Enforcement enforcement(false);
+  enforcement.Activate(PlanOf({{"a", false}}));
+  std::vector<sluice_mitigation> rows(1);
+  rows[0].refused = 5;
+  EXPECT_THAT(enforcement.Look(kSecond, rows, {}), IsEmpty());
+  rows[0].refused = 6;
+  rows[0].blown = 1;
+  rows[0].disarmed_until_ns = 61 * kSecond;
+  const auto alerts = enforcement.Look(2 * kSecond, rows, {});
+  ASSERT_THAT(alerts, SizeIs(1));
+  EXPECT_EQ(alerts[0].rule, "Sluice internal: fuse blown");
+  EXPECT_EQ(alerts[0].output,
+            "`a` refused more than 5 times within 60 s: it is disarmed and only audits; armed again in 59 s "
+            "or at a "
+            "reload");
+  EXPECT_THAT(enforcement.Look(3 * kSecond, rows, {}), IsEmpty());
+  ASSERT_THAT(enforcement.Look(61 * kSecond, rows, {}), SizeIs(1));
+  EXPECT_THAT(enforcement.Look(62 * kSecond, rows, {}), IsEmpty());
+}
+
+}  // namespace
+}  // namespace sluice

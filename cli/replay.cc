@@ -19,6 +19,7 @@
 #include "runtime/capture/reader.h"
 #include "runtime/eval/json_event.h"
 #include "runtime/judge.h"
+#include "runtime/sets.h"
 
 namespace sluice::cli {
 namespace {
@@ -70,8 +71,9 @@ void Push(sink::Outputs& outputs, const alert::Alert& alert, const std::string& 
 
 class Replay {
  public:
-  Replay(std::shared_ptr<const uplan::UserPlan> plan, sink::Outputs& outputs)
-      : evaluator_(std::move(plan)), outputs_(outputs) {
+  Replay(std::unique_ptr<Compilation> compilation, Options options, sink::Outputs& outputs)
+      : sources_(SourcesOf(*compilation)), options_(std::move(options)), outputs_(outputs) {
+    Use(std::move(*compilation));
     char name[256] = "";
     if (gethostname(name, sizeof name - 1) == 0) host_.hostname = name;
   }
@@ -99,22 +101,42 @@ class Replay {
     }
   }
 
+  void Use(Compilation compilation) {
+    evaluator_ = std::make_unique<eval::Evaluator>(
+        std::make_shared<const uplan::UserPlan>(std::move(compilation.user)));
+  }
+
+  // What alerts so far have added to sets is in force.
+  void RefillSets(uint64_t now_ns) {
+    sets_.Expire(now_ns);
+    if (!sets_.changed()) return;
+    options_.members = sets_.Take();
+    std::unique_ptr<Compilation> compilation = CompileTexts(sources_, options_);
+    if (compilation->ok()) Use(std::move(*compilation));
+  }
+
   void Judge(const eval::Event& event, uint64_t number) {
-    evaluator_.Begin(event);
+    RefillSets(TimeOf(event));
+    evaluator_->Begin(event);
     matches_.clear();
-    evaluator_.MatchAll(matches_);
+    evaluator_->MatchAll(matches_);
     for (const eval::Match& match : matches_) {
-      const check::CheckedRule& rule = evaluator_.plan().checked.rules[match.rule];
+      const check::CheckedRule& rule = evaluator_->plan().checked.rules[match.rule];
+      const alert::Decision decision = WouldBe(rule.rule, event, match.undecided);
+      if (decision != alert::Decision::kUndecided) sets_.Add(rule, event, TimeOf(event));
       const alert::Throttle::Verdict throttled = throttle_.Ask(rule, event, TimeOf(event));
       if (!throttled.passes) continue;
-      alert::Alert alert = alert::Make(evaluator_, rule, WouldBe(rule.rule, event, match.undecided), event,
-                                       nullptr, number, host_, TimeOf(event));
+      alert::Alert alert =
+          alert::Make(*evaluator_, rule, decision, event, nullptr, number, host_, TimeOf(event));
       alert.suppressed = throttled.suppressed;
       Push(outputs_, alert);
     }
   }
 
-  eval::Evaluator evaluator_;
+  const std::vector<std::pair<std::string, std::string>> sources_;
+  Options options_;
+  std::unique_ptr<eval::Evaluator> evaluator_;
+  Sets sets_;
   sink::Outputs& outputs_;
   alert::Throttle throttle_;
   alert::Host host_;
@@ -132,7 +154,7 @@ int ReplayEvents(const Arguments& arguments, std::unique_ptr<Compilation> compil
     TellError(fmt::format("{}: cannot be read: {}", arguments.events, std::strerror(errno)));
     return kUsage;
   }
-  Replay replay(std::make_shared<const uplan::UserPlan>(std::move(compilation->user)), outputs);
+  Replay replay(std::move(compilation), arguments.rules.CompileOptions(), outputs);
   uint64_t number = 0, malformed = 0;
   for (std::string line; !stopped && std::getline(events, line);) {
     ++number;

@@ -81,6 +81,13 @@ void PrintEngine(const Json& engine) {
   fmt::print("missed:   undecodable {}, orphaned {}, lineage {}\n", Number(engine, "undecodable"),
              Number(engine, "orphaned"), Number(engine, "lineage_lost"));
   PrintMitigations(engine.value("mitigations", Json::object()));
+  const Json sets = engine.value("sets", Json::object());
+  for (const auto& [set, members] : sets.items()) {
+    fmt::print("set {}: {} for now\n", set, Count(members.size(), "member"));
+    for (const auto& [member, seconds] : members.items())
+      fmt::print("  {} for {} more\n", alert::Printable(member),
+                 Duration(std::max(0.0, seconds.get<double>())));
+  }
   fmt::print("\n{:<24}{:>12}{:>12}{:>10}{:>8}{:>8}\n", "HOOK", "SEEN", "DROPPED", "SENT", "LOST", "DENIED");
   const Json hooks = engine.value("hooks", Json::object());
   for (const auto& [hook, row] : hooks.items()) {

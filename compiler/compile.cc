@@ -34,9 +34,11 @@ void ParseAll(const std::vector<source::FileId>& ids, const parse::Limits& limit
 // Each stage makes what it can of its input, faults or not, so that one run reports all of them.
 void Compile(const std::vector<source::FileId>& ids, const Options& options, Compilation& compilation) {
   diag::Diagnostics& diagnostics = compilation.diagnostics;
+  compilation.sources = ids;
   ParseAll(ids, options.parse, compilation);
   ast::RuleSet& ast = compilation.ast;
   compilation.written = {ast.rules.size(), ast.macros.size(), ast.lists.size(), ast.tests.size()};
+  check::AddMembers(options.members, ast);
   const bool keeps_ast =
       options.keeps_stages || !ast.tests.empty();  // tests are looked at beside their rules
   check::CheckedRules checked = keeps_ast ? check::Check(ast, options.check, diagnostics)
@@ -74,6 +76,13 @@ std::unique_ptr<Compilation> CompileTexts(const std::vector<std::pair<std::strin
   for (const auto& [name, text] : texts) ids.push_back(compilation->files.Add(name, text));
   Compile(ids, options, *compilation);
   return compilation;
+}
+
+std::vector<std::pair<std::string, std::string>> SourcesOf(const Compilation& compilation) {
+  std::vector<std::pair<std::string, std::string>> texts;
+  for (const source::FileId id : compilation.sources)
+    texts.emplace_back(compilation.files.name(id), compilation.files.text(id));
+  return texts;
 }
 
 ast::RuleSet WithoutLeftOut(const Compilation& compilation) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "compiler/check/check.h"
+#include "compiler/check/sets.h"
 #include "compiler/diag/diag.h"
 #include "compiler/kplan/kernel_plan.h"
 #include "compiler/parse/parse.h"
@@ -24,6 +25,7 @@ struct Options {
   check::Limits check;
   split::Budget split;
   bool warnings_are_errors = false;
+  check::SetMembers members;  // of sets that rules fill (`then`), beside the lists of their names
   // The AST, and where each predicate is decided, stay in the Compilation: for explain, import and tests. Without
   // them a large rule set takes half the memory.
   bool keeps_stages = true;
@@ -37,6 +39,7 @@ struct Written {
 // Everything that was made on the way, so that any stage can be printed; see Options::keeps_stages.
 struct Compilation {
   source::Files files;
+  std::vector<source::FileId> sources;  // that were given
   diag::Diagnostics diagnostics;
   Written written;
   ast::RuleSet ast;
@@ -50,6 +53,9 @@ struct Compilation {
 // Reads and compiles. A host fault (unreadable file) is returned; rule faults are in the Compilation.
 source::Result<std::unique_ptr<Compilation>> CompileFiles(const std::vector<std::string>& paths,
                                                           const Options& options);
+
+// What was compiled, to be compiled again with other Options::members.
+std::vector<std::pair<std::string, std::string>> SourcesOf(const Compilation& compilation);
 
 // Compiles texts: (name, text) pairs.
 std::unique_ptr<Compilation> CompileTexts(const std::vector<std::pair<std::string, std::string>>& texts,

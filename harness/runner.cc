@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <iterator>
 #include <random>
 #include <thread>
 
@@ -13,6 +14,7 @@
 #include "harness/kernel_subject.h"
 #include "harness/views.h"
 #include "runtime/judge.h"
+#include "runtime/sets.h"
 
 namespace sluice::harness {
 namespace {
@@ -100,6 +102,7 @@ struct Runner::State {
   }
 
   Result Run(size_t index);
+  void JudgeNext(std::unique_ptr<Suite>& grown, std::unique_ptr<State>& with);
   void Judge(size_t number);
   std::vector<Truth> Matches(eval::Evaluator& evaluator, const kplan::Verdict* verdict);
   KernelVerdict AskKernel(const PlanEvent& at_hook, std::vector<Truth>& found);
@@ -141,6 +144,7 @@ struct Runner::State {
   // The test at hand.
   const Case* test = nullptr;
   size_t at = 0;  // the event that is judged
+  Sets sets;      // what its alerts have added; time stands still
   std::vector<Fired> fired;
   std::vector<std::string> sent;  // by event: why it is not dropped in the kernel; "" when it is
   Result* result = nullptr;
@@ -165,12 +169,40 @@ Result Runner::State::Run(size_t index) {
   random.seed(seed + index);  // the same whichever thread runs it
   fired.clear();
   sent.assign(test->events.size(), "");
-  for (at = 0; at < test->events.size(); ++at) Judge(at);
+  sets = Sets();
+  std::unique_ptr<Suite> grown;  // the rules with what the events so far have added to sets
+  std::unique_ptr<State> with;
+  for (at = 0; at < test->events.size(); ++at) JudgeNext(grown, with);
   CheckExpectations();
   result = nullptr;
   found.time_ns = static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin).count());
   return found;
+}
+
+void Runner::State::JudgeNext(std::unique_ptr<Suite>& grown, std::unique_ptr<State>& with) {
+  if (sets.changed()) {
+    with.reset();
+    grown = WithMembers(suite, sets.Take());
+    if (grown != nullptr) with = std::make_unique<State>(*grown, seed, coverage);
+  }
+  if (with == nullptr) {
+    Judge(at);
+    return;
+  }
+  with->test = test;
+  with->result = result;
+  with->at = at;
+  with->fired.clear();
+  with->sent.assign(test->events.size(), "");
+  with->sets = sets;
+  with->count = {};
+  with->Judge(at);
+  sets = with->sets;
+  sent[at] = with->sent[at];
+  count.Add(with->count);
+  fired.insert(fired.end(), std::make_move_iterator(with->fired.begin()),
+               std::make_move_iterator(with->fired.end()));
 }
 
 // ---- one event, three ways
@@ -333,6 +365,7 @@ void Runner::State::Note(RuleId rule, bool undecided, const KernelVerdict& kerne
   const bool judged = kernel.asked && clauses != by_hook.end();
   alert.decision = judged ? Decide(checked.rule, kernel.FlagsOf(clauses->second), undecided)
                           : WouldBe(checked.rule, event, undecided);
+  if (alert.decision != alert::Decision::kUndecided) sets.Add(checked, event, 0);
   alert.output = alert::Make(written, checked, alert.decision, event, nullptr, at, {}, 0).output;
 }
 

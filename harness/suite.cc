@@ -150,6 +150,21 @@ void CheckTests(Compilation& compilation) {
   for (const ast::Test& test : compilation.ast.tests) writer.Write(test);
 }
 
+std::unique_ptr<Suite> WithMembers(const Suite& suite, const check::SetMembers& members) {
+  const auto texts = SourcesOf(*suite.live);
+  auto grown = std::make_unique<Suite>();
+  Options options;
+  options.members = members;
+  grown->live = CompileTexts(texts, options);
+  options.check.results_known = true;
+  grown->written = CompileTexts(texts, options);
+  if (!grown->live->ok() || !grown->written->ok()) return nullptr;
+  grown->live_plan = std::make_shared<const uplan::UserPlan>(std::move(grown->live->user));
+  grown->written_plan = std::make_shared<const uplan::UserPlan>(std::move(grown->written->user));
+  SuiteBuilder(*grown).Build();
+  return grown;
+}
+
 source::Result<std::unique_ptr<Suite>> ReadSuite(const std::vector<std::string>& files) {
   auto suite = std::make_unique<Suite>();
   auto live = CompileFiles(files, {});

@@ -57,6 +57,9 @@ struct Suite {
 // `files`: rules and tests in any order, no folders.
 source::Result<std::unique_ptr<Suite>> ReadSuite(const std::vector<std::string>& files);
 
+// The same rules when alerts have added members to sets. Null when they do not compile with them.
+std::unique_ptr<Suite> WithMembers(const Suite& suite, const check::SetMembers& members);
+
 // The faults of the tests of rules that compiled, into their diagnostics: for `sluice check`.
 void CheckTests(Compilation& compilation);
 

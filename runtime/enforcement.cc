@@ -57,9 +57,13 @@ void Enforcement::Activate(const kplan::KernelPlan& plan) {
     row.rule = mitigation.name;
     row.audited = mitigation.audited;
     row.switched = switched_.count(mitigation.name) != 0;
+    row.blown = mitigation.bounds.blown;  // of the same rules, with other members of sets
+    row.refused = mitigation.bounds.refused;
+    row.disarmed_until_ns = static_cast<int64_t>(mitigation.bounds.disarmed_until_ns);
     fuses_.push_back({.count = mitigation.bounds.fuse_count,
                       .period_ns = mitigation.bounds.fuse_period_ns,
-                      .of_processes = mitigation.bounds.fuse_processes != 0});
+                      .of_processes = mitigation.bounds.fuse_processes != 0,
+                      .told = row.disarmed_until_ns != 0});
   }
 }
 

@@ -1,8 +1,10 @@
 #include "runtime/engine.h"
 
+#include <fmt/format.h>
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <climits>
@@ -19,6 +21,7 @@
 #include "runtime/reload.h"
 #include "runtime/ring/record.h"
 #include "runtime/rule_files.h"
+#include "runtime/sets.h"
 #include "runtime/trusted.h"
 
 namespace sluice {
@@ -28,6 +31,9 @@ constexpr int kPollMs = 10;
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kClockStepNs = 10'000'000;
 constexpr int64_t kFuseLookNs = 200'000'000;
+// Between two compilations for sets: a fifth of one CPU at most.
+constexpr int64_t kSetGapNs = 200'000'000;
+constexpr int64_t kSetShare = 4;
 constexpr auto kPatience = std::chrono::seconds(5);
 
 int64_t ClockNs(clockid_t clock) {
@@ -60,17 +66,24 @@ struct Engine::State {
           sink(alert);
         }) {
     if (!options.throttled) judge.LiftThrottles();
+    judge.AddTo([this](const check::CheckedRule& rule, const eval::Event& event, uint64_t time_ns) {
+      sets.Add(rule, event, time_ns);
+    });
   }
 
   source::Status Open();
-  source::Status Activate(Compilation& compilation);
+  // `same_rules`: with other members of sets; fuses and counts go on.
+  source::Status Activate(Compilation& compilation, bool same_rules = false);
   source::Status Poll(int timeout_ms);
   void Apply(std::string_view bytes);
   void SetHost();
   void SetNames(std::shared_ptr<const eval::Names> names);
   void FollowContainers();
-  source::Status Loop(Reloader& reloader);
   source::Status TakeOver();
+  source::Status Loop(Reloader& reloader, Reloader& refill);
+  void RefillSets(Reloader& refill, int64_t now_ns);
+  source::Result<std::unique_ptr<Compilation>> CompileSets();
+  void SetsRefilled(const source::Status& status);
   void FollowClock();
   void TellLosses(int64_t now_ns);
   void Publish(int64_t now_ns, std::vector<load::HookCounters> hooks, bool last);
@@ -79,7 +92,7 @@ struct Engine::State {
   void TakeAudit();
   void LookAtFuses(int64_t now_ns);
   void FinishReload(Reloader& reloader, Fresh fresh);
-  source::Result<std::unique_ptr<Compilation>> Compile() const;
+  source::Result<std::unique_ptr<Compilation>> Compile();
   void Close();
 
   EngineOptions options;
@@ -100,6 +113,16 @@ struct Engine::State {
   std::atomic<bool> last_reload_failed = false;
   std::mutex failed_mutex;
   std::optional<source::Status> failed_reload;
+  // The members of sets are compiled into the rules that are active, on a thread of its own.
+  using Sources = std::vector<std::pair<std::string, std::string>>;
+  Sets sets;
+  std::shared_ptr<const Sources> sources;  // of the active rules; null when none fills a set
+  std::mutex refill_mutex;                 // of what the compilations take
+  std::shared_ptr<const Sources> refill_sources;
+  check::SetMembers members;
+  std::atomic<bool> refilling = false;
+  int64_t refill_began_ns = 0, refill_next_ns = 0;
+  uint64_t set_refusals_told = 0;
   std::mutex audit_mutex;
   std::condition_variable audit_done;
   struct Asked {
@@ -162,7 +185,10 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
     };
     Reloader reloader([&state] { return state.Compile(); }, report,
                       state.options.compile.warnings_are_errors);
-    status = state.Loop(reloader);
+    Reloader refill(
+        [&state] { return state.CompileSets(); },
+        [&state](const source::Status& outcome, const Compilation*) { state.SetsRefilled(outcome); });
+    status = state.Loop(reloader, refill);
   }
   state.Close();
   return status;
@@ -206,16 +232,29 @@ void Engine::State::FollowContainers() {
   for (const std::string& id : judge.containers().TakeMissing()) containers->Want(id);
 }
 
-source::Status Engine::State::Activate(Compilation& compilation) {
+source::Status Engine::State::Activate(Compilation& compilation, bool same_rules) {
   // Swap() drains before the flip only, so no record of the new generation is read before the judge knows its
   // plan.
   const auto drain = [&] { Poll(0).IgnoreError(); };
   if (rules_active != 0) LookAtFuses(ClockNs(CLOCK_BOOTTIME));  // what the old set has to say
   enforcement.Prepare(compilation.kernel);
+  std::vector<kplan::Mitigation>& mitigations = compilation.kernel.mitigations;
+  if (const auto rows = kernel->Mitigations(static_cast<uint32_t>(mitigations.size()));
+      same_rules && rows.ok()) {
+    for (size_t i = 0; i < mitigations.size(); ++i) mitigations[i].bounds = (*rows)[i];
+  }
   kernel->AuditAll(enforcement.state().audit_all);
   source::Result<uint32_t> generation = kernel->Swap(compilation.kernel, tree, drain);
   if (!generation.ok()) return generation.status();
   rules_active = compilation.user.checked.rules.size();
+  if (!same_rules) {
+    const auto& rules = compilation.user.checked.rules;
+    const bool fills = std::any_of(rules.begin(), rules.end(), [](const check::CheckedRule& rule) {
+      return rule.then_field.has_value();
+    });
+    sources = fills ? std::make_shared<const Sources>(SourcesOf(compilation)) : nullptr;
+    sets.MarkChanged();  // what was added while these were compiled
+  }
   enforcement.Activate(compilation.kernel);
   if (options.capture != nullptr)
     options.capture->Rules(*generation, capture::FingerprintOf(compilation), options.every_event);
@@ -241,7 +280,7 @@ void Engine::State::Apply(std::string_view bytes) {
   judge.Apply(record, tree.Find({.pid = record.header.pid, .start_ns = record.header.start_ns}));
 }
 
-source::Status Engine::State::Loop(Reloader& reloader) {
+source::Status Engine::State::Loop(Reloader& reloader, Reloader& refill) {
   int64_t looked_ns = 0, fuses_looked_ns = 0;
   while (!stop) {
     const int64_t begin_ns = ClockNs(CLOCK_BOOTTIME);
@@ -252,6 +291,7 @@ source::Status Engine::State::Loop(Reloader& reloader) {
     if (std::optional<Fresh> fresh = reloader.Take()) FinishReload(reloader, std::move(*fresh));
     TakeAudit();
     const int64_t now_ns = ClockNs(CLOCK_BOOTTIME);
+    RefillSets(refill, now_ns);
     if (now_ns - fuses_looked_ns > kFuseLookNs) {
       fuses_looked_ns = now_ns;
       LookAtFuses(now_ns);
@@ -278,8 +318,52 @@ source::Status Engine::State::TakeOver() {
   return absl::OkStatus();
 }
 
+void Engine::State::RefillSets(Reloader& refill, int64_t now_ns) {
+  sets.Expire(static_cast<uint64_t>(now_ns));
+  if (std::optional<Fresh> fresh = refill.Take()) {
+    bool current = false;
+    {
+      const std::lock_guard lock(refill_mutex);
+      current = refill_sources == sources;
+    }
+    refill.Finish(current ? Activate(*fresh->compilation, true) : absl::OkStatus());
+    const int64_t took_ns = ClockNs(CLOCK_BOOTTIME) - refill_began_ns;
+    refill_next_ns = ClockNs(CLOCK_BOOTTIME) + std::max(kSetGapNs, kSetShare * took_ns);
+  }
+  if (!sets.changed() || sources == nullptr || refilling || now_ns < refill_next_ns) return;
+  {
+    const std::lock_guard lock(refill_mutex);
+    members = sets.Take();
+    refill_sources = sources;
+  }
+  refilling = true;
+  refill_began_ns = now_ns;
+  refill.Request();
+}
+
+source::Result<std::unique_ptr<Compilation>> Engine::State::CompileSets() {
+  sluice::Options compile = options.compile;
+  std::shared_ptr<const Sources> texts;
+  {
+    const std::lock_guard lock(refill_mutex);
+    compile.members = members;
+    texts = refill_sources;
+  }
+  return CompileTexts(*texts, compile);
+}
+
+void Engine::State::SetsRefilled(const source::Status& status) {
+  refilling = false;
+  if (status.ok()) return;
+  const std::lock_guard lock(failed_mutex);
+  failed_reload = absl::Status(
+      status.code(), fmt::format("the members of sets are not in force: {}",
+                                 std::string_view(status.message().data(), status.message().size())));
+}
+
 void Engine::State::TakeAudit() {
   const std::lock_guard lock(audit_mutex);
+  if (asked.empty()) return;
   for (const std::shared_ptr<Asked>& one : std::exchange(asked, {})) {
     const source::Result<Enforcement::Change> change = enforcement.Switch(one->request);
     source::Status status = change.status();
@@ -287,6 +371,10 @@ void Engine::State::TakeAudit() {
     if (status.ok() && !change->number) kernel->AuditAll(change->audited);
     one->answer =
         status.ok() ? source::Result<std::string>(change->message) : source::Result<std::string>(status);
+  }
+  {
+    const std::lock_guard published_lock(published_mutex);  // whoever asks next sees it
+    published.enforcement = enforcement.state();
   }
   audit_done.notify_all();
 }
@@ -314,6 +402,10 @@ void Engine::State::TellLosses(int64_t now_ns) {
   if (const std::unique_lock lock(failed_mutex, std::try_to_lock); lock)
     failed = std::exchange(failed_reload, {});
   if (failed) Raise(ReloadFailed(*failed, host, now_ns));
+  if (sets.refused() != set_refusals_told) {
+    Raise(SetsFull(sets.refused() - set_refusals_told, host, now_ns));
+    set_refusals_told = sets.refused();
+  }
   Publish(now_ns, std::move(hooks), false);
 }
 
@@ -345,6 +437,8 @@ void Engine::State::Publish(int64_t now_ns, std::vector<load::HookCounters> hook
   published.lag = lag;
   published.tree = tree.stats();
   published.enforcement = enforcement.state();
+  published.sets = sets.members();
+  published.set_members_refused = sets.refused();
 }
 
 // On the reloader's thread; the engine tells of it within a second.
@@ -362,14 +456,19 @@ void Engine::State::FinishReload(Reloader& reloader, Fresh fresh) {
   reloader.Finish(std::move(status));
 }
 
-source::Result<std::unique_ptr<Compilation>> Engine::State::Compile() const {
+source::Result<std::unique_ptr<Compilation>> Engine::State::Compile() {
   source::Result<std::vector<std::string>> files = RuleFiles(options.rule_files, TestFiles::kSkip);
   if (!files.ok()) return files.status();
   for (const std::string& file : *files) {
     if (!options.trusted_files) break;
     if (source::Status status = Trusted(file); !status.ok()) return status;
   }
-  return CompileFiles(*files, options.compile);
+  sluice::Options compile = options.compile;
+  {
+    const std::lock_guard lock(refill_mutex);
+    compile.members = members;
+  }
+  return CompileFiles(*files, compile);
 }
 
 // Detached first, so that the rings can be emptied for good.

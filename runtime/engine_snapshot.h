@@ -59,6 +59,8 @@ struct EngineSnapshot {
   LagHistogram lag;
   lineage::Stats tree;
   EnforcementState enforcement;
+  std::map<std::string, std::map<std::string, uint64_t>> sets;  // by set and member: the end of its time
+  uint64_t set_members_refused = 0;
 };
 
 }  // namespace sluice

@@ -204,6 +204,8 @@ void Judge::Match(RuleSet& set, const ring::Record& record, const std::shared_pt
 void Judge::Raise(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
                   const check::CheckedRule& rule, alert::Decision decision) {
   const sluice_record& header = record.header;
+  if (adder_ && rule.then_field && decision != alert::Decision::kUndecided)
+    adder_(rule, *event_, header.time_ns);
   const int64_t begin_ns = eval::CostSampler::Now();
   RuleCounts& counts = rule_counts_[rule.rule.name.text];
   ++counts.matches;

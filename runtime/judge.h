@@ -56,6 +56,10 @@ class Judge {
 
   // Tests of rules want every alert.
   void LiftThrottles() { throttled_ = false; }
+  // Called for each match of a rule with a `then`, whatever its throttle says; not for an undecided one.
+  using Adder =
+      std::function<void(const check::CheckedRule& rule, const eval::Event& event, uint64_t time_ns)>;
+  void AddTo(Adder adder) { adder_ = std::move(adder); }
 
   uint64_t orphaned() const { return orphaned_; }
   const alert::Throttle& throttle() const { return throttle_; }
@@ -95,6 +99,7 @@ class Judge {
   void Remember(const ring::Record& record, std::vector<check::RuleId> fired);
 
   const Sink sink_;
+  Adder adder_;
   alert::Host host_;
   eval::HostFacts facts_;
   std::shared_ptr<const eval::Names> names_;

@@ -8,6 +8,7 @@
 #include "compiler/check/exceptions.h"
 #include "compiler/check/output.h"
 #include "compiler/check/results.h"
+#include "compiler/check/sets.h"
 #include "compiler/check/terms.h"
 #include "compiler/check/unknown_field.h"
 #include "compiler/check/warnings.h"
@@ -39,13 +40,6 @@ ast::Rule KeysOf(const ast::Rule& rule) {
   keys.allowed_warnings = rule.allowed_warnings;
   keys.span = rule.span;
   return keys;
-}
-
-// Keys of the language that no stage carries out yet. A rule that relies on one must not seem to work.
-bool RefuseUnsupported(const ast::Rule& rule, diag::Diagnostics& diagnostics) {
-  if (!rule.then) return true;
-  diagnostics.Add(Code::E212, rule.then->span, "`then` is not supported yet").help = "remove the key";
-  return false;
 }
 
 // A scope and a fuse bound what a rule refuses.
@@ -109,7 +103,11 @@ class RuleChecker {
     CheckedRule checked;
     bool ok = BuildCondition(rule, checked.condition);
     ok = ParseOutput(rule.output, diagnostics_, output_terms_, checked.output) && ok;
-    ok = RefuseUnsupported(rule, diagnostics_) && ok;
+    if (rule.then && ResolveThen(*rule.then, diagnostics_, checked.then_field.emplace())) {
+      added_.emplace_back(&rule, *checked.then_field);
+    } else if (rule.then) {
+      ok = false;
+    }
     WarnOfIdleKeys(rule, diagnostics_);
     if (rule.throttle) {
       for (const ast::Field& field : rule.throttle->by) {
@@ -175,6 +173,7 @@ class RuleChecker {
   }
 
   CheckedRules Take() {
+    CheckSets(added_, predicates_, diagnostics_);
     result_.left_out_macros = conditions_.LeftOut();
     predicates_.MoveInto(result_);
     result_.tests = rules_.tests;
@@ -191,6 +190,7 @@ class RuleChecker {
   RuleWarnings warnings_;
   std::map<std::string, std::vector<const ast::Rule*>> other_sources_;
   OutputTerms output_terms_;
+  std::vector<std::pair<const ast::Rule*, FieldUse>> added_;  // what rules put into sets
   CheckedRules result_;
 };
 

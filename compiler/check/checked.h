@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -92,6 +93,7 @@ struct CheckedRule {
   Condition condition;
   std::vector<OutputPiece> output;
   std::vector<FieldUse> throttle_by;
+  std::optional<FieldUse> then_field;  // whose value `then` adds
 };
 
 // A predicate that was replaced by its truth, because the hook comes before the call's result (results.h).

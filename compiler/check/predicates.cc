@@ -194,6 +194,10 @@ bool PredicateTable::ResolveValues(const ast::Check& check, Predicate& predicate
   const bool list = IsListOperator(check.op) || check.quantifier != ast::Quantifier::kNone;
   ListItems words;
   if (!ExpandWords(check, list, words)) return false;
+  for (const ast::Word& word : check.values) {
+    if (list && !word.quoted && names_.IsSet(word.text))
+      set_uses_.push_back({word.text, predicate.left, word.span});
+  }
   const bool type_names = NamesType(predicate.left) && ComparesWholeNames(check.op);
   std::unordered_set<std::string_view> seen;
   predicate.values.reserve(words.size());
@@ -206,7 +210,9 @@ bool PredicateTable::ResolveValues(const ast::Check& check, Predicate& predicate
     }
     Value value;
     const ValueFault fault = ParseValue(predicate.left.type, check.op, *word, value);
-    if (!fault.ok()) {
+    if (!fault.ok() && !word->span.valid()) {
+      ok = false;  // a set's member, of another type: sets.cc says so
+    } else if (!fault.ok()) {
       ok = ReportValue(check, predicate, *word, fault.message, fault.help);
     } else if (type_names && !CheckEventType(*word, check, predicate.left.field)) {
       ok = false;

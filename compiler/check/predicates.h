@@ -29,6 +29,14 @@ class PredicateTable {
   const Predicate& at(PredicateId id) const { return predicates_[id]; }
   size_t size() const { return predicates_.size(); }
 
+  // Where a condition compares something with a set, that is with the target of some rule's `then`.
+  struct SetUse {
+    std::string set;
+    Term left;
+    source::Span span;
+  };
+  const std::vector<SetUse>& set_uses() const { return set_uses_; }
+
   // Moves the used predicates out, in the order of first use by `rules`, and renumbers them there.
   void MoveInto(CheckedRules& result);
 
@@ -47,6 +55,7 @@ class PredicateTable {
   diag::Diagnostics* diagnostics_;
   std::vector<Predicate> predicates_;
   std::vector<source::Span> first_at_;
+  std::vector<SetUse> set_uses_;
   std::unordered_map<std::string, PredicateId> by_words_;
   std::unordered_multimap<uint64_t, PredicateId> by_hash_;
 };

@@ -133,6 +133,10 @@ void AddEngine(const EngineSnapshot& engine, Page& page) {
   for (const auto& [name, counts] : engine.rules)
     page.Sample("rule", name, Seconds(static_cast<int64_t>(counts.cost_ns)));
   AddEnforcement(engine, page);
+  page.Family("set_members", "gauge", "Values that alerts have added to a set");
+  for (const auto& [set, members] : engine.sets) page.Sample("set", set, members.size());
+  page.One("set_members_refused_total", "counter", "Values for which a set had no room",
+           engine.set_members_refused);
   AddLag(engine.lag, page);
   page.One("rules", "gauge", "Active rules", engine.rules_active);
   page.One("reloads_total", "counter", "Reloads that worked", engine.reloads);
@@ -183,6 +187,15 @@ Json EnforcementJson(const EngineSnapshot& engine) {
   return {{"audit_all", engine.enforcement.audit_all}, {"rules", std::move(rules)}};
 }
 
+Json SetsJson(const EngineSnapshot& engine) {
+  Json sets = Json::object();
+  for (const auto& [set, members] : engine.sets) {
+    for (const auto& [member, until_ns] : members)
+      sets[set][alert::ValidUtf8(member)] = Seconds(static_cast<int64_t>(until_ns) - engine.taken_ns);
+  }
+  return sets;
+}
+
 Json EngineJson(const EngineSnapshot& engine) {
   Json hooks = Json::object(), rules = Json::object();
   for (const load::HookCounters& row : engine.hooks) {
@@ -207,7 +220,9 @@ Json EngineJson(const EngineSnapshot& engine) {
           {"unattended", engine.unattended},
           {"hooks", std::move(hooks)},
           {"rules", std::move(rules)},
-          {"mitigations", EnforcementJson(engine)}};
+          {"mitigations", EnforcementJson(engine)},
+          {"sets", SetsJson(engine)},
+          {"set_members_refused", engine.set_members_refused}};
 }
 
 }  // namespace

@@ -1,0 +1,122 @@
+#include "compiler/check/sets.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "compiler/check/terms.h"
+
+namespace sluice::check {
+namespace {
+
+using diag::Code;
+
+enum class Family : uint8_t { kText, kNumber, kAddress, kNone };
+
+Family FamilyOf(Type type) {
+  switch (type) {
+    case Type::kString:
+    case Type::kPath:
+      return Family::kText;
+    case Type::kInt:
+      return Family::kNumber;
+    case Type::kAddress:
+    case Type::kNet:
+      return Family::kAddress;
+    default:
+      return Family::kNone;
+  }
+}
+
+std::string_view NameOf(Family family) {
+  return family == Family::kText ? "text" : family == Family::kNumber ? "numbers" : "addresses";
+}
+
+// A path begins with a slash and a name has none; no user or process has this number; nothing has an address in the part of
+// 100::/64 whose packets are discarded.
+const char* PlaceholderOf(Family family) {
+  return family == Family::kText ? "(empty)/" : family == Family::kNumber ? "4294967295" : "100::5c1:ce";
+}
+
+bool FindUse(const ast::Then& then, FieldUse& use) {
+  std::optional<std::string_view> argument;
+  if (then.field.argument) argument = then.field.argument->text;
+  return ResolveField(then.field.name.text, argument, use) == FieldFault::kNone;
+}
+
+ast::Word MemberOf(std::string text) { return {std::move(text), {}, true}; }
+
+}  // namespace
+
+void AddMembers(const SetMembers& members, ast::RuleSet& rules) {
+  std::map<std::string, Family> sets;
+  for (const ast::Rule& rule : rules.rules) {
+    FieldUse use;
+    if (rule.then && FindUse(*rule.then, use)) sets.try_emplace(rule.then->set.text, FamilyOf(use.type()));
+  }
+  for (const auto& [name, family] : sets) {
+    if (family == Family::kNone) continue;
+    auto list = std::find_if(rules.lists.begin(), rules.lists.end(),
+                             [&set = name](const ast::List& known) { return known.name.text == set; });
+    if (list == rules.lists.end()) {
+      rules.lists.emplace_back().name.text = name;
+      list = std::prev(rules.lists.end());
+    }
+    list->items.push_back(MemberOf(PlaceholderOf(family)));
+    const auto more = members.find(name);
+    if (more == members.end()) continue;
+    for (const std::string& member : more->second) list->items.push_back(MemberOf(member));
+  }
+}
+
+bool ResolveThen(const ast::Then& then, diag::Diagnostics& diagnostics, FieldUse& use) {
+  if (!ResolveUse(then.field, diagnostics, use)) return false;
+  const bool single = use.shape() == Shape::kScalar;
+  if (single && FamilyOf(use.type()) != Family::kNone) return true;
+  auto& fault = diagnostics.Add(
+      Code::E212, then.field.span,
+      single ? fmt::format("`{}` is of type {}, which a set does not hold", use.Name(), TypeName(use.type()))
+             : fmt::format("`{}` has several values", use.Name()));
+  fault.help = single
+                   ? "a set holds paths, names, numbers or addresses"
+                   : "name the one that is meant: `fd.rip` for the other end, `proc.aname[1]` for the parent";
+  return false;
+}
+
+void CheckSets(const std::vector<std::pair<const ast::Rule*, FieldUse>>& added,
+               const PredicateTable& predicates, diag::Diagnostics& diagnostics) {
+  std::map<std::string_view, std::pair<const ast::Rule*, Family>> first;
+  for (const auto& [rule, use] : added) {
+    const Family family = FamilyOf(use.type());
+    const auto [at, fresh] = first.try_emplace(rule->then->set.text, std::pair(rule, family));
+    if (fresh || at->second.second == family) continue;
+    auto& fault =
+        diagnostics.Add(Code::E212, rule->then->field.span,
+                        fmt::format("`{}` adds {} to the set `{}`, which holds {}", use.Name(),
+                                    NameOf(family), rule->then->set.text, NameOf(at->second.second)));
+    fault.others.push_back({at->second.first->then->field.span, "by this rule"});
+    fault.help = "use two sets";
+  }
+  std::set<std::string_view> asked;
+  for (const PredicateTable::SetUse& use : predicates.set_uses()) {
+    asked.insert(use.set);
+    const auto adds = first.find(use.set);
+    if (adds == first.end() || FamilyOf(use.left.type) == adds->second.second) continue;
+    auto& fault =
+        diagnostics.Add(Code::E212, use.span,
+                        fmt::format("`{}` is of type {}, and the set `{}` holds {}", TermText(use.left),
+                                    TypeName(use.left.type), use.set, NameOf(adds->second.second)));
+    fault.others.push_back({adds->second.first->then->field.span, "which this rule adds"});
+    fault.help = "use two sets, or ask about the field that is added";
+  }
+  for (const auto& [rule, use] : added) {
+    const std::string& set = rule->then->set.text;
+    if (asked.count(set) != 0 || IsAllowed(rule->allowed_warnings, Code::W219)) continue;
+    auto& warning = diagnostics.Add(Code::W219, rule->then->set.span,
+                                    fmt::format("No rule asks whether a value is in `{}`", set));
+    warning.help = fmt::format("write a rule with `{} in ({})`, or remove the key", use.Name(), set);
+  }
+}
+
+}  // namespace sluice::check

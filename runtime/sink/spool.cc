@@ -215,8 +215,10 @@ source::Status Spool::Append(std::string_view record) {
 
 // Opens the segment of the cursor, or of the first record after it; null when there is none that can be read.
 const Spool::Segment* Spool::SeekReader() {
-  const auto at = std::find_if(segments_.begin(), segments_.end(),
-                               [this](const Segment& segment) { return segment.end() > cursor_; });
+  // One that lost all its records holds nothing up.
+  const auto at = std::find_if(segments_.begin(), segments_.end(), [this](const Segment& segment) {
+    return segment.records > 0 && segment.end() > cursor_;
+  });
   if (at == segments_.end()) return nullptr;
   cursor_ = std::max(cursor_, at->first);
   if (reader_ >= 0 && reader_first_ == at->first) return &*at;

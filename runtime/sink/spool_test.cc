@@ -140,6 +140,22 @@ TEST_F(SpoolTest, AMissingSegmentIsCounted) {
   EXPECT_EQ(ReadAll(*spool).size() + spool->missing(), 3000u);
 }
 
+TEST_F(SpoolTest, AnEmptiedSegmentHoldsNothingUp) {
+  {
+    const auto spool = Open(64 << 10);  // segments of 8 KiB
+    for (int i = 0; i < 200; ++i) ASSERT_TRUE(spool->Append(RecordNumber(i)).ok());
+  }
+  ASSERT_GE(Segments().size(), 3u);
+  fs::resize_file(Segments()[0], 0);
+  fs::resize_file(Segments()[1], 3);
+  const auto spool = Open(64 << 10);
+  const uint64_t waiting = spool->waiting();
+  EXPECT_GT(spool->missing(), 0u);
+  const std::vector<std::string> read = ReadAll(*spool);
+  ASSERT_EQ(read.size(), waiting);
+  EXPECT_EQ(read.back(), RecordNumber(199));
+}
+
 TEST_F(SpoolTest, ALostCursorDeliversAgainAndOneAheadLosesNothingNew) {
   {
     const auto spool = Open();

@@ -31,6 +31,13 @@ void ParseAll(const std::vector<source::FileId>& ids, const parse::Limits& limit
   falco.Finish(compilation.ast);
 }
 
+void WarnOfNoRule(const std::vector<source::FileId>& ids, Compilation& compilation) {
+  std::string where = fmt::format("{} files", ids.size());
+  if (ids.size() == 1) where = fmt::format("`{}`", compilation.files.name(ids.front()));
+  compilation.diagnostics.Add(diag::Code::W206, {}, fmt::format("There is no rule in {}", where)).help =
+      "declare one: `rule \"NAME\" { ... }`";
+}
+
 // Each stage makes what it can of its input, faults or not, so that one run reports all of them.
 void Compile(const std::vector<source::FileId>& ids, const Options& options, Compilation& compilation) {
   diag::Diagnostics& diagnostics = compilation.diagnostics;
@@ -43,6 +50,7 @@ void Compile(const std::vector<source::FileId>& ids, const Options& options, Com
       options.keeps_stages || !ast.tests.empty();  // tests are looked at beside their rules
   check::CheckedRules checked = keeps_ast ? check::Check(ast, options.check, diagnostics)
                                           : check::Check(std::move(ast), options.check, diagnostics);
+  if (compilation.written.rules == 0 && diagnostics.ok()) WarnOfNoRule(ids, compilation);
   norm::NormalRules normal = norm::Normalize(std::move(checked), diagnostics);
   if (!options.keeps_stages) {
     for (check::CheckedRule& rule : normal.checked.rules.Edit()) rule.condition = {};

@@ -80,9 +80,6 @@ class RuleChecker {
     WarnOfOtherSources();
     names_.WarnUnusedLists(diagnostics_);
     conditions_.WarnUnusedMacros();
-    if (rules_.rules.empty() && diagnostics_.ok()) {
-      diagnostics_.Add(Code::W206, {}, "There is no rule").help = "declare one: `rule \"NAME\" { ... }`";
-    }
     return Take();
   }
 

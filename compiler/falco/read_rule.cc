@@ -124,11 +124,12 @@ std::optional<ExceptionItem> ReadException(const Node& node, diag::Diagnostics& 
   return exception;
 }
 
-void ReadPriority(const Node& value, ast::Rule& rule, diag::Diagnostics& diagnostics) {
+void ReadPriority(const Node& value, RuleEdit& edit, diag::Diagnostics& diagnostics) {
   if (const std::optional<ast::Priority> priority = parse::ParsePriority(value.text)) {
-    rule.priority = *priority;
+    edit.item.keys.priority = *priority;
     return;
   }
+  ++edit.excused;
   diagnostics.Add(Code::E109, value.span, fmt::format("`{}` is not a priority", value.text)).help =
       "one of emergency, alert, critical, error, warning, notice, informational, debug";
 }
@@ -139,7 +140,7 @@ void ReadKey(const std::string& key, const Node& value, RuleEdit& edit, diag::Di
   if (key == "condition") item.condition = TextOf(value);
   if (key == "output") item.output = TextOf(value);
   if (key == "desc") item.desc = TextOf(value);
-  if (key == "priority") ReadPriority(value, item.keys, diagnostics);
+  if (key == "priority") ReadPriority(value, edit, diagnostics);
   if (key == "source") item.keys.source = {value.text, value.span, value.quoted};
   if (key == "enabled") item.keys.enabled = Boolean(value, key, true, diagnostics);
   if (key == "skip-if-unknown-filter")
@@ -301,7 +302,7 @@ std::optional<RuleEdit> ReadRule(const Node& node, diag::Diagnostics& diagnostic
     }
   }
   edit.item.complete = true;
-  if (diagnostics.errors() != errors) return std::nullopt;
+  if (diagnostics.errors() != errors + edit.excused) return std::nullopt;
   return edit;
 }
 

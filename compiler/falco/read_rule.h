@@ -19,6 +19,7 @@ struct RuleEdit {
   std::set<std::string> given;
   bool define = true;         // replaces the whole rule
   bool only_enabled = false;  // the old way to switch a rule on or off
+  size_t excused = 0;         // faults of single values: the rest can be looked at all the same
 };
 
 // Empty when the item cannot be used.

@@ -54,6 +54,9 @@ class RuleBuilder {
     }
   }
 
+  // Faults of keys and of single values. The rest of the rule can be looked at all the same.
+  size_t excused() const { return excused_; }
+
   // Required keys; a key that is there but broken has been reported already.
   bool Complete() {
     std::string missing;
@@ -87,7 +90,9 @@ class RuleBuilder {
       fault.help = fmt::format("a block starts at the beginning of a line: `{} NAME ...`", key.text);
       return;
     }
-    seen_.Excuse(RefuseKey(block_, key, "A rule", KeysOf(BlockKind::kRule)));
+    const std::string meant = RefuseKey(block_, key, "A rule", KeysOf(BlockKind::kRule));
+    if (meant != "condition" && meant != "output") ++excused_;  // without them nothing is left to look at
+    seen_.Excuse(meant);
   }
 
   void TakeWord(size_t key, ast::Word word) {
@@ -125,6 +130,11 @@ class RuleBuilder {
     }
   }
 
+  void Refuse(const ast::Word& word, std::string_view what, const std::vector<std::string_view>& known) {
+    ++excused_;
+    RefuseValue(block_, word, what, known);
+  }
+
   // `names` are in the order of the enumeration.
   template <typename Enum>
   void Choose(const ast::Word& word, std::string_view what, const std::vector<std::string_view>& names,
@@ -135,7 +145,7 @@ class RuleBuilder {
         return;
       }
     }
-    RefuseValue(block_, word, what, names);
+    Refuse(word, what, names);
   }
 
   void TakePriority(const ast::Word& word) {
@@ -143,15 +153,15 @@ class RuleBuilder {
       rule_.priority = *priority;
       return;
     }
-    RefuseValue(block_, word, "a priority",
-                {"emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"});
+    Refuse(word, "a priority",
+           {"emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"});
   }
 
   void TakeErrno(const ast::Word& word) {
     if (const auto number = ErrnoNumber(word.text)) {
       rule_.errno_value = *number;
     } else {
-      RefuseValue(block_, word, "the name of an error, such as EPERM or EACCES", ErrnoNames());
+      Refuse(word, "the name of an error, such as EPERM or EACCES", ErrnoNames());
     }
   }
 
@@ -159,7 +169,7 @@ class RuleBuilder {
     if (word.text == "true" || word.text == "false") {
       rule_.enabled = word.text == "true";
     } else {
-      RefuseValue(block_, word, "true or false", {"true", "false"});
+      Refuse(word, "true or false", {"true", "false"});
     }
   }
 
@@ -279,6 +289,7 @@ class RuleBuilder {
     scope.number = number.value_or(0);
   }
 
+  size_t excused_ = 0;
   const BlockText& block_;
   const SyntaxErrors& errors_;
   ast::Rule& rule_;
@@ -334,7 +345,8 @@ bool RuleOf(const BlockText& block, const SyntaxErrors& errors, Grammar::RuleBlo
     whole = whole && !errors.Broken(entry);
   }
   const bool closed = context->RBRACE() != nullptr;
-  return (!closed || builder.Complete()) && whole && closed && block.diagnostics.errors() == errors_before;
+  return (!closed || builder.Complete()) && whole && closed &&
+         block.diagnostics.errors() == errors_before + builder.excused();
 }
 
 }  // namespace sluice::parse

@@ -106,12 +106,14 @@ void MitigationCheck::WarnOfCreation(check::RuleId id, const Expansion& expansio
       std::any_of(expansion.clauses.begin(), expansion.clauses.end(), [&](const Clause& clause) {
         return Admits(clause.kernel, interner, openat2) && !OnlyReads(clause.kernel, interner);
       });
-  if (!creates || IsAllowed(rule, Code::W209)) return;
+  if (!creates || told_creation_ || IsAllowed(rule, Code::W209)) return;
+  told_creation_ = true;
   diag::Diagnostic& warning = diagnostics_.Add(
       Code::W209, ActionSpan(rule),
       fmt::format("An `openat2` that `{}` refuses may leave an empty file behind", rule.rule.name.text));
   warning.note =
-      "the flags of `openat2` lie in the caller's memory, so that the file is made before they are known";
+      "the flags of `openat2` lie in the caller's memory, so that the file is made before they are known; "
+      "this holds for every such rule, and is told once";
   warning.help =
       "a rule about reading says so with `evt.is_open_read=true`; `# allow: empty-file-remains` accepts it";
 }

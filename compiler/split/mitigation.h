@@ -27,7 +27,7 @@ class MitigationCheck {
   bool Exact(check::RuleId rule, check::HookId hook, const Expansion& expansion, uint32_t max_clauses);
   // A mitigation names a call that is told when it has returned.
   void RefuseReturned(check::RuleId rule);
-  // W209: an open that is denied may have made its file already.
+  // W209, once: an open that is denied may have made its file already.
   void WarnOfCreation(check::RuleId rule, const Expansion& expansion, const Interner& interner);
 
  private:
@@ -38,6 +38,7 @@ class MitigationCheck {
   Lowering& lowering_;
   diag::Diagnostics& diagnostics_;
   std::set<std::pair<check::RuleId, check::PredicateId>> reported_;
+  bool told_creation_ = false;
 };
 
 }  // namespace sluice::split

@@ -97,12 +97,14 @@ class WrittenJson {
       Json json = {{"what", ast::ExpectedName(expected.what)}};
       if (ast::NamesRule(expected.what)) json["rule"] = expected.rule.text;
       if (expected.output) json["output"] = expected.output->text;
+      if (expected.times) json["times"] = *expected.times;
       return json;
     };
     Json json = {{"name", test.name.text},
                  {"at", At(test.span)},
                  {"events", Listed(test.events, event)},
                  {"expect", Listed(test.expectations, expectation)}};
+    if (test.capture) json["capture"] = test.capture->text;
     if (test.trigger) json["trigger"] = test.trigger->text;
     return json;
   }

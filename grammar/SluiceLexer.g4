@@ -12,7 +12,7 @@ tokens {
   WORD, STRING, UNTERMINATED, UNEXPECTED, ASSIGN, COMMA, COLON, LP, RP, LBRACK, RBRACK, LBRACE, RBRACE, KEY,
   DESC_KEY, OUTPUT_KEY, PRIORITY_KEY, ACTION_KEY, ERRNO_KEY, ON_UNKNOWN_KEY, MODE_KEY, TAGS_KEY, ENABLED_KEY,
   SOURCE_KEY, EXCEPTIONS_KEY, THROTTLE_KEY, THEN_KEY, SCOPE_KEY, FUSE_KEY,
-  EVENT_KEY, EXPECT_KEY, TRIGGER_KEY, UNKNOWN_KEY,
+  EVENT_KEY, EXPECT_KEY, TRIGGER_KEY, CAPTURE_KEY, UNKNOWN_KEY,
   LIST_LP, ARG_TEXT, BARE
 }
 
@@ -32,7 +32,8 @@ fragment BARE_TEXT : ~[()"'=,#} \t\r\n\b\f\u000B] ~[()"'=, \t\r\n\b\f\u000B]* ;
 // A line that starts with one of these ends whatever an author forgot to close.
 fragment KNOWN_KEY
   : 'desc' | 'output' | 'priority' | 'action' | 'errno' | 'on_unknown' | 'mode' | 'tags' | 'enabled' | 'source'
-  | 'exceptions' | 'throttle' | 'then' | 'scope' | 'fuse' | 'event' | 'expect' | 'trigger' ;
+  | 'exceptions' | 'throttle' | 'then' | 'scope' | 'fuse' | 'event' | 'expect' | 'trigger'
+  | 'capture' ;
 
 // ---- the first word of a block ---------------------------------------------------------------------------------
 LIST_BLOCK : 'list' -> mode(LIST_HEAD) ;

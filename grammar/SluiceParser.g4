@@ -28,7 +28,7 @@ ruleEntry
 testEntry
   : key=EVENT_KEY event
   | key=EXPECT_KEY expectation
-  | key=TRIGGER_KEY scalar
+  | key=(TRIGGER_KEY | CAPTURE_KEY) scalar
   | key=CONDITION_KEY expression
   | key=UNKNOWN_KEY leftover*
   ;
@@ -63,8 +63,9 @@ element
 
 // execve { proc.name: bash, proc.aname: [nginx, systemd] } | nginx -> sh -> curl
 event : scalar (ARROW scalar)* map? ;
-// nothing | deny "Rule" output "text" { fd.name: /etc/shadow }
-expectation : decision=WORD (named=scalar (keyword=WORD text=scalar)?)? map? ;
+// nothing | deny "Rule" output "text" times 3 { fd.name: /etc/shadow }
+expectation : decision=WORD (named=scalar extra*)? map? ;
+extra : keyword=WORD scalar ;
 map : LBRACE (pair (COMMA pair?)*)? RBRACE ;
 pair : (KEY | STRING COLON) (scalar | array) ;
 

@@ -11,6 +11,8 @@
 #include "harness/mutate.h"
 #include "harness/report.h"
 #include "harness/views.h"
+#include "runtime/capture/writer.h"
+#include "runtime/ring/build_record.h"
 
 namespace sluice::harness {
 namespace {
@@ -201,6 +203,79 @@ TEST_F(HarnessTest, MutantsThatNoTestCatchesAreListed) {
   EXPECT_THAT(strong, HasSubstr("mutants: 9 of 9 caught (100.0 %)"));
   EXPECT_THAT(survivors(rule + kRule.substr(0, 6) + "Untested" + kRule.substr(7) + fires),
               HasSubstr("in rules without a test"));
+}
+
+// Opens of /etc/shadow and of another file, without rules.
+std::string CaptureOf(const std::string& path) {
+  auto writer = capture::Writer::Create(path);
+  EXPECT_TRUE(writer.ok()) << writer.status();
+  (*writer)->Host({.hostname = "h", .boot_id = "b"}, {});
+  (*writer)->Rules(1, 0, true);
+  for (const char* file : {"/etc/shadow", "/etc/passwd", "/etc/shadow"}) {
+    ring::RecordBuilder builder(SLUICE_RECORD_EVENT, SLUICE_HOOK_FILE_OPEN);
+    builder.header().generation = 1;
+    builder.header().pid = builder.header().tid = 7;
+    builder.header().type = check::FindEvent("openat");
+    (*writer)->Record(builder.Item(SLUICE_ITEM_PATH, file).Bytes());
+  }
+  EXPECT_TRUE((*writer)->Close().ok());
+  return path;
+}
+
+TEST_F(HarnessTest, ACaptureIsATestsEvents) {
+  const std::string file = CaptureOf(path_ + ".cap");
+  const std::string name = std::filesystem::path(file).filename();  // beside the rules
+  const auto failures = [&](const std::string& expect) {
+    const std::unique_ptr<Suite> suite =
+        Read(kRule + "test \"t\" {\n capture: \"" + name + "\"\n " + expect + "\n}\n");
+    EXPECT_TRUE(suite->ok()) << diag::RenderText(suite->diagnostics, suite->files(), false);
+    Coverage coverage(*suite);
+    Runner runner(*suite, 1, &coverage);
+    const Result result = runner.Run(0);
+    EXPECT_GT(runner.kernel().judged, 0u);
+    EXPECT_EQ(coverage.Percent(), 75);  // every event is an openat
+    std::string text;
+    for (const diag::Diagnostic& failure : result.failures) text += failure.message + "\n" + failure.note;
+    return text;
+  };
+  EXPECT_EQ(failures("expect: alert R times 2 expect: nothing else"), "");
+  EXPECT_EQ(failures("expect: alert R output o"), "");
+  EXPECT_THAT(failures("expect: alert R times 3"), HasSubstr("`R` fires 2 times in the capture, not 3"));
+  EXPECT_THAT(failures("expect: alert R output x"), HasSubstr("but the output is \"o\""));
+  EXPECT_THAT(failures("expect: deny R"), HasSubstr("the decision is `alert`"));
+  const std::string nothing = failures("expect: nothing");
+  EXPECT_THAT(nothing, HasSubstr("`R` fires in the capture"));
+  EXPECT_THAT(nothing, HasSubstr("fd.name = /etc/shadow  true"));
+
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 3);
+  const std::unique_ptr<Suite> cut =
+      Read(kRule + "test t {\n capture: \"" + name + "\"\n expect: nothing\n}\n");
+  const Result result = Runner(*cut, 1).Run(0);
+  ASSERT_EQ(result.failures.size(), 2u);
+  EXPECT_EQ(result.failures[0].code, diag::Code::E505);
+  EXPECT_THAT(result.failures[0].message, HasSubstr("cut off"));
+  EXPECT_EQ(result.failures[1].code, diag::Code::E501);  // what stands before the cut is judged
+
+  const std::unique_ptr<Suite> missing = Read(kRule + "test t {\n capture: none.cap\n expect: nothing\n}\n");
+  EXPECT_EQ(missing->diagnostics.all().at(0).code, diag::Code::E505);
+  std::filesystem::remove(file);
+}
+
+TEST_F(HarnessTest, ACountIsExact) {
+  const auto failures = [&](const std::string& expect) {
+    const std::unique_ptr<Suite> suite =
+        Read(kRule +
+             "test t {\n event: openat { fd.name: /etc/shadow }\n event: openat { fd.name: /etc/shadow }\n " +
+             expect + "\n}\n");
+    EXPECT_TRUE(suite->ok());
+    std::string text;
+    for (const diag::Diagnostic& failure : Runner(*suite, 1).Run(0).failures) text += failure.message;
+    return text;
+  };
+  EXPECT_EQ(failures("expect: alert R times 2"), "");
+  EXPECT_EQ(failures("expect: alert R"), "");
+  EXPECT_EQ(failures("expect: alert R times 1"), "`R` fires 2 times, not 1");
+  EXPECT_THAT(failures("expect: alert R times 3"), HasSubstr("fewer times"));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "harness/alert_check.h"
 #include "harness/trigger_shell.h"
 #include "runtime/alert/text.h"
 #include "runtime/engine.h"
@@ -34,21 +35,6 @@ bool IsOf(const Alert& alert, pid_t shell) {
   return alert.pid == pid ||
          std::any_of(alert.ancestors.begin(), alert.ancestors.end(),
                      [pid](const alert::Ancestor& ancestor) { return ancestor.pid == pid; });
-}
-
-std::string TextOf(const alert::OutputField& field) {
-  switch (field.kind) {
-    case alert::OutputField::Kind::kNumber:
-      return std::to_string(field.number);
-    case alert::OutputField::Kind::kBool:
-      return field.number != 0 ? "true" : "false";
-    case alert::OutputField::Kind::kList:
-      return fmt::format("({})", fmt::join(field.list, ","));
-    case alert::OutputField::Kind::kNull:
-      return "<NA>";
-    default:
-      return field.text;
-  }
 }
 
 // A running engine and the alerts that it has raised since they were last taken.
@@ -125,71 +111,22 @@ class LiveCheck {
     } else if (!end_.succeeded() && !MayBeRefused()) {
       Fail(test_.test->trigger->span, fmt::format("The trigger failed: {}", end_.Told())).others.clear();
     }
-    for (size_t i = 0; i < test_.test->expectations.size(); ++i)
-      CheckOne(test_.test->expectations[i], test_.rules[i]);
+    AlertCheck(
+        test_, alerts_, "when the trigger runs", test_.events.empty() && !test_.test->capture,
+        [this](const ast::Expectation& expectation, std::optional<check::RuleId> rule, const Alert* alert,
+               std::string message) { Tell(expectation, rule, alert, std::move(message)); })
+        .Check();
   }
 
  private:
-  void CheckOne(const ast::Expectation& expectation, const std::optional<check::RuleId>& rule) {
-    if (expectation.what < Expected::kNo) return CheckFires(expectation, *rule);
-    for (const Alert& alert : alerts_) {
-      const bool named = expectation.what == Expected::kNo            ? alert.rule == expectation.rule.text
-                         : expectation.what == Expected::kNothingElse ? !IsNamed(alert.rule)
-                                                                      : true;
-      if (!named) continue;
-      Fail(expectation.span, fmt::format("`{}` fires when the trigger runs", alert.rule)).help =
-          fmt::format("its output is \"{}\"", alert.output);
+  void Tell(const ast::Expectation& expectation, std::optional<check::RuleId> rule, const Alert* alert,
+            std::string message) {
+    if (const std::string hook = rule && alert == nullptr ? MissingHookOf(*rule) : ""; !hook.empty()) {
+      result_.skipped =
+          fmt::format("this kernel has no hook {}, which `{}` needs", hook, expectation.rule.text);
       return;
     }
-  }
-
-  void CheckFires(const ast::Expectation& expectation, check::RuleId rule) {
-    std::string why;
-    for (const Alert& alert : alerts_) {
-      if (alert.rule != expectation.rule.text) continue;
-      if (Fits(expectation, alert, why)) return;
-    }
-    const std::string& name = expectation.rule.text;
-    if (!why.empty()) {
-      Fail(expectation.span, fmt::format("`{}` fires when the trigger runs, but {}", name, why));
-      return;
-    }
-    if (const std::string hook = MissingHookOf(rule); !hook.empty()) {
-      result_.skipped = fmt::format("this kernel has no hook {}, which `{}` needs", hook, name);
-      return;
-    }
-    Fail(expectation.span, fmt::format("`{}` does not fire when the trigger runs", name));
-  }
-
-  bool Fits(const ast::Expectation& expectation, const Alert& alert, std::string& why) const {
-    static constexpr Expected kWord[] = {Expected::kAlert, Expected::kDeny, Expected::kKill, Expected::kAudit,
-                                         Expected::kUndecided};  // by alert::Decision
-    const Expected decision = kWord[static_cast<size_t>(alert.decision)];
-    if (decision != expectation.what) {
-      why = fmt::format("the decision is `{}`", ast::ExpectedName(decision));
-      return false;
-    }
-    if (!test_.events.empty()) return true;  // output and fields are of the written events
-    if (expectation.output && expectation.output->text != alert.output) {
-      why = fmt::format("the output is \"{}\"", alert.output);
-      return false;
-    }
-    return std::all_of(expectation.fields.begin(), expectation.fields.end(),
-                       [&](const ast::TestValue& value) { return FieldFits(value, alert, why); });
-  }
-
-  static bool FieldFits(const ast::TestValue& value, const Alert& alert, std::string& why) {
-    std::string wanted;
-    for (const ast::Word& word : value.words) wanted += (wanted.empty() ? "" : ",") + word.text;
-    if (value.array) wanted = "(" + wanted + ")";
-    for (const alert::OutputField& field : alert.fields) {
-      if (field.name != value.key.text) continue;
-      if (TextOf(field) == wanted) return true;
-      why = fmt::format("`{}` is `{}`", value.key.text, TextOf(field));
-      return false;
-    }
-    why = fmt::format("its output does not have `{}`", value.key.text);
-    return false;
+    Fail(expectation.span, std::move(message));
   }
 
   // A trigger that fails for another reason shows nothing, of a rule that must stay silent above all.
@@ -199,11 +136,6 @@ class LiveCheck {
                          return expectation.what == Expected::kDeny || expectation.what == Expected::kKill ||
                                 expectation.what == Expected::kUndecided;
                        });
-  }
-
-  bool IsNamed(const std::string& rule) const {
-    return std::any_of(test_.test->expectations.begin(), test_.test->expectations.end(),
-                       [&](const ast::Expectation& other) { return other.rule.text == rule; });
   }
 
   std::string MissingHookOf(check::RuleId rule) const {
@@ -218,8 +150,8 @@ class LiveCheck {
   }
 
   Diagnostic& Fail(source::Span where, std::string message) {
-    Diagnostic& failure = result_.failures.emplace_back(
-        Diagnostic{Code::E504, std::move(message), {where, "expected"}, {}, {}, {}, {}});
+    Diagnostic& failure = result_.Fail(Code::E504, where, std::move(message));
+    failure.primary.text = "expected";
     failure.others.push_back({test_.test->trigger->span, end_.Told()});
     if (!end_.output.empty()) failure.note = "the trigger wrote" + Lines(end_.output) + "\n";
     failure.note += alerts_.empty() ? "no rule fired for it" : "what fired for it";
@@ -266,6 +198,7 @@ source::Result<Result> RunOne(const Suite& suite, size_t index, LiveEngine& engi
     result.skipped = "its trigger says so: " + alert::Printable(end.output.substr(0, end.output.find('\n')));
   } else {
     LiveCheck(suite, test, *alerts, end, result).Check();
+    if (!result.failures.empty()) result.skipped.clear();
   }
   result.time_ns =
       static_cast<uint64_t>(std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());

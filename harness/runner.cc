@@ -10,6 +10,8 @@
 #include <thread>
 
 #include "compiler/check/returns.h"
+#include "harness/capture_run.h"
+#include "harness/event_check.h"
 #include "harness/explanation.h"
 #include "harness/kernel_subject.h"
 #include "harness/views.h"
@@ -24,31 +26,6 @@ using check::RuleId;
 using diag::Code;
 using diag::Diagnostic;
 using eval::Truth;
-
-// A rule that fired at an event of the test.
-struct Fired {
-  RuleId rule = 0;
-  alert::Decision decision = alert::Decision::kAlert;
-  size_t event = 0;
-  std::string output;
-  bool expected = false;
-};
-
-Expected ExpectedOf(alert::Decision decision) {
-  switch (decision) {
-    case alert::Decision::kAlert:
-      return Expected::kAlert;
-    case alert::Decision::kDenied:
-      return Expected::kDeny;
-    case alert::Decision::kKilled:
-      return Expected::kKill;
-    case alert::Decision::kAudited:
-      return Expected::kAudit;
-    case alert::Decision::kUndecided:
-      break;
-  }
-  return Expected::kUndecided;
-}
 
 Truth TruthOf(naive::Truth truth) {
   return truth == naive::Truth::kTrue    ? Truth::kTrue
@@ -80,6 +57,10 @@ struct KernelVerdict {
 bool Result::differs() const {
   return std::any_of(failures.begin(), failures.end(),
                      [](const Diagnostic& d) { return d.code == Code::E502; });
+}
+
+Diagnostic& Result::Fail(Code code, source::Span where, std::string message) {
+  return failures.emplace_back(Diagnostic{code, std::move(message), {where, {}}, {}, {}, {}, {}});
 }
 
 void KernelCount::Add(const KernelCount& other) {
@@ -114,21 +95,7 @@ struct Runner::State {
                      const naive::Event& naive_event, bool all_known);
   void Note(RuleId rule, bool undecided, const KernelVerdict& kernel, const PlanEvent& event);
 
-  void CheckExpectations();
-  void CheckOne(size_t number);
-  bool Fits(const ast::Expectation& expectation, const Fired& fired, std::string* why);
-  bool FieldFits(const ast::TestValue& value, const Fired& fired, std::string* why);
-  void Missing(const ast::Expectation& expectation, RuleId rule);
-  void Unexpected(const ast::Expectation& expectation, const Fired& fired);
-  void CheckDropped(const ast::Expectation& expectation);
-  Diagnostic& Fail(Code code, source::Span where, std::string message);
   void Differ(RuleId rule, std::string_view way, Truth naive_truth, Truth way_truth);
-  void Explain(Diagnostic& failure, RuleId rule, size_t event);
-  std::string EventName(size_t number) const {
-    const std::string& title = test->events[number].title;
-    return test->events.size() == 1 ? fmt::format("`{}`", title)
-                                    : fmt::format("event {}, `{}`", number + 1, title);
-  }
   const std::string& NameOf(RuleId rule) const { return suite.rule(rule).rule.name.text; }
 
   const Suite& suite;
@@ -161,7 +128,7 @@ Result Runner::State::Run(size_t index) {
   Result found;
   found.index = index;
   test = &suite.cases[index];
-  if (test->events.empty()) {
+  if (test->events.empty() && test->capture.empty()) {
     found.skipped = "it has a trigger alone, for --live";
     return found;
   }
@@ -172,8 +139,12 @@ Result Runner::State::Run(size_t index) {
   sets = Sets();
   std::unique_ptr<Suite> grown;  // the rules with what the events so far have added to sets
   std::unique_ptr<State> with;
-  for (at = 0; at < test->events.size(); ++at) JudgeNext(grown, with);
-  CheckExpectations();
+  if (!test->capture.empty()) {
+    RunCapture({suite, written, naive, model, active, random, count, coverage}, *test, found);
+  } else {
+    for (at = 0; at < test->events.size(); ++at) JudgeNext(grown, with);
+    EventCheck(suite, written, *test, fired, sent, found).Check();
+  }
   result = nullptr;
   found.time_ns = static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin).count());
@@ -345,13 +316,13 @@ void Runner::State::CompareDenial(const KernelVerdict& kernel, const std::vector
     if (naive_truths[rule] == Truth::kTrue) wants = rule;
     maybe = maybe || naive_truths[rule] == Truth::kUnknown;
   }
-  const std::string name = EventName(at);
+  const std::string name = EventName(*test, at);
   if (wants && !kernel.verdict.denied && !maybe) {
-    Fail(Code::E502, test->events[at].span,
-         fmt::format("The kernel does not deny {}, and `{}` holds", name, NameOf(*wants)));
+    result->Fail(Code::E502, test->events[at].span,
+                 fmt::format("The kernel does not deny {}, and `{}` holds", name, NameOf(*wants)));
   } else if (!wants && !maybe && kernel.verdict.denied) {
-    Fail(Code::E502, test->events[at].span,
-         fmt::format("The kernel denies {}, and no rule wants that", name));
+    result->Fail(Code::E502, test->events[at].span,
+                 fmt::format("The kernel denies {}, and no rule wants that", name));
   }
 }
 
@@ -369,154 +340,18 @@ void Runner::State::Note(RuleId rule, bool undecided, const KernelVerdict& kerne
   alert.output = alert::Make(written, checked, alert.decision, event, nullptr, at, {}, 0).output;
 }
 
-// ---- what was expected
-
-void Runner::State::CheckExpectations() {
-  // `nothing else` comes after all that it excepts.
-  for (const bool last : {false, true}) {
-    for (size_t i = 0; i < test->test->expectations.size(); ++i) {
-      if ((test->test->expectations[i].what == Expected::kNothingElse) == last) CheckOne(i);
-    }
-  }
-}
-
-void Runner::State::CheckOne(size_t number) {
-  const ast::Expectation& expectation = test->test->expectations[number];
-  switch (expectation.what) {
-    case Expected::kNothing:
-    case Expected::kNothingElse:
-    case Expected::kDropped:
-      for (const Fired& alert : fired) {
-        if (!alert.expected || expectation.what != Expected::kNothingElse)
-          return Unexpected(expectation, alert);
-      }
-      if (expectation.what == Expected::kDropped) CheckDropped(expectation);
-      return;
-    case Expected::kNo:
-      for (const Fired& alert : fired) {
-        if (alert.rule == *test->rules[number]) return Unexpected(expectation, alert);
-      }
-      return;
-    default:
-      break;
-  }
-  for (Fired& alert : fired) {
-    if (alert.expected || alert.rule != *test->rules[number] || !Fits(expectation, alert, nullptr)) continue;
-    alert.expected = true;
-    return;
-  }
-  Missing(expectation, *test->rules[number]);
-}
-
-bool Runner::State::Fits(const ast::Expectation& expectation, const Fired& alert, std::string* why) {
-  const Expected decision = ExpectedOf(alert.decision);
-  if (decision != expectation.what) {
-    if (why != nullptr)
-      *why = fmt::format("the decision is `{}`, not `{}`", ast::ExpectedName(decision),
-                         ast::ExpectedName(expectation.what));
-    return false;
-  }
-  if (expectation.output && expectation.output->text != alert.output) {
-    if (why != nullptr) *why = fmt::format("the output is \"{}\"", alert.output);
-    return false;
-  }
-  return std::all_of(expectation.fields.begin(), expectation.fields.end(),
-                     [&](const ast::TestValue& value) { return FieldFits(value, alert, why); });
-}
-
-bool Runner::State::FieldFits(const ast::TestValue& value, const Fired& alert, std::string* why) {
-  const std::optional<check::FieldUse> use = check::ParseFieldUse(value.key.text);
-  check::Term term;
-  if (use) term.field = *use;
-  const PlanEvent event(test->events[alert.event], false);
-  const eval::Value has = use ? event.Get(*use) : eval::Value();
-  std::string text = alert::ValueText(has, check::Shape::kList),
-              wanted = value.words.empty() ? "" : value.words[0].text;
-  if (value.array) {
-    wanted.clear();
-    for (const ast::Word& word : value.words) wanted += (wanted.empty() ? "" : ",") + word.text;
-    wanted = "(" + wanted + ")";
-  }
-  if (text == wanted) return true;
-  if (why != nullptr) *why = fmt::format("`{}` is `{}`, not `{}`", value.key.text, text, wanted);
-  return false;
-}
-
-Diagnostic& Runner::State::Fail(Code code, source::Span where, std::string message) {
-  return result->failures.emplace_back(Diagnostic{code, std::move(message), {where, {}}, {}, {}, {}, {}});
-}
-
-// The rule did not fire, or not as expected.
-void Runner::State::Missing(const ast::Expectation& expectation, RuleId rule) {
-  for (const Fired& alert : fired) {
-    std::string why;
-    if (alert.rule != rule || Fits(expectation, alert, &why)) continue;
-    Diagnostic& failure =
-        Fail(Code::E501, expectation.span,
-             fmt::format("`{}` fires at {}, but {}", NameOf(rule), EventName(alert.event), why));
-    failure.primary.text = "expected";
-    failure.others.push_back({suite.rule(rule).rule.name.span, "this rule"});
-    return;
-  }
-  // The event at which it came nearest; of equals the last.
-  size_t nearest = 0;
-  size_t least = SIZE_MAX;
-  for (size_t number = 0; number < test->events.size(); ++number) {
-    const PlanEvent event(test->events[number], false);
-    written.Begin(event);
-    const size_t lacking = Explanation(written, suite.rule(rule)).Lacking();
-    if (lacking > least) continue;
-    least = lacking;
-    nearest = number;
-  }
-  const bool twice =
-      std::any_of(fired.begin(), fired.end(), [&](const Fired& alert) { return alert.rule == rule; });
-  Diagnostic& failure = Fail(Code::E501, expectation.span,
-                             twice ? fmt::format("`{}` fires fewer times than expected", NameOf(rule))
-                                   : fmt::format("`{}` does not fire", NameOf(rule)));
-  failure.primary.text = "expected";
-  if (!twice && !test->events.empty()) Explain(failure, rule, nearest);
-}
-
-void Runner::State::Unexpected(const ast::Expectation& expectation, const Fired& alert) {
-  Diagnostic& failure = Fail(Code::E501, expectation.span,
-                             fmt::format("`{}` fires at {}", NameOf(alert.rule), EventName(alert.event)));
-  failure.primary.text = expectation.what == Expected::kNo ? "expected not to fire" : "expected";
-  Explain(failure, alert.rule, alert.event);
-  failure.help = fmt::format("its output is \"{}\"", alert.output);
-}
-
-void Runner::State::CheckDropped(const ast::Expectation& expectation) {
-  for (size_t number = 0; number < sent.size(); ++number) {
-    if (sent[number].empty()) continue;
-    Diagnostic& failure =
-        Fail(Code::E501, expectation.span,
-             fmt::format("The kernel does not drop {}: {}", EventName(number), sent[number]));
-    failure.primary.text = "expected";
-    failure.help = "`sluice explain` says what of each rule the kernel decides; `expect: nothing` asks less";
-    return;
-  }
-}
-
-// At the decisive words of the rule, and the whole condition below.
-void Runner::State::Explain(Diagnostic& failure, RuleId rule, size_t number) {
-  const PlanEvent event(test->events[number], false);
-  written.Begin(event);
-  Explanation explanation(written, suite.rule(rule));
-  for (diag::Label& label : explanation.Decisive()) failure.others.push_back(std::move(label));
-  failure.note =
-      fmt::format("the condition of `{}` at {}\n{}", NameOf(rule), EventName(number), explanation.Table());
-}
+// ---- faults
 
 void Runner::State::Differ(RuleId rule, std::string_view way, Truth naive_truth, Truth way_truth) {
   const PlanEvent event(test->events[at], false);
-  Diagnostic& failure = Fail(Code::E502, test->events[at].span,
-                             fmt::format("`{}` is {} as the rule is written, and {} by {}", NameOf(rule),
-                                         TruthName(naive_truth), TruthName(way_truth), way));
+  Diagnostic& failure =
+      result->Fail(Code::E502, test->events[at].span,
+                   fmt::format("`{}` is {} as the rule is written, and {} by {}", NameOf(rule),
+                               TruthName(naive_truth), TruthName(way_truth), way));
   failure.others.push_back({suite.rule(rule).rule.name.span, "this rule"});
   Explanation explanation(written, suite.rule(rule));
   failure.note =
-      fmt::format("the condition of `{}` at {}\n{}", NameOf(rule), EventName(at), explanation.Table());
+      fmt::format("the condition of `{}` at {}\n{}", NameOf(rule), EventName(*test, at), explanation.Table());
   failure.help = "this is a fault of sluice, not of the rule; please report it with the rule and the test";
 }
 

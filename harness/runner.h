@@ -20,12 +20,13 @@ namespace sluice::harness {
 
 struct Result {
   size_t index = 0;                        // into Suite::cases
-  std::vector<diag::Diagnostic> failures;  // E501, E502 and E504
+  std::vector<diag::Diagnostic> failures;  // E501, E502, E504, E505
   std::string skipped;                     // why it was not run; otherwise ""
   uint64_t time_ns = 0;
 
   bool passed() const { return failures.empty(); }  // or skipped
   bool differs() const;                             // an E502 among them
+  diag::Diagnostic& Fail(diag::Code code, source::Span where, std::string message);
 };
 
 // Verdicts (of a rule on an event) that the kernel way gave or left out, with the reasons.

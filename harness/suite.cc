@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <unordered_map>
 
 #include "compiler/check/results.h"
 #include "compiler/check/terms.h"
 #include "harness/kernel_subject.h"
+#include "runtime/capture/reader.h"
+#include "runtime/capture/writer.h"
 
 namespace sluice::harness {
 namespace {
@@ -31,7 +34,7 @@ void ForEachField(const check::Predicate& predicate, const Visit& visit) {
 class CaseWriter {
  public:
   CaseWriter(const Compilation& compilation, diag::Diagnostics& diagnostics)
-      : ast_(compilation.ast), diagnostics_(diagnostics) {
+      : ast_(compilation.ast), files_(compilation.files), diagnostics_(diagnostics) {
     const check::CheckedRules& checked = compilation.partition.normal.checked;
     for (RuleId id = 0; id < checked.rules.size(); ++id) ids_.emplace(checked.rules[id].rule.name.text, id);
   }
@@ -42,6 +45,7 @@ class CaseWriter {
     Case written;
     written.test = &test;
     written.events = WriteEvents(test, diagnostics_);
+    if (test.capture) written.capture = CaptureOf(*test.capture);
     for (const ast::Expectation& expectation : test.expectations) {
       std::optional<RuleId>& rule = written.rules.emplace_back();
       if (ast::NamesRule(expectation.what)) rule = Find(expectation.rule);
@@ -74,7 +78,19 @@ class CaseWriter {
     return std::nullopt;
   }
 
+  // The file itself is read when the test runs.
+  std::string CaptureOf(const ast::Word& name) {
+    const std::filesystem::path beside(files_.name(name.span.file));
+    std::string path = (beside.parent_path() / name.text).lexically_normal();
+    if (const auto opened = capture::Reader::Open(path); !opened.ok()) {
+      diagnostics_.Add(Code::E505, name.span, std::string(opened.status().message())).help =
+          "`sluice record -o FILE` writes one; a relative name is looked for beside this file";
+    }
+    return path;
+  }
+
   const ast::RuleSet& ast_;
+  const source::Files& files_;
   diag::Diagnostics& diagnostics_;
   std::unordered_map<std::string_view, RuleId> ids_;
 };
@@ -180,6 +196,7 @@ source::Result<std::unique_ptr<Suite>> ReadSuite(const std::vector<std::string>&
   if (!suite->written->ok() || rules != suite->live->partition.normal.checked.rules.size()) {
     return absl::UnavailableError("the files changed while they were read");
   }
+  suite->fingerprint = capture::FingerprintOf(*suite->live);
   suite->live_plan = std::make_shared<const uplan::UserPlan>(std::move(suite->live->user));
   suite->written_plan = std::make_shared<const uplan::UserPlan>(std::move(suite->written->user));
   SuiteBuilder(*suite).Build();

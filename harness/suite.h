@@ -22,6 +22,7 @@ namespace sluice::harness {
 struct Case {
   const ast::Test* test = nullptr;
   std::vector<WrittenEvent> events;                 // none: it has a trigger alone, for live runs (live.h)
+  std::string capture;                              // in place of events: the file
   std::vector<std::optional<check::RuleId>> rules;  // by expectation; nothing where it names none
 };
 
@@ -45,6 +46,7 @@ struct Suite {
   std::unique_ptr<Compilation> live;     // as `run` compiles
   std::unique_ptr<Compilation> written;  // as written; spans and files are the same
   std::shared_ptr<const uplan::UserPlan> live_plan, written_plan;
+  uint64_t fingerprint = 0;       // of the rules as run (capture::FingerprintOf)
   diag::Diagnostics diagnostics;  // of the tests
   std::vector<Case> cases;        // in the order of files and lines
   std::vector<RuleFacts> rules;   // by RuleId

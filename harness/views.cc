@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/check/field.h"
+#include "runtime/alert/alert.h"
 
 namespace sluice::harness {
 namespace {
@@ -155,6 +156,52 @@ naive::Event NaiveEvent(const Fields& fields) {
   JoinEnds(event, "fd.ip", {"fd.cip", "fd.sip", "fd.lip", "fd.rip"});
   JoinEnds(event, "fd.port", {"fd.cport", "fd.sport", "fd.lport", "fd.rport"});
   return event;
+}
+
+namespace {
+
+naive::Value ValueOf(const eval::Value& value, const check::FieldUse& use) {
+  using Kind = eval::Value::Kind;
+  switch (value.kind) {
+    case Kind::kUnknown:
+      return naive::Value::Unknown();
+    case Kind::kString:
+      return value.truncated ? naive::Value::Unknown() : naive::Value::Of(std::string(value.text));
+    case Kind::kNumber:
+      return use.type() == check::Type::kPort ? naive::Value::OfPort(value.number)
+                                              : naive::Value::Of(value.number);
+    case Kind::kDouble:
+      return naive::Value::OfDouble(value.real);
+    case Kind::kBool:
+      return naive::Value::OfBool(value.number != 0);
+    case Kind::kNet:
+      return naive::Value::OfNet(alert::ValueText(value, check::Shape::kScalar));
+    case Kind::kList: {
+      std::vector<naive::Value> list;
+      for (const eval::Value& element : *value.list) list.push_back(ValueOf(element, use));
+      return naive::Value::Of(std::move(list), value.partial, ManyOf(use.shape()));
+    }
+    case Kind::kAbsent:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+naive::Event NaiveEvent(const eval::Event& event, const std::set<check::FieldUse>& fields) {
+  naive::Event values;
+  for (const check::FieldUse& use : fields) {
+    const eval::Value value = event.Get(use);
+    if (value.kind == eval::Value::Kind::kAbsent) continue;
+    naive::Value made = ValueOf(value, use);
+    if (use.field == check::FieldId::kProcArgs && use.index < 0) {
+      const eval::Value words = event.GetList(use);
+      if (words.kind == eval::Value::Kind::kList) made.list = ValueOf(words, use).list;
+    }
+    values.emplace(use.Name(), std::move(made));
+  }
+  return values;
 }
 
 std::string FaultOf(const std::string& field, const Written& written) {

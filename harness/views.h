@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 
 #include "compiler/naive/naive.h"
 #include "harness/written.h"
@@ -40,6 +41,8 @@ class PlanEvent : public eval::Event {
 };
 
 naive::Event NaiveEvent(const Fields& fields);
+// The same of a captured event. What is known in part is unknown.
+naive::Event NaiveEvent(const eval::Event& event, const std::set<check::FieldUse>& fields);
 
 // Why the words are no value of the field; "" when they are.
 std::string FaultOf(const std::string& field, const Written& written);

@@ -143,6 +143,7 @@ void Judge::RoundUnjudged(RuleSet& set, const ring::Record& record,
                           std::vector<check::RuleId>& fired) {
   event_->Reset(&record, self, round);
   set.evaluator->Begin(*event_);
+  if (observer_) observer_(*set.evaluator, *event_);
   matches_.clear();
   set.evaluator->MatchAll(matches_);
   for (const eval::Match& match : matches_) {
@@ -160,6 +161,7 @@ void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_pt
   const sluice_record& header = record.header;
   event_->Reset(&record, self, round);
   set.evaluator->Begin(*event_);
+  if (observer_) observer_(*set.evaluator, *event_);
   constexpr uint32_t kRefused = SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED;
   const uint32_t audited_flags = (header.flags & ~kRefused) | SLUICE_EVENT_AUDITED;
   const uint32_t flags = passed && (header.flags & kRefused) != 0 ? audited_flags : uint32_t{header.flags};

@@ -36,6 +36,8 @@ alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undeci
 class Judge {
  public:
   using Sink = std::function<void(const alert::Alert&)>;
+  // Each event that rules are asked about, begun, before its alerts.
+  using Observer = std::function<void(eval::Evaluator&, const eval::RecordEvent&)>;
 
   explicit Judge(Sink sink);
   ~Judge();
@@ -54,6 +56,7 @@ class Judge {
   // `self` is the process as the tree knows it after this record; may be null.
   void Apply(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self);
 
+  void Observe(Observer observer) { observer_ = std::move(observer); }
   // Tests of rules want every alert.
   void LiftThrottles() { throttled_ = false; }
   // Called for each match of a rule with a `then`, whatever its throttle says; not for an undecided one.
@@ -100,6 +103,7 @@ class Judge {
 
   const Sink sink_;
   Adder adder_;
+  Observer observer_;
   alert::Host host_;
   eval::HostFacts facts_;
   std::shared_ptr<const eval::Names> names_;

@@ -234,6 +234,7 @@ struct Expectation {
   Expected what = Expected::kAlert;
   Word rule;  // where NamesRule()
   std::optional<Word> output;
+  std::optional<uint64_t> times;  // exactly so many alerts
   std::vector<TestValue> fields;
   Span span;
 };
@@ -242,6 +243,7 @@ struct Test {
   Word name;
   std::vector<TestEvent> events;
   std::vector<Expectation> expectations;
+  std::optional<Word> capture;  // in place of events; relative to the test's file
   std::optional<Word> trigger;
   Span span;
 };

@@ -259,9 +259,11 @@ void Append(const Test& test, std::string& out) {
     out += ExpectedName(expectation.what);
     if (NamesRule(expectation.what)) out += " " + Text(expectation.rule);
     if (expectation.output) out += fmt::format(" (output {})", Text(*expectation.output));
+    if (expectation.times) out += fmt::format(" (times {})", *expectation.times);
     AppendValues(expectation.fields, out);
     out += ")";
   }
+  if (test.capture) out += fmt::format("\n  (capture {})", Text(*test.capture));
   if (test.trigger) out += fmt::format("\n  (trigger {})", Text(*test.trigger));
   out += ")\n";
 }

@@ -25,7 +25,7 @@ class TestBuilder {
       return;
     }
     const bool again = seen_.Has(key.text);
-    if (type == Grammar::TRIGGER_KEY || !again) {
+    if (type == Grammar::TRIGGER_KEY || type == Grammar::CAPTURE_KEY || !again) {
       if (!seen_.Add(block_, key)) return;
     }
     if (errors_.Broken(entry)) return;
@@ -34,16 +34,23 @@ class TestBuilder {
     } else if (type == Grammar::EXPECT_KEY) {
       test_.expectations.push_back(ExpectationOf(entry->expectation()));
     } else {
-      test_.trigger = WordOf(block_, entry->scalar());
+      (type == Grammar::CAPTURE_KEY ? test_.capture : test_.trigger) = WordOf(block_, entry->scalar());
     }
   }
 
   void RequireKeys() {
     if (!seen_.Has("expect")) {
       Lacks("`expect`", "add `expect: alert \"Rule name\"`, or `expect: nothing`");
-    } else if (!seen_.Has("event") && !seen_.Has("trigger")) {
+    } else if (!seen_.Has("event") && !seen_.Has("trigger") && !seen_.Has("capture")) {
       Lacks("an `event`",
-            "add `event: execve { proc.name: bash }`, or a `trigger: \"COMMAND\"` for live runs");
+            "add `event: execve { proc.name: bash }`; or a `capture: FILE` in its place, or a "
+            "`trigger: \"COMMAND\"` for live runs");
+    }
+    if (test_.capture && !test_.events.empty()) {
+      auto& fault = block_.diagnostics.Add(diag::Code::E109, test_.capture->span,
+                                           "A test has events or a capture, not both");
+      fault.others.push_back({test_.events.front().span, "an event"});
+      fault.help = "make it two tests";
     }
   }
 
@@ -86,16 +93,28 @@ class TestBuilder {
     } else {
       expectation.rule = WordOf(block_, context->named);
     }
-    if (context->keyword != nullptr) {
-      const ast::Word keyword = WordOf(block_, context->keyword);
-      if (keyword.text != "output") RefuseValue(block_, keyword, "`output`", {"output"});
-      expectation.output = WordOf(block_, context->text);
-    }
+    for (Grammar::ExtraContext* extra : context->extra()) TakeExtra(extra, expectation);
     expectation.fields = ValuesOf(context->map());
-    if (expectation.what == ast::Expected::kNo && (expectation.output || !expectation.fields.empty())) {
-      Refuse(expectation.span, "What does not fire has no output and no fields");
+    if (expectation.what == ast::Expected::kNo &&
+        (expectation.output || expectation.times || !expectation.fields.empty())) {
+      Refuse(expectation.span, "What does not fire has no output, no fields and no count");
     }
     return expectation;
+  }
+
+  // `output "TEXT"`, `times N`.
+  void TakeExtra(Grammar::ExtraContext* extra, ast::Expectation& expectation) {
+    const ast::Word keyword = WordOf(block_, extra->keyword), value = WordOf(block_, extra->scalar());
+    if (keyword.text == "output") {
+      expectation.output = value;
+    } else if (keyword.text == "times") {
+      expectation.times = ParseCount(value.text);
+      if (expectation.times.value_or(0) == 0)
+        block_.diagnostics.Add(diag::Code::E109, value.span, fmt::format("`{}` is not a count", value.text))
+            .help = "a number from 1 stands behind `times`; `no \"Rule\"` says that a rule does not fire";
+    } else {
+      RefuseValue(block_, keyword, "`output` or `times`", {"output", "times"});
+    }
   }
 
   void Refuse(source::Span where, std::string message) {
@@ -118,7 +137,7 @@ class TestBuilder {
   // `nothing`, `nothing else`, `dropped`.
   void EndsAt(const ast::Word& decision, Grammar::ExpectationContext* context,
               ast::Expectation& expectation) {
-    bool more = context->keyword != nullptr || context->map() != nullptr;
+    bool more = !context->extra().empty() || context->map() != nullptr;
     if (context->named != nullptr) {
       const bool is_else =
           expectation.what == ast::Expected::kNothing && WordOf(block_, context->named).text == "else";

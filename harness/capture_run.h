@@ -1,0 +1,34 @@
+// harness/capture_run.h - a test whose events are a capture.
+//
+// The capture is replayed as `sluice replay` does. On the way each record is judged by the naive evaluator and by the
+// model of the kernel plan as well, for the rules that fire, those that the test names, and a few others by chance;
+// E502 where they differ. What cannot be compared is counted.
+//
+// Threads: one thread; borrows everything. Errors: in the result: E501, E502, and E505 of a capture that cannot be
+//          read, or not to its end.
+#pragma once
+
+#include <random>
+
+#include "compiler/kplan/model.h"
+#include "compiler/naive/naive.h"
+#include "harness/coverage.h"
+#include "harness/runner.h"
+
+namespace sluice::harness {
+
+// What a Runner has for all its tests.
+struct Judges {
+  const Suite& suite;
+  eval::Evaluator& written;
+  naive::Evaluator& naive;
+  const kplan::Model& model;
+  const std::vector<bool>& active;  // by hook: some rule asks there
+  std::mt19937_64& random;
+  KernelCount& count;
+  Coverage* coverage;  // may be null
+};
+
+void RunCapture(const Judges& judges, const Case& test, Result& result);
+
+}  // namespace sluice::harness

@@ -73,7 +73,8 @@ build_and_unit() {
 }
 
 rules() {
-  build/sluice check -W error rules/ && build/sluice fmt --check rules/ && build/sluice test rules/ --fail-under 100
+  build/sluice check -W error rules/ && build/sluice fmt --check rules/ && build/sluice test rules/ --fail-under 100 &&
+    (cd examples/web-host && PATH=$root/build:$PATH ./pre-commit && "$root/build/sluice" test rules/ --fail-under 100)
 }
 
 outputs() {

@@ -30,6 +30,8 @@ constexpr VerbRow kVerbs[] = {
     {"eval", "Judge one condition on one event, or a file of both", sluice::cli::AddEval},
     {"test", "Run the tests of rules, each judged three ways", sluice::cli::AddTest},
     {"record", "Keep what the kernel sends, in a capture", sluice::cli::AddRecord},
+    {"learn", "Rules that say when a program does something new; exceptions for a noisy rule",
+     sluice::cli::AddLearn},
     {"diff", "Which alerts of a capture a change of rules adds and removes", sluice::cli::AddDiff},
     {"replay", "Judge a capture or a stream of JSON events; alerts as JSON lines", sluice::cli::AddReplay},
     {"run", "Watch this host: raise alerts, deny and kill", sluice::cli::AddRun},

@@ -31,6 +31,7 @@ struct Arguments {
   std::string config, format, capture;
   bool record = false;  // `sluice record`
   bool audit = false;
+  unsigned seconds = 0;  // once it is ready, end after so many; 0: no end
 
   bool every_event() const { return record && rules.paths.empty(); }
 };
@@ -74,7 +75,7 @@ void HandleSignals(bool reloads) {
   struct sigaction action {};
   action.sa_handler = OnSignal;
   action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGALRM, SIGHUP}) sigaction(signal, &action, nullptr);
   action.sa_handler = SIG_IGN;
   for (const int signal : {SIGPIPE, SIGXFSZ}) sigaction(signal, &action, nullptr);
   if (!reloads) sigaction(SIGHUP, &action, nullptr);
@@ -204,6 +205,7 @@ int Watch(const Arguments& arguments, const config::Config& config, std::unique_
         watch = WatchRules(config, arguments, engine, service);
         TellTakenOver(engine.Snapshot());
         Tell(fmt::format("sluice: ready: {}{}\n", active, arguments.audit ? ", all in audit" : ""));
+        alarm(arguments.seconds);
         service.Ready(active);
       },
       [&service](const source::Status& outcome, const Compilation* compiled) {
@@ -258,6 +260,14 @@ int Run(Arguments arguments) {
 }
 
 }  // namespace
+
+int RecordEverything(const std::string& capture, unsigned seconds) {
+  Arguments arguments;
+  arguments.record = true;
+  arguments.capture = capture;
+  arguments.seconds = seconds;
+  return Run(std::move(arguments));
+}
 
 Verb AddRun(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 namespace CLI {
 class App;
@@ -25,6 +26,7 @@ Verb AddCheck(CLI::App& app);
 Verb AddExplain(CLI::App& app);
 Verb AddEval(CLI::App& app);
 Verb AddRecord(CLI::App& app);
+Verb AddLearn(CLI::App& app);
 Verb AddDiff(CLI::App& app);
 Verb AddReplay(CLI::App& app);
 Verb AddRun(CLI::App& app);
@@ -37,5 +39,8 @@ Verb AddStatus(CLI::App& app);
 Verb AddAudit(CLI::App& app);
 Verb AddTop(CLI::App& app);
 Verb AddUnpin(CLI::App& app);
+
+// Every event of this host, into a capture, until interrupted or for so many seconds (0: no end); an exit status.
+int RecordEverything(const std::string& capture, unsigned seconds);
 
 }  // namespace sluice::cli

@@ -323,19 +323,24 @@ void FillConnection(Fields& fields, std::string_view type) {
                     Has(fields, "fd.lip") || Has(fields, "fd.ip");
   const std::string family = Text(fields, "fd.type");
   if (!said && IsOneOf(type, {"socket", "dup", "dup2", "dup3"}) && !IsOneOf(family, {"ipv4", "ipv6"})) return;
+  if (family == "unix") Default(fields, "fd.sockfamily", "unix");
   if (!family.empty() && !IsOneOf(family, {"ipv4", "ipv6"})) return;
-  const bool six = family == "ipv6" || Text(fields, "fd.sip").find(':') != std::string::npos;
+  const bool six =
+      family == "ipv6" || (Text(fields, "fd.sip") + Text(fields, "fd.rip")).find(':') != std::string::npos;
   const bool incoming = IsOneOf(type, {"accept", "accept4", "bind", "listen"});
   const bool alone = IsOneOf(type, {"bind", "listen"});
-  const std::string server = Share(fields, {"fd.sip", incoming ? "fd.lip" : "fd.rip", "fd.snet"},
-                                   six ? "2001:db8::10" : "203.0.113.10");
+  const std::string server =
+      Share(fields, {"fd.sip", incoming ? "fd.lip" : "fd.rip", "fd.snet", incoming ? "fd.lnet" : "fd.rnet"},
+            six ? "2001:db8::10" : "203.0.113.10");
   const std::string server_port = Share(fields, {"fd.sport", incoming ? "fd.lport" : "fd.rport"}, "443");
   Default(fields, "fd.type", six ? "ipv6" : "ipv4");
   Default(fields, "fd.typechar", six ? "6" : "4");
   Default(fields, "fd.l4proto", "tcp");
+  Default(fields, "fd.sockfamily", "ip");
   if (alone) return Default(fields, "fd.name", fmt::format("{}:{}", server, server_port));
-  const std::string client = Share(fields, {"fd.cip", incoming ? "fd.rip" : "fd.lip", "fd.cnet"},
-                                   six ? "2001:db8::20" : "192.0.2.20");
+  const std::string client =
+      Share(fields, {"fd.cip", incoming ? "fd.rip" : "fd.lip", "fd.cnet", incoming ? "fd.rnet" : "fd.lnet"},
+            six ? "2001:db8::20" : "192.0.2.20");
   const std::string client_port = Share(fields, {"fd.cport", incoming ? "fd.rport" : "fd.lport"}, "40000");
   Default(fields, "fd.name", fmt::format("{}:{}->{}:{}", client, client_port, server, server_port));
 }

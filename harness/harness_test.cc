@@ -85,6 +85,16 @@ TEST_F(HarnessTest, WhatIsGivenDecidesTheRest) {
   EXPECT_EQ(Field(failed, "evt.failed"), "true");
 }
 
+TEST_F(HarnessTest, AConnectionHasBothItsEndsInEveryForm) {
+  const WrittenEvent event = Events("event: connect { fd.sip: 10.1.2.3 }").at(0);
+  for (const char* field : {"fd.sip", "fd.rip", "fd.snet", "fd.rnet"})
+    EXPECT_EQ(Field(event, field), "10.1.2.3") << field;
+  for (const char* field : {"fd.cip", "fd.lip", "fd.cnet", "fd.lnet"})
+    EXPECT_EQ(Field(event, field), "192.0.2.20") << field;
+  EXPECT_EQ(Field(event, "fd.sockfamily"), "ip");
+  EXPECT_EQ(Field(event, "fd.type"), "ipv4");
+}
+
 TEST_F(HarnessTest, AChainIsARowOfExecsBelowARunningProcess) {
   const std::vector<WrittenEvent> events = Events("event: nginx -> \"sh -c id\" -> /tmp/x { user.uid: 33 }");
   ASSERT_EQ(events.size(), 2);

@@ -39,7 +39,7 @@ def breaches(path, allowed):
             continue
         target = included[1]
         folder = target.rpartition("/")[0]
-        if target.split("/")[0] in ("compiler", "runtime", "harness", "cli") and folder not in allowed:
+        if target.split("/")[0] in ("compiler", "runtime", "harness", "learn", "cli") and folder not in allowed:
             yield f"{path}:{number}: {path.parent} is not built on {folder} (CMakeLists.txt, DEPS)"
         for what, where in FENCED:
             if what.search(target) and not where.match(str(path)):

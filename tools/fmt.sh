@@ -6,7 +6,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 command -v clang-format-14 >/dev/null || die "clang-format-14 is missing; ./dev setup installs it"
-mapfile -d '' files < <(find compiler bpf runtime harness cli tests fuzz bench -type f \
+mapfile -d '' files < <(find compiler bpf runtime harness learn cli tests fuzz bench -type f \
   \( -name '*.cc' -o -name '*.h' -o -name '*.c' \) -print0 | sort -z)
 ((${#files[@]})) || exit 0
 

@@ -14,7 +14,7 @@ unset SLUICE_QUIET
 tidy() {
   local log status=0
   log=$(mktemp)
-  run-clang-tidy-14 -p build -j "$jobs" -quiet "^$root/(compiler|runtime|harness|cli|tests|bench|fuzz)/.*$pattern.*\.cc$" >"$log" 2>&1 || status=$?
+  run-clang-tidy-14 -p build -j "$jobs" -quiet "^$root/(compiler|runtime|harness|learn|cli|tests|bench|fuzz)/.*$pattern.*\.cc$" >"$log" 2>&1 || status=$?
   sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -vE '^clang-tidy-14 |^[0-9]+ warnings? |^Use -header-filter|^Suppressed |^Enabled checks|^$|warnings treated as errors' |
     awk '/error:|warning:/ { told = seen[$0]++; left = 12 } left-- > 0 && !told' | head -n 300
   rm -f "$log"

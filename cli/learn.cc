@@ -129,7 +129,9 @@ std::string WithExceptions(const Compilation& rules, const ast::Rule& rule, cons
 
 int LearnExceptions(const Arguments& arguments, const std::string& capture) {
   int status = kFine;
-  const std::unique_ptr<Compilation> rules = CompileRules(arguments.rules, status);
+  RuleArguments told = arguments.rules;
+  told.keeps_stages = true;  // the rule's own text
+  const std::unique_ptr<Compilation> rules = CompileRules(told, status);
   if (rules == nullptr) return status;
   const ast::Rule* rule = nullptr;
   for (const ast::Rule& candidate : rules->ast.rules) {

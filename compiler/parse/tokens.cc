@@ -36,11 +36,10 @@ constexpr KeyRow kRuleKeys[] = {
     {"scope", Lexer::SCOPE_KEY},
     {"fuse", Lexer::FUSE_KEY},
 };
-constexpr KeyRow kTestKeys[] = {
-    {"event", Lexer::EVENT_KEY},
-    {"expect", Lexer::EXPECT_KEY},
-    {"trigger", Lexer::TRIGGER_KEY},
-    {"capture", Lexer::CAPTURE_KEY}};
+constexpr KeyRow kTestKeys[] = {{"event", Lexer::EVENT_KEY},
+                                {"expect", Lexer::EXPECT_KEY},
+                                {"trigger", Lexer::TRIGGER_KEY},
+                                {"capture", Lexer::CAPTURE_KEY}};
 
 template <size_t N>
 size_t TypeOf(const KeyRow (&rows)[N], std::string_view name) {

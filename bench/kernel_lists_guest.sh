@@ -3,7 +3,7 @@
 #
 # Usage: kernel_lists_guest.sh KERNEL_OPS   (as kernel_guest.sh, with 3 GB)
 #
-# `fd.sip in (NETS)` with 1 and with 1,000,000 nets, as a threat feed has them, and `fd.name in (PATHS)` with 1 and with
+# `fd.snet in (NETS)` with 1 and with 1,000,000 nets, as a threat feed has them, and `fd.name in (PATHS)` with 1 and with
 # 100,000 paths: instructions of a connect or an open, and what the lists take of the host's memory and of the agent's.
 set -euo pipefail
 source "$(dirname "$0")/guest_lib.sh"
@@ -51,7 +51,7 @@ sleep 3
 uname -r
 for count in 1 1000000; do
   nets $count >"nets$count.rule"
-  rule feed 'evt.type = connect and fd.sip in (feed)' >>"nets$count.rule"
+  rule feed 'evt.type = connect and fd.snet in (feed)' >>"nets$count.rule"
 done
 for count in 1 100000; do
   paths $count >"paths$count.rule"

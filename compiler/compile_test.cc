@@ -312,7 +312,7 @@ TEST(Explain, JsonHasTheSameFacts) {
   const std::string json =
       ExplainJson(*Compiled(Rule("R", "evt.type = open and fd.name = /a", "action: deny")));
   EXPECT_THAT(json, HasSubstr("\"exact\": true"));
-  EXPECT_THAT(json, HasSubstr("\"how\": \"exact table of fd.name\""));
+  EXPECT_THAT(json, HasSubstr("\"how\": \"exact table of fd.name, asked of every name of the file\""));
 }
 
 TEST(StageJson, EveryStageHasIt) {

@@ -72,7 +72,7 @@ class Splitter {
       Placed placed;
       placed.rule = rule;
       lowering_.For(IsMitigation(normal_.checked.rules[rule]));
-      if (AsksImage(rule) ? row.id == SLUICE_HOOK_BPRM_CHECK : row.id == SLUICE_HOOK_BPRM_COMMITTED) continue;
+      if (DecidesExecElsewhere(rule, row.id)) continue;
       placed.whole = Specialise(normal_.conditions[rule], row.id, lowering_);
       if (placed.whole.kind == Condition::Kind::kFalse) continue;
       const bool mitigation = IsMitigation(normal_.checked.rules[rule]);
@@ -103,7 +103,7 @@ class Splitter {
     if (IsAllowed(rule, Code::W218)) return;
     for (const check::HookRow& row : check::Hooks()) {
       const std::vector<Placed>& there = placed_[row.id];
-      if (!there.empty() && there.back().rule == id) continue;
+      if ((!there.empty() && there.back().rule == id) || DecidesExecElsewhere(id, row.id)) continue;
       bool names_type = false;
       const std::string reason = ReasonAt(normal_.conditions[id], row.id, names_type);
       if (reason.empty() || !names_type) continue;
@@ -129,6 +129,11 @@ class Splitter {
               (use.field == check::FieldId::kProcArgs || use.field == check::FieldId::kProcCmdline));
     });
     return asks;
+  }
+
+  // An exec has two hooks; a rule is decided at one of them.
+  bool DecidesExecElsewhere(check::RuleId id, check::HookId hook) const {
+    return hook == (AsksImage(id) ? SLUICE_HOOK_BPRM_CHECK : SLUICE_HOOK_BPRM_COMMITTED);
   }
 
   // Calls that no hook covers: only for a rule that names them, since each costs a program of its own.

@@ -118,6 +118,9 @@ class Extract : public testing::Test {
     builder.header().hook = SLUICE_HOOK_BPRM_CHECK;
     builder.header().type = check::FindEvent("execve");
     builder.header().numbers[0] = SLUICE_IMAGE_MEMFD | SLUICE_IMAGE_UPPER;
+    builder.header().numbers[1] = SLUICE_STDIO_IPV4;
+    builder.header().numbers[2] = SLUICE_STDIO_PIPE;
+    builder.header().numbers[3] = SLUICE_STDIO_FILE;
     builder.Item(SLUICE_ITEM_NAME, "job.sh").Item(SLUICE_ITEM_EXEPATH, "/bin/dash");
     builder.Item(SLUICE_ITEM_FILENAME, "./job.sh").Item(SLUICE_ITEM_ARGS, Nul("./job.sh|a b||-v|"));
     builder.Item(SLUICE_ITEM_ENV, Nul("PATH=/bin|EMPTY=|")).Item(SLUICE_ITEM_CWD, "/srv");
@@ -270,6 +273,9 @@ TEST_F(Extract, AnExecIsTheNewImageAndARoundChoosesItsFile) {
           {"proc.env[EMPTY]", "\"\""},
           {"proc.cwd", "\"/srv/\""},
           {"proc.is_exe_from_memfd", "true"},
+          {"proc.stdin.type", "\"ipv4\""},
+          {"proc.stdout.type", "\"pipe\""},
+          {"proc.stderr.type", "\"file\""},
           {"proc.is_exe_upper_layer", "true"},
           {"proc.is_exe_deleted", "false"},
           {"proc.pname", "\"nginx\""},

@@ -31,7 +31,7 @@ run_target() {
 
 bash tools/setup.sh --no-kernels
 bash tools/kernel.sh 6.1
-bash tools/build.sh --kind fuzz
+bash tools/build.sh --kind fuzz fuzz_targets
 mapfile -t targets < <(find build-fuzz/fuzz -maxdepth 1 -type f -executable -printf '%f\n' 2>/dev/null | sed -n 's/_fuzz$//p' | sort)
 [[ -z $wanted ]] || {
   [[ " ${targets[*]} " == *" $wanted "* ]] || die "no fuzz target '$wanted'; there are: ${targets[*]:-none}"

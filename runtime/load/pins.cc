@@ -82,6 +82,12 @@ source::Result<int> Lock(const std::string& folder) {
   return Fault(folder, ENOENT);
 }
 
+bpf_link_info InfoOf(int link) {
+  bpf_link_info info{};
+  uint32_t bytes = sizeof info;
+  return bpf_obj_get_info_by_fd(link, &info, &bytes) == 0 ? info : bpf_link_info{};
+}
+
 }  // namespace
 
 // A set that another process made: its links are only known by their names.
@@ -106,11 +112,11 @@ struct Pins::Other {
   Other(const Other&) = delete;
   Other& operator=(const Other&) = delete;
 
-  source::Status Remove(std::vector<uint32_t>& links) const {
+  source::Status Remove(std::vector<uint32_t>& programs) const {
     for (const std::string& name : NamesIn(folder)) {
       const std::string path = folder + "/" + name;
       if (const int link = bpf_obj_get(path.c_str()); link >= 0) {
-        if (const uint32_t id = name == kHandover ? 0 : LinkId(link); id != 0) links.push_back(id);
+        if (const uint32_t id = name == kHandover ? 0 : InfoOf(link).prog_id; id != 0) programs.push_back(id);
         close(link);
       }
       if (unlink(path.c_str()) != 0 && errno != ENOENT) return Fault(path, errno);
@@ -169,12 +175,12 @@ void Pins::Unpin(bpf_link* link) { bpf_link__unpin(link); }
 
 source::Result<TakenOver> Pins::TakeAwayOthers() {
   TakenOver taken;
-  std::vector<uint32_t> links;
+  std::vector<uint32_t> programs;
   for (const std::unique_ptr<Other>& other : others_) {
-    if (source::Status status = other->Remove(links); !status.ok()) return status;
+    if (source::Status status = other->Remove(programs); !status.ok()) return status;
   }
-  WaitUntilGone(links);
-  taken.programs = links.size();
+  WaitUntilGone(programs, bpf_prog_get_fd_by_id);  // a link loses its id before its program is detached
+  taken.programs = programs.size();
   for (const std::unique_ptr<Other>& other : others_) {
     if (other->handover == nullptr) continue;
     for (size_t hook = 0; hook < taken.mitigated.size(); ++hook)
@@ -194,18 +200,14 @@ bool AnyLeftPinned(const std::string& folder) {
          std::any_of(names.begin(), names.end(), [](const std::string& n) { return SetNumber(n) != 0; });
 }
 
-uint32_t LinkId(int link) {
-  bpf_link_info info{};
-  uint32_t bytes = sizeof info;
-  return bpf_obj_get_info_by_fd(link, &info, &bytes) == 0 ? info.id : 0;
-}
+uint32_t LinkId(int link) { return InfoOf(link).id; }
 
-void WaitUntilGone(const std::vector<uint32_t>& ids) {
-  constexpr int kTries = 100, kPauseUs = 10'000;
+void WaitUntilGone(const std::vector<uint32_t>& ids, int (*open_by_id)(uint32_t)) {
+  constexpr int kTries = 1000, kPauseUs = 10'000;
   for (int tries = 0; tries < kTries; ++tries) {
     bool any = false;
     for (const uint32_t id : ids) {
-      const int file = bpf_link_get_fd_by_id(id);
+      const int file = open_by_id(id);
       if (file >= 0) close(file);
       any = any || file >= 0;
     }

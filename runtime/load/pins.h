@@ -10,6 +10,7 @@
 //          it), kInternal with the file's name.
 #pragma once
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include <array>
@@ -43,7 +44,7 @@ class Pins {
   source::Status Pin(bpf_link* link, const std::string& name);
   void Unpin(bpf_link* link);
 
-  // Takes away every other set, and waits (at most a second) until the kernel has let go of its programs.
+  // Takes away every other set, and waits (ten seconds at most) until the kernel has let go of its programs.
   source::Result<TakenOver> TakeAwayOthers();
 
   // Whether the own set stays when this object ends.
@@ -64,8 +65,8 @@ class Pins {
 // Whether an agent that has ended left programs in `folder`; false while one holds it.
 bool AnyLeftPinned(const std::string& folder);
 
-// The kernel lets go of a closed or unpinned link in the background: waits until none of `ids` is left, a second at most.
-void WaitUntilGone(const std::vector<uint32_t>& ids);
+// The kernel lets go of a closed or unpinned link in the background: waits until none of `ids` is left, ten seconds at most.
+void WaitUntilGone(const std::vector<uint32_t>& ids, int (*open_by_id)(uint32_t) = bpf_link_get_fd_by_id);
 uint32_t LinkId(int link);  // 0: no link
 
 }  // namespace sluice::load

@@ -41,8 +41,8 @@ class ContainerFields : public testing::Test {
     builder.header().time_ns = 12 * kSecond;
     builder.header().mnt_ns = 1, builder.header().pid_ns = 2;
     builder.Item(SLUICE_ITEM_PATH, "/etc/shadow").Item(SLUICE_ITEM_CGROUP, cgroup);
-    const std::string bytes = builder.Bytes();
-    ASSERT_TRUE(ring::Decode(bytes, record_).ok());
+    bytes_ = builder.Bytes();
+    ASSERT_TRUE(ring::Decode(bytes_, record_).ok());
     event_->Reset(&record_, nullptr, -1);
   }
 
@@ -61,6 +61,7 @@ class ContainerFields : public testing::Test {
   }
 
   container::Table table_;
+  std::string bytes_;  // that the record borrows
   ring::Record record_;
   std::unique_ptr<RecordEvent> event_;
 };

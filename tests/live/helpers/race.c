@@ -29,13 +29,14 @@ static const char *paths[2];
 static struct sockaddr_in address;
 static uint16_t ports[2];
 static volatile int stop;
+static volatile unsigned changes;
 
 static void *change_path(void *unused) {
   /* of equal length: only the last byte differs */
   volatile char *last = path + strlen(path) - 1;
   const char ends[2] = {paths[0][strlen(paths[0]) - 1], paths[1][strlen(paths[1]) - 1]};
 
-  for (unsigned i = 0; !stop; i++) *last = ends[i & 1];
+  for (changes = 0; !stop; changes++) *last = ends[changes & 1];
   return unused;
 }
 
@@ -85,7 +86,7 @@ static void race_exec(long tries) {
       char *const arguments[] = {path, NULL};
 
       pthread_create(&thread, NULL, change_path, NULL);
-      sched_yield();
+      while (changes == 0) sched_yield(); /* on one processor it has not begun by itself */
       execv(path, arguments);
       _exit(99);
     }

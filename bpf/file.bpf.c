@@ -46,7 +46,7 @@ SLUICE_INLINE __u64 open_flags(const struct file *file) {
 SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config *config,
                              struct task_struct *task, struct file *file) {
   struct inode *inode = file->f_inode;
-  __u64 inode_address = (__u64)BPF_CORE_READ(file, f_inode);
+  __u64 inode_address = config->file_strings ? (__u64)BPF_CORE_READ(file, f_inode) : 0;
   __u64 flags = open_flags(file) | given_bit(s, config, task);
   __u64 standing = match_cheap(s, config, task, flags);
 

@@ -385,8 +385,8 @@ class KernelPlanJson {
         const sluice_interval& interval = plan_.intervals[config.int_base[subject] + i];
         add({{"from", interval.first}}, interval.class_id);
       }
-    } else if (lookup < SLUICE_LOOKUP_NET) {
-      AddAtoms(config, lookup - SLUICE_LOOKUP_LINEAGE, add);
+    } else if (split::HasAtoms(lookup)) {
+      AddAtoms(config, kplan::PlaceOfAtoms(lookup), add);
     } else if (const auto found = values_.find(hook * SLUICE_LOOKUPS + lookup); found != values_.end()) {
       for (const auto& [id, values] : found->second) {
         for (const std::string& value : values) add(value, id);
@@ -400,10 +400,10 @@ class KernelPlanJson {
   }
 
   template <typename Add>
-  void AddAtoms(const sluice_hook_config& config, uint32_t level, const Add& add) const {
+  void AddAtoms(const sluice_hook_config& config, uint32_t place, const Add& add) const {
     for (uint32_t atom = 0; atom < SLUICE_ATOMS; ++atom) {
-      if ((config.lineage_used[level] >> atom & 1) == 0) continue;
-      const uint32_t base = config.lineage_base[level] + 2 * atom;
+      if ((config.atoms_used[place] >> atom & 1) == 0) continue;
+      const uint32_t base = config.atoms_base[place] + 2 * atom;
       add({{"atom", atom}, {"set", false}}, plan_.dense[base]);
       add({{"atom", atom}, {"set", true}}, plan_.dense[base + 1]);
     }

@@ -36,7 +36,8 @@
 #define SLUICE_ABSENT_INT (-0x7fffffffffffffffll - 1) /* no such number */
 #define SLUICE_ENDS 2                                 /* of a connection */
 #define SLUICE_LINEAGE_LEVELS 9                       /* 0: any ancestor; 1..8: the parent, its parent, ... */
-#define SLUICE_ATOMS 64      /* distinct image conditions behind lineage tests, per rule set */
+#define SLUICE_ATOMS \
+  64 /* distinct image conditions behind lineage tests, or sets of texts behind `contains`, per rule set */
 #define SLUICE_NAME_BYTES 16 /* proc.name with its NUL */
 #define SLUICE_KEY_BYTES \
   256 /* exact key: the value with its NUL and zero padding; a longer one equals no entry */
@@ -117,8 +118,13 @@ enum sluice_string {
   SLUICE_STR_TEXT = 5,   /* a short text: over 255 bytes it is unknown */
 };
 #define SLUICE_STRINGS 6
-enum sluice_mode { SLUICE_MODE_EXACT = 0, SLUICE_MODE_PREFIX = 1, SLUICE_MODE_SUFFIX = 2 };
-#define SLUICE_MODES 3
+enum sluice_mode {
+  SLUICE_MODE_EXACT = 0,
+  SLUICE_MODE_PREFIX = 1,
+  SLUICE_MODE_SUFFIX = 2,
+  SLUICE_MODE_CONTAINS = 3
+};
+#define SLUICE_MODES 4
 
 /* Integer subjects, compared as signed 64-bit numbers. */
 enum sluice_int {
@@ -194,9 +200,12 @@ enum sluice_lookup {
   SLUICE_LOOKUP_INT = 2,  /* + enum sluice_int; interval table */
   SLUICE_LOOKUP_LINEAGE = SLUICE_LOOKUP_INT + SLUICE_INTS,
   SLUICE_LOOKUP_NET = SLUICE_LOOKUP_LINEAGE + SLUICE_LINEAGE_LEVELS,     /* + enum sluice_end */
-  SLUICE_LOOKUP_STRING = SLUICE_LOOKUP_NET + SLUICE_ENDS,                /* + enum sluice_string * 3 + mode */
-  SLUICE_LOOKUPS = SLUICE_LOOKUP_STRING + SLUICE_STRINGS * SLUICE_MODES, /* 43 */
+  SLUICE_LOOKUP_STRING = SLUICE_LOOKUP_NET + SLUICE_ENDS,                /* + enum sluice_string * 4 + mode */
+  SLUICE_LOOKUPS = SLUICE_LOOKUP_STRING + SLUICE_STRINGS * SLUICE_MODES, /* 49 */
 };
+
+/* Lookups whose value is a word of atoms, one class per atom: the levels of lineage, then what each string contains. */
+#define SLUICE_ATOM_WORDS (SLUICE_LINEAGE_LEVELS + SLUICE_STRINGS)
 
 /* A set of clauses. `summary` has a bit per group of clauses that says that any of them is in the set. Which
  * clauses form a group is the plan's choice, the same for every set of a hook: best those with the same
@@ -244,9 +253,9 @@ struct sluice_hook_config {
   __u64 bits_mask[SLUICE_BIT_MASKS];
   __u32 bits_word[SLUICE_BIT_MASKS];                   /* enum sluice_flag_word */
   __u32 int_base[SLUICE_INTS], int_count[SLUICE_INTS]; /* intervals[base .. base+count) */
-  __u64 lineage_used[SLUICE_LINEAGE_LEVELS];           /* atoms asked for at this level */
-  __u32 lineage_base[SLUICE_LINEAGE_LEVELS]; /* dense[base + 2 * atom + bit]; `other`: no used bit is set */
-  __u32 suffix_bytes[SLUICE_STRINGS];        /* longest suffix in use, 0 to 64 */
+  __u64 atoms_used[SLUICE_ATOM_WORDS];                 /* atoms asked for in this word */
+  __u32 atoms_base[SLUICE_ATOM_WORDS]; /* dense[base + 2 * atom + bit]; `other`: no used bit is set */
+  __u32 suffix_bytes[SLUICE_STRINGS];  /* longest suffix in use, 0 to 64 */
   __u32 reserved_end;
   /* Both ends of the entries of SLUICE_STR_PATH, as Bloom filters. A path whose first component has no bit in
    * `firsts`, and whose first byte behind the slash has none in `partial_firsts` (for prefixes like "/et"),
@@ -349,6 +358,14 @@ struct sluice_suffix_key {
   __u32 prefixlen;
   __u32 lookup;
   char value[SLUICE_SUFFIX_BYTES]; /* reversed */
+};
+
+/* One automaton (Aho and Corasick's, with every transition written out) finds the texts of all `contains` of a rule set.
+ * State 0 is the root. */
+#define SLUICE_AUTOMATON_STATES 8192
+struct sluice_automaton_row {
+  __u64 found; /* atoms that have a text that ends here */
+  __u16 next[256];
 };
 
 /* A file that a path of a mitigation names, or has named: names_by_file leads from it to that path. An exact test of a

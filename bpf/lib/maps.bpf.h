@@ -37,6 +37,7 @@ SLUICE_TABLE(nets_by_slot, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sluice_net_key),
 SLUICE_TABLE(classes_by_slot, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sluice_set), BPF_F_INNER_MAP);
 SLUICE_TABLE(dense_by_slot, BPF_MAP_TYPE_ARRAY, 4, 4, BPF_F_INNER_MAP);
 SLUICE_TABLE(intervals_by_slot, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sluice_interval), BPF_F_INNER_MAP);
+SLUICE_TABLE(automaton_by_slot, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sluice_automaton_row), BPF_F_INNER_MAP);
 
 /* slot * SLUICE_HOOKS + hook */
 struct {
@@ -237,6 +238,14 @@ SLUICE_INLINE void *sluice_intervals(const struct sluice_match *m) {
   return bpf_map_lookup_elem(&intervals_by_slot, &slot);
 }
 SLUICE_INLINE const struct sluice_interval *sluice_interval_in(const struct sluice_match *m, void *table,
+                                                               __u32 index) {
+  return bpf_map_lookup_elem(table, &index);
+}
+SLUICE_INLINE void *sluice_automaton(const struct sluice_match *m) {
+  __u32 slot = m->slot;
+  return bpf_map_lookup_elem(&automaton_by_slot, &slot);
+}
+SLUICE_INLINE const struct sluice_automaton_row *sluice_row_in(const struct sluice_match *m, void *table,
                                                                __u32 index) {
   return bpf_map_lookup_elem(table, &index);
 }

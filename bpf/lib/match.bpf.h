@@ -63,7 +63,7 @@ struct sluice_match {
   __u32 lineage_known;
   __u64 flags[SLUICE_WORDS_OF_FLAGS];
   __s64 ints[SLUICE_INTS];
-  __u64 lineage[SLUICE_LINEAGE_LEVELS];
+  __u64 atoms[SLUICE_ATOM_WORDS]; /* in: those of the lineage's levels; what strings contain is between */
   __u8 ends[SLUICE_ENDS][16];
   __u32 ends_known;            /* bit per end: there is one */
   __u32 flags_unknown;         /* not all of them could be had */
@@ -94,10 +94,11 @@ struct sluice_match {
 #define SLUICE_INT_BITS (((1ull << SLUICE_INTS) - 1) << SLUICE_LOOKUP_INT)
 #define SLUICE_LINEAGE_BITS (((1ull << SLUICE_LINEAGE_LEVELS) - 1) << SLUICE_LOOKUP_LINEAGE)
 #define SLUICE_NET_BITS (((1ull << SLUICE_ENDS) - 1) << SLUICE_LOOKUP_NET)
-#define SLUICE_STRING_BITS(string) (7ull << (SLUICE_LOOKUP_STRING + (string)*SLUICE_MODES))
+#define SLUICE_STRING_BITS(string) \
+  (((1ull << SLUICE_MODES) - 1) << (SLUICE_LOOKUP_STRING + (string)*SLUICE_MODES))
 
 #define SLUICE_CLASS_PER_ATOM \
-  0xffffffffu /* in class_of: a lineage level with some bit set: one class per atom */
+  0xffffffffu /* in class_of: a word of atoms with some bit set: one class per atom */
 
 /* What the tables are asked; bpf/lib/maps.bpf.h answers in the kernel, the model in user space. NULL: no
  * entry. */
@@ -112,6 +113,9 @@ SLUICE_INLINE const __u32 *sluice_net_class(const struct sluice_match *m, const 
 SLUICE_INLINE const __u32 *sluice_dense_class(const struct sluice_match *m, __u32 index);
 SLUICE_INLINE void *sluice_intervals(const struct sluice_match *m);
 SLUICE_INLINE const struct sluice_interval *sluice_interval_in(const struct sluice_match *m, void *table,
+                                                               __u32 index);
+SLUICE_INLINE void *sluice_automaton(const struct sluice_match *m);
+SLUICE_INLINE const struct sluice_automaton_row *sluice_row_in(const struct sluice_match *m, void *table,
                                                                __u32 index);
 SLUICE_INLINE const struct sluice_set *sluice_class_set(const struct sluice_match *m, __u32 class_id);
 SLUICE_INLINE const struct sluice_action *sluice_action_of(const struct sluice_match *m, __u32 clause);
@@ -301,17 +305,25 @@ SLUICE_ONCE int sluice_and_names(struct sluice_match *m, __u32 class_id, __u32 i
   return 1;
 }
 
-/* ANDs the summaries (words == 0) or the words of every atom asked for at one level. */
-SLUICE_ONCE __u64 sluice_lineage_atoms(struct sluice_match *m, const struct sluice_hook_config *config,
-                                       __u32 level, __u32 words) {
+/* Where the atoms of a lookup stand; SLUICE_ATOM_WORDS: it has none. */
+SLUICE_INLINE __u32 sluice_atom_word(__u32 lookup) {
+  if (lookup >= SLUICE_LOOKUP_LINEAGE && lookup < SLUICE_LOOKUP_NET) return lookup - SLUICE_LOOKUP_LINEAGE;
+  return lookup >= SLUICE_LOOKUP_STRING
+             ? SLUICE_LINEAGE_LEVELS + (lookup - SLUICE_LOOKUP_STRING) / SLUICE_MODES
+             : SLUICE_ATOM_WORDS;
+}
+
+/* ANDs the summaries (words == 0) or the words of every atom asked for in one word of atoms. */
+SLUICE_ONCE __u64 sluice_and_atoms(struct sluice_match *m, const struct sluice_hook_config *config,
+                                   __u32 place, __u32 words) {
   __u64 summary = ~0ull;
   __u64 used, word;
   __u32 base, atom;
 
-  if (!m || !config || level >= SLUICE_LINEAGE_LEVELS) return ~0ull;
-  used = config->lineage_used[level];
-  word = m->lineage[level];
-  base = config->lineage_base[level];
+  if (!m || !config || place >= SLUICE_ATOM_WORDS) return ~0ull;
+  used = config->atoms_used[place];
+  word = m->atoms[place];
+  base = config->atoms_base[place];
   SLUICE_ROLLED
   for (atom = 0; atom < SLUICE_ATOMS; atom++) {
     const struct sluice_set *set;
@@ -330,18 +342,25 @@ SLUICE_ONCE __u64 sluice_lineage_atoms(struct sluice_match *m, const struct slui
   return summary;
 }
 
-SLUICE_ONCE __u64 sluice_match_level(struct sluice_match *m, const struct sluice_hook_config *config,
-                                     __u32 level, __u64 standing) {
-  __u32 lookup = SLUICE_LOOKUP_LINEAGE + level;
+SLUICE_ONCE __u64 sluice_take_atoms(struct sluice_match *m, const struct sluice_hook_config *config,
+                                    __u32 lookup, __u64 standing) {
+  __u32 place = sluice_atom_word(lookup);
 
-  if (!m || !config || level >= SLUICE_LINEAGE_LEVELS) return standing;
-  if (!m->lineage_known) return sluice_unknown(m, lookup, standing);
-  if (!(m->lineage[level] & config->lineage_used[level]))
+  if (!m || !config || place >= SLUICE_ATOM_WORDS || lookup >= SLUICE_LOOKUPS) return standing;
+  if (!(m->atoms[place] & config->atoms_used[place]))
     return sluice_take(m, config, lookup, config->lookups[lookup].other, standing);
   m->hits++;
   m->taken |= 1ull << lookup;
   m->class_of[lookup] = SLUICE_CLASS_PER_ATOM;
-  return standing & sluice_lineage_atoms(m, config, level, 0);
+  return standing & sluice_and_atoms(m, config, place, 0);
+}
+
+SLUICE_INLINE __u64 sluice_match_level(struct sluice_match *m, const struct sluice_hook_config *config,
+                                       __u32 level, __u64 standing) {
+  const __u32 lookup = SLUICE_LOOKUP_LINEAGE + level;
+
+  return m->lineage_known ? sluice_take_atoms(m, config, lookup, standing)
+                          : sluice_unknown(m, lookup, standing);
 }
 
 /* One end of a connection against the nets. */
@@ -398,10 +417,65 @@ SLUICE_INLINE void sluice_reverse(struct sluice_suffix_key *key, const char *end
   }
 }
 
-/* The three modes of one string, over its key head and value. `reversed`: the key holds the reversed tail
- * already. */
+/* A walk of the automaton over a text. The root is at hand: most bytes of most texts lead back to it. */
+struct sluice_scan {
+  const struct sluice_match *m;
+  void *table;
+  const struct sluice_automaton_row *root;
+  const char *text;
+  __u64 found;
+  __u32 bytes;
+  __u32 state;
+};
+
+SLUICE_INLINE long sluice_scan_byte(__u32 at, struct sluice_scan *scan, __u32 mask) {
+  const struct sluice_automaton_row *row = scan->root;
+
+  if (scan->state) {
+    row = sluice_row_in(scan->m, scan->table, scan->state);
+    if (!row) return 1; /* cannot be: states are those of the table */
+    scan->found |= row->found;
+  }
+  if (at >= scan->bytes) return 1;
+  SLUICE_OPAQUE(at);
+  scan->state = row->next[(__u8)scan->text[at & mask]];
+  return 0;
+}
+static long sluice_scan_short(__u32 at, struct sluice_scan *scan) {
+  return sluice_scan_byte(at, scan, SLUICE_IMAGE_HEAD - 1);
+}
+static long sluice_scan_long(__u32 at, struct sluice_scan *scan) {
+  return sluice_scan_byte(at, scan, SLUICE_PATH_BYTES - 1);
+}
+
+/* Which texts of the rules' `contains` are in a text of up to `room` bytes, all of which is known. */
+SLUICE_INLINE __u64 sluice_match_contains(struct sluice_match *m, const struct sluice_hook_config *config,
+                                          __u32 string, const char *value, __u32 room, __u64 standing) {
+  const __u32 lookup = SLUICE_LOOKUP_STRING + string * SLUICE_MODES + SLUICE_MODE_CONTAINS;
+  struct sluice_scan scan;
+
+  scan.m = m;
+  scan.table = sluice_automaton(m);
+  if (!scan.table || m->state[string] == SLUICE_TEXT_TAIL || m->bytes[string] >= room)
+    return sluice_unknown(m, lookup, standing);
+  scan.root = sluice_row_in(m, scan.table, 0);
+  if (!scan.root) return sluice_unknown(m, lookup, standing);
+  scan.text = value;
+  scan.bytes = m->bytes[string];
+  scan.found = 0;
+  scan.state = 0;
+  if (room == SLUICE_PATH_BYTES)
+    bpf_loop(SLUICE_PATH_BYTES + 1, sluice_scan_long, &scan, 0);
+  else
+    bpf_loop(SLUICE_IMAGE_HEAD + 1, sluice_scan_short, &scan, 0);
+  m->atoms[SLUICE_LINEAGE_LEVELS + string] = scan.found;
+  return sluice_take_atoms(m, config, lookup, standing);
+}
+
+/* All modes of one string, over its key head and value, which holds up to `room` bytes. `reversed`: the key holds the
+ * reversed tail already. */
 SLUICE_INLINE __u64 sluice_match_string(struct sluice_match *m, const struct sluice_hook_config *config,
-                                        __u32 string, __u32 *prefixlen, __u32 *head, char *value,
+                                        __u32 string, __u32 *prefixlen, __u32 *head, char *value, __u32 room,
                                         struct sluice_suffix_key *suffix, int reversed, __u64 standing) {
   const __u32 first = SLUICE_LOOKUP_STRING + string * SLUICE_MODES;
   __u32 state = m->state[string];
@@ -450,6 +524,8 @@ SLUICE_INLINE __u64 sluice_match_string(struct sluice_match *m, const struct slu
     standing =
         sluice_take_entry(m, config, first + SLUICE_MODE_SUFFIX, sluice_suffix_class(m, suffix), standing);
   }
+  if (sluice_asked(config, first + SLUICE_MODE_CONTAINS, standing))
+    standing = sluice_match_contains(m, config, string, value, room, standing);
   return standing;
 }
 
@@ -488,8 +564,8 @@ SLUICE_INLINE __u64 sluice_match_text(struct sluice_match *m, const struct sluic
                                       __u32 string, struct sluice_text *text,
                                       struct sluice_suffix_key *suffix, int reversed, __u64 standing) {
   if (!(config->used & SLUICE_STRING_BITS(string))) return standing;
-  return sluice_match_string(m, config, string, &text->prefixlen, &text->lookup, text->value, suffix,
-                             reversed, standing);
+  return sluice_match_string(m, config, string, &text->prefixlen, &text->lookup, text->value,
+                             SLUICE_IMAGE_HEAD, suffix, reversed, standing);
 }
 
 /* fd.directory of the path: what is before its last '/', "/" when that is the first or there is none. */
@@ -537,8 +613,8 @@ SLUICE_INLINE __u64 sluice_match_path(struct sluice_match *m, const struct sluic
   const __u32 directory_lookup =
       SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES + SLUICE_MODE_EXACT;
 
-  standing = sluice_match_string(m, config, string, &path->prefixlen, &path->lookup, path->value, suffix, 0,
-                                 standing);
+  standing = sluice_match_string(m, config, string, &path->prefixlen, &path->lookup, path->value,
+                                 SLUICE_PATH_BYTES, suffix, 0, standing);
   if (string == SLUICE_STR_PATH && sluice_asked(config, directory_lookup, standing))
     standing = sluice_match_directory(m, config, path, directory, standing);
   return standing;
@@ -629,7 +705,7 @@ SLUICE_INLINE int sluice_asks_string(const struct sluice_hook_config *config, __
   const __u32 first = SLUICE_LOOKUP_STRING + string * SLUICE_MODES;
 
   return sluice_asked(config, first, standing) || sluice_asked(config, first + 1, standing) ||
-         sluice_asked(config, first + 2, standing);
+         sluice_asked(config, first + 2, standing) || sluice_asked(config, first + 3, standing);
 }
 
 /* Where the names of the file of this lookup stand; SLUICE_FILE_STRINGS: there are none. */
@@ -658,7 +734,7 @@ SLUICE_ONCE __u64 sluice_match_finish(struct sluice_match *m, const struct sluic
   for (lookup = 0; lookup < SLUICE_LOOKUPS; lookup++) {
     if (!(m->taken >> lookup & 1)) continue;
     if (m->class_of[lookup] == SLUICE_CLASS_PER_ATOM) {
-      sluice_lineage_atoms(m, config, lookup - SLUICE_LOOKUP_LINEAGE, 1);
+      sluice_and_atoms(m, config, sluice_atom_word(lookup), 1);
       continue;
     }
     if (sluice_names_of(m, lookup) < SLUICE_FILE_STRINGS)

@@ -156,7 +156,7 @@ SLUICE_INLINE void fill_lineage(struct sluice_match *m, const struct task_state 
 
   m->lineage_known = state && state->task.ancestors_generation[slot] == generation;
   if (!m->lineage_known) return;
-  for (i = 0; i < SLUICE_LINEAGE_LEVELS; i++) m->lineage[i] = state->task.ancestors[slot][i];
+  for (i = 0; i < SLUICE_LINEAGE_LEVELS; i++) m->atoms[i] = state->task.ancestors[slot][i];
 }
 
 SLUICE_INLINE void text_from(struct sluice_text *text, const char *from, __u32 bytes) {

@@ -45,6 +45,8 @@ struct KernelPlan {
   std::vector<std::pair<sluice_prefix_key, uint32_t>> prefixes;
   std::vector<std::pair<sluice_suffix_key, uint32_t>> suffixes;
   std::vector<std::pair<sluice_net_key, uint32_t>> nets;
+  std::vector<std::vector<std::string>> texts;  // of `contains`, by atom
+  std::vector<sluice_automaton_row> automaton;  // that finds them; empty when there are none
   std::vector<sluice_action> actions;   // [hook * SLUICE_CLAUSES + clause]; empty when no rule mitigates
   std::vector<Mitigation> mitigations;  // by number, in load order
   std::vector<sluice_cgroup_scope> cgroup_scopes;  // by number
@@ -53,6 +55,12 @@ struct KernelPlan {
   uint64_t HookMask() const;       // what must be attached: bit per enum sluice_hook, SLUICE_POINT_*
   uint64_t EnforcedMask() const;   // of those, the ones at which something is denied or killed
 };
+
+// The word of a lookup's atoms. REQUIRES: split::HasAtoms(lookup).
+constexpr uint32_t PlaceOfAtoms(uint32_t lookup) {
+  return lookup < SLUICE_LOOKUP_NET ? lookup - SLUICE_LOOKUP_LINEAGE
+                                    : SLUICE_LINEAGE_LEVELS + (lookup - SLUICE_LOOKUP_STRING) / SLUICE_MODES;
+}
 
 // Errors: E304 when a kernel table would overflow.
 KernelPlan LowerKernel(const split::Partition& partition, diag::Diagnostics& diagnostics);

@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "compiler/kplan/automaton.h"
 #include "compiler/kplan/ends.h"
 #include "compiler/kplan/kernel_plan.h"
 #include "compiler/kplan/mitigations.h"
@@ -80,8 +81,8 @@ class HookLowering {
       LowerIntervals(lookup - SLUICE_LOOKUP_INT, truth, member_classes);
     } else if (IsNet(lookup)) {
       LowerNets(lookup, truth, member_classes);
-    } else if (!IsString(lookup)) {
-      LowerLineage(lookup - SLUICE_LOOKUP_LINEAGE, uses);
+    } else if (split::HasAtoms(lookup)) {
+      LowerAtoms(lookup, uses);
     } else if (ModeOf(lookup) == SLUICE_MODE_EXACT) {
       if (row.by_file != 0) LowerFiles(lookup, truth);
       LowerExact(lookup, truth, member_classes, uses);
@@ -178,24 +179,33 @@ class HookLowering {
     if (!present && is_there) members.erase(place);
   }
 
-  // The truth of a level is the AND over its atoms, so a disjunction must stay within one atom.
-  void LowerLineage(uint32_t level, const std::vector<Use>& uses) {
+  // Of lineage the atom that the test names; of `contains` one for each set of texts.
+  uint32_t AtomOf(uint32_t lookup, const split::Test& test) {
+    if (!IsString(lookup)) return test.atom.value_or(SLUICE_ATOMS);
+    auto found = std::find(plan_.texts.begin(), plan_.texts.end(), test.strings);
+    if (found == plan_.texts.end()) found = plan_.texts.insert(found, test.strings);
+    return static_cast<uint32_t>(found - plan_.texts.begin());
+  }
+
+  // The truth of a word of atoms is the AND over them, so a disjunction must stay within one.
+  void LowerAtoms(uint32_t lookup, const std::vector<Use>& uses) {
+    const uint32_t place = PlaceOfAtoms(lookup);
     std::map<uint32_t, std::vector<Use>> uses_of;
     for (const Use& use : uses) {
       std::set<uint32_t> atoms;
-      for (const split::Test& test : use.any_of->tests) atoms.insert(test.atom.value_or(SLUICE_ATOMS));
+      for (const split::Test& test : use.any_of->tests) atoms.insert(AtomOf(lookup, test));
       if (atoms.size() != 1 || *atoms.begin() >= SLUICE_ATOMS) {
         Overflow(use.clause,
-                 "A clause joins several lineage conditions by `or`, which one look-up cannot decide");
+                 "A clause joins several conditions of one look-up by `or`, which it cannot decide");
         return;
       }
       uses_of[*atoms.begin()].push_back(use);
     }
-    config_.lineage_base[level] = static_cast<uint32_t>(plan_.dense.size());
+    config_.atoms_base[place] = static_cast<uint32_t>(plan_.dense.size());
     const size_t count = 2 * (size_t{uses_of.rbegin()->first} + 1);
     std::vector<uint32_t> dense(count, classes_.Intern(config_.all));
     for (const auto& [atom, atom_uses] : uses_of) {
-      config_.lineage_used[level] |= 1ull << atom;
+      config_.atoms_used[place] |= 1ull << atom;
       Truth truth(atom_uses, static_cast<uint32_t>(hook_.bits.size()));
       Members all_tests(truth.tests().size());
       for (TestId id = 0; id < all_tests.size(); ++id) all_tests[id] = id;
@@ -561,6 +571,7 @@ void CheckCapacity(const KernelPlan& plan, diag::Diagnostics& diagnostics) {
       {"prefixes", {plan.prefixes.size(), kMaxEntries}},
       {"suffixes", {plan.suffixes.size(), kMaxEntries}},
       {"nets", {plan.nets.size(), kMaxEntries}},
+      {"states of its automaton", {plan.automaton.size(), SLUICE_AUTOMATON_STATES}},
       {"mitigations", {plan.mitigations.size(), SLUICE_MITIGATIONS}},
       {"cgroups of scopes", {plan.cgroup_scopes.size(), SLUICE_CGROUP_SCOPES}},
   };
@@ -617,6 +628,7 @@ KernelPlan LowerKernel(const split::Partition& partition, diag::Diagnostics& dia
   LowerMitigations(partition, plan);
   FillEnds(plan);
   LowerVariables(partition.variables, plan);
+  plan.automaton = BuildAutomaton(plan.texts);
   const uint32_t needs = Needs(partition);
   plan.hooks[SLUICE_HOOK_BPRM_CHECK].flags |= needs & ~SLUICE_HOOK_NEEDS_GIVEN;
   plan.hooks[SLUICE_HOOK_FILE_OPEN].flags |= needs & SLUICE_HOOK_NEEDS_GIVEN;

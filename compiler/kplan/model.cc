@@ -129,6 +129,9 @@ static inline const __u32* sluice_dense_class(const sluice_match*, __u32 index) 
 static inline const sluice_interval* sluice_interval_at(const sluice_match*, __u32 index) {
   return sluice::kplan::At(asked_tables->plan.intervals, index);
 }
+static inline const sluice_automaton_row* sluice_row_in(const sluice_match*, void*, __u32 index) {
+  return sluice::kplan::At(asked_tables->plan.automaton, index);
+}
 static inline const sluice_set* sluice_class_set(const sluice_match*, __u32 class_id) {
   return sluice::kplan::At(asked_tables->plan.classes, class_id);
 }
@@ -187,7 +190,7 @@ void FillMatch(const Subject& subject, sluice_match& match) {
   std::copy(subject.ints.begin(), subject.ints.end(), match.ints);
   match.bucket = subject.bucket;
   match.cgroup_scopes = subject.cgroup_scopes;
-  std::copy(subject.ancestors.begin(), subject.ancestors.end(), match.lineage);
+  std::copy(subject.ancestors.begin(), subject.ancestors.end(), match.atoms);
   for (uint32_t string = 0; string < SLUICE_STRINGS; ++string) {
     const bool unknown = (subject.unknown_strings >> string & 1) != 0;
     match.state[string] = unknown ? SLUICE_TEXT_UNKNOWN : SLUICE_TEXT_ABSENT;

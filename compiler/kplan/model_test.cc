@@ -33,6 +33,7 @@ bool HasMember(const split::Test& test, uint32_t lookup, const Subject& subject,
   return std::any_of(test.strings.begin(), test.strings.end(), [&](const std::string& text) {
     if (mode == SLUICE_MODE_EXACT) return value == text;
     if (mode == SLUICE_MODE_SUFFIX) return value.ends_with(text);
+    if (mode == SLUICE_MODE_CONTAINS) return value.find(text) != std::string::npos;
     return (value + '\0').starts_with(text);
   });
 }
@@ -48,8 +49,12 @@ Truth3 TruthOf(const split::AnyOf& any_of, const Subject& subject) {
     if ((subject.unknown_strings >> string & 1) != 0) return Truth3::kUnknown;
     present = subject.strings[string].has_value();
     if (present) value = *subject.strings[string];
-    const bool prefix = (any_of.lookup - SLUICE_LOOKUP_STRING) % SLUICE_MODES == SLUICE_MODE_PREFIX;
-    if (prefix && value.size() >= SLUICE_PATH_BYTES) return Truth3::kUnknown;
+    const uint32_t mode = (any_of.lookup - SLUICE_LOOKUP_STRING) % SLUICE_MODES;
+    if (mode == SLUICE_MODE_PREFIX && value.size() >= SLUICE_PATH_BYTES) return Truth3::kUnknown;
+    const bool image = string == SLUICE_STR_NAME || string == SLUICE_STR_TEXT ||
+                       (string == SLUICE_STR_EXEPATH && subject.hook != SLUICE_HOOK_BPRM_CHECK);
+    const size_t room = image ? SLUICE_IMAGE_HEAD : SLUICE_PATH_BYTES;
+    if (mode == SLUICE_MODE_CONTAINS && value.size() >= room) return Truth3::kUnknown;
   }
   for (const split::Test& test : any_of.tests) {
     const bool member = present && (test.complement != HasMember(test, any_of.lookup, subject, value));
@@ -137,8 +142,23 @@ class Generator {
       return text.substr(
           0, 1 + Below(static_cast<uint32_t>(std::min<size_t>(text.size(), SLUICE_PREFIX_BYTES))));
     }
+    if (mode == SLUICE_MODE_CONTAINS) {
+      const uint32_t from = Below(static_cast<uint32_t>(text.size()));
+      return text.substr(from, 1 + Below(Chance(80) ? 4 : SLUICE_KEY_BYTES - 1));
+    }
     const uint32_t longest = static_cast<uint32_t>(std::min<size_t>(text.size(), SLUICE_SUFFIX_BYTES));
     return text.substr(text.size() - 1 - Below(longest));
+  }
+
+  // One of a few sets: a rule set may have no more than SLUICE_ATOMS.
+  std::vector<std::string> Texts() {
+    const uint32_t set = Below(24);
+    if (set >= texts_.size()) {
+      std::vector<std::string>& made = texts_.emplace_back();
+      for (uint32_t n = 1 + Below(3); n > 0; --n) made.push_back(Pattern(SLUICE_MODE_CONTAINS));
+      return made;
+    }
+    return texts_[set];
   }
 
   split::Test TestOf(uint32_t lookup, uint32_t atom) {
@@ -180,15 +200,22 @@ class Generator {
                                         StringLookup(SLUICE_STR_EXEPATH, SLUICE_MODE_EXACT),
                                         StringLookup(SLUICE_STR_EXEPATH, SLUICE_MODE_PREFIX),
                                         StringLookup(SLUICE_STR_EXEPATH, SLUICE_MODE_SUFFIX),
+                                        StringLookup(SLUICE_STR_NAME, SLUICE_MODE_CONTAINS),
+                                        StringLookup(SLUICE_STR_EXEPATH, SLUICE_MODE_CONTAINS),
                                         StringLookup(SLUICE_STR_PATH, SLUICE_MODE_EXACT),
                                         StringLookup(SLUICE_STR_PATH, SLUICE_MODE_PREFIX),
-                                        StringLookup(SLUICE_STR_PATH, SLUICE_MODE_SUFFIX)};
+                                        StringLookup(SLUICE_STR_PATH, SLUICE_MODE_SUFFIX),
+                                        StringLookup(SLUICE_STR_PATH, SLUICE_MODE_CONTAINS)};
     split::KernelCondition condition;
     for (uint32_t conjuncts = Below(4); conjuncts > 0; --conjuncts) {
       split::AnyOf any_of;
-      any_of.lookup = kLookups[Below(hook == SLUICE_HOOK_BPRM_CHECK ? 10 : 13)];
+      any_of.lookup = kLookups[Below(hook == SLUICE_HOOK_BPRM_CHECK ? 12 : 16)];
       const uint32_t atom = Below(4);
       for (uint32_t n = 1 + Below(3); n > 0; --n) any_of.tests.push_back(TestOf(any_of.lookup, atom));
+      if (any_of.lookup >= SLUICE_LOOKUP_STRING && split::HasAtoms(any_of.lookup)) {
+        const std::vector<std::string> texts = Texts();
+        for (split::Test& test : any_of.tests) test.strings = texts;
+      }
       condition.push_back(any_of);
     }
     std::sort(condition.begin(), condition.end());
@@ -242,6 +269,7 @@ class Generator {
 
  private:
   std::mt19937 random_;
+  std::vector<std::vector<std::string>> texts_;
 };
 
 TEST(Model, EqualsTheReferenceOverRandomPlansAndEvents) {

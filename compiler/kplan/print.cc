@@ -67,11 +67,13 @@ class Printer {
     PrintCompanions();
     PrintFiles();
     PrintMitigations();
+    PrintTexts();
     text_ += fmt::format(
         "sizes: {} classes, {} dense, {} intervals, {} exact, {} long exact, {} prefixes, {} suffixes, {} "
-        "nets\n",
+        "nets, {} states\n",
         plan_.classes.size(), plan_.dense.size(), plan_.intervals.size(), plan_.short_exact.size(),
-        plan_.long_exact.size(), plan_.prefixes.size(), plan_.suffixes.size(), plan_.nets.size());
+        plan_.long_exact.size(), plan_.prefixes.size(), plan_.suffixes.size(), plan_.nets.size(),
+        plan_.automaton.size());
     return std::move(text_);
   }
 
@@ -145,8 +147,8 @@ class Printer {
       PrintFlags(config);
     } else if (lookup < SLUICE_LOOKUP_LINEAGE) {
       PrintIntervals(config, lookup - SLUICE_LOOKUP_INT);
-    } else if (lookup < SLUICE_LOOKUP_NET) {
-      PrintLineage(config, lookup - SLUICE_LOOKUP_LINEAGE);
+    } else if (split::HasAtoms(lookup)) {
+      PrintAtoms(config, PlaceOfAtoms(lookup));
     } else {
       PrintValues(hook * SLUICE_LOOKUPS + lookup);
     }
@@ -179,10 +181,10 @@ class Printer {
     }
   }
 
-  void PrintLineage(const sluice_hook_config& config, uint32_t level) {
+  void PrintAtoms(const sluice_hook_config& config, uint32_t place) {
     for (uint32_t atom = 0; atom < SLUICE_ATOMS; ++atom) {
-      if ((config.lineage_used[level] >> atom & 1) == 0) continue;
-      const uint32_t base = config.lineage_base[level] + 2 * atom;
+      if ((config.atoms_used[place] >> atom & 1) == 0) continue;
+      const uint32_t base = config.atoms_base[place] + 2 * atom;
       Line(fmt::format("atom {} clear {} set {}", atom, Set(plan_.dense[base]), Set(plan_.dense[base + 1])));
     }
   }
@@ -198,6 +200,14 @@ class Printer {
     if (companions.failed_opens) text_ += " failed-opens";
     if (companions.accepts) text_ += " accepts";
     text_ += '\n';
+  }
+
+  void PrintTexts() {
+    for (size_t atom = 0; atom < plan_.texts.size(); ++atom) {
+      text_ += fmt::format("contains, atom {}:", atom);
+      for (const std::string& text : plan_.texts[atom]) text_ += ' ' + Quote(text);
+      text_ += '\n';
+    }
   }
 
   void PrintFiles() {

@@ -12,8 +12,6 @@ namespace {
 using norm::Condition;
 using Clauses = std::vector<Clause>;
 
-bool IsLineage(uint32_t lookup) { return lookup >= SLUICE_LOOKUP_LINEAGE && lookup < SLUICE_LOOKUP_NET; }
-
 // The event types of which one must be there, when the disjunction says just that.
 const std::vector<check::EventType>* TypesOf(const AnyOf& any_of) {
   if (any_of.lookup != SLUICE_LOOKUP_TYPE || any_of.tests.size() != 1) return nullptr;
@@ -124,7 +122,7 @@ class Expander {
     for (const Condition& child : condition.children) {
       if (child.kind == Condition::Kind::kLiteral) {
         const Lowered& lowered = lowering_.At(child.predicate, hook_);
-        if (lowered.kind == Lowered::Kind::kTest && !IsLineage(lowered.lookup)) {
+        if (lowered.kind == Lowered::Kind::kTest && !HasAtoms(lowered.lookup)) {
           AnyOf& any_of = by_lookup[lowered.lookup];
           any_of.lookup = lowered.lookup;
           any_of.tests.push_back(lowered.test);
@@ -220,8 +218,8 @@ Kernel Weaken(const std::vector<const Kernel*>& kernels, Interner& interner) {
     std::set<uint32_t> asked;
     for (const AnyOfId id : *kernel) {
       const AnyOf& any_of = interner[id];
-      // Another combination of flags or lineage bits would cost a table of its own.
-      const bool unites = any_of.lookup != SLUICE_LOOKUP_BITS && !IsLineage(any_of.lookup);
+      // Another combination of flags or atoms would cost a table of its own.
+      const bool unites = any_of.lookup != SLUICE_LOOKUP_BITS && !HasAtoms(any_of.lookup);
       if (!unites || settled.count(any_of.lookup) != 0 || !asked.insert(any_of.lookup).second) continue;
       auto& [count, sum] = unions[any_of.lookup];
       ++count;

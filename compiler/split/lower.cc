@@ -243,6 +243,7 @@ const Lowered& Lowering::At(check::PredicateId predicate, check::HookId hook) {
   if (known == 0) {
     Lowered lowered = Lower(rules_.predicates[predicate], hook);
     if (lowered.kind == Kind::kTest && lowered.lookup == SLUICE_LOOKUP_BITS) ReserveMask(lowered, hook);
+    ReserveTexts(lowered);
     if (mitigation_ && NamesFiles(lowered, hook)) {
       lowered.test.by_file = true;
       lowered.how += ", asked of every name of the file";
@@ -343,6 +344,10 @@ Lowered Lowering::LowerLineage(const Predicate& predicate, uint32_t string, uint
   }
   if (level == 0 && predicate.quantifier != ast::Quantifier::kNone) return NoTable(predicate, kTextOperators);
   Lowered image = LowerText(predicate, string);
+  // Of an ancestor's long path not every byte is kept.
+  if (image.kind == Kind::kTest && HasAtoms(image.lookup) && string == SLUICE_STR_EXEPATH)
+    return NoTable(predicate, kEndOperators);
+  ReserveTexts(image);
   if (image.kind != Kind::kTest) return image;
   KernelCondition condition = {AnyOf{image.lookup, {std::move(image.test)}}};
   const auto [atom, added] = atom_ids_.emplace(std::move(condition), static_cast<uint32_t>(atoms_.size()));
@@ -398,6 +403,25 @@ Lowered Lowering::LowerVariable(const Predicate& predicate) {
   }
   return TestOf(SLUICE_LOOKUP_BITS, FlagTest(uint64_t{1} << (found - variables_.begin()), complement),
                 "scan of the new image's environment");
+}
+
+// Texts of `contains` share one automaton; a set of them is one bit of what it finds.
+void Lowering::ReserveTexts(Lowered& lowered) {
+  if (lowered.kind != Kind::kTest || lowered.lookup < SLUICE_LOOKUP_STRING || !HasAtoms(lowered.lookup))
+    return;
+  if (texts_.count(lowered.test.strings) != 0) return;
+  size_t bytes = text_bytes_;
+  for (const std::string& text : lowered.test.strings) bytes += text.size();
+  if (texts_.size() >= budget_.texts || bytes >= SLUICE_AUTOMATON_STATES) {
+    lowered = InUserSpace(
+        Code::N306,
+        fmt::format("the rule set's automaton takes {} different `contains`, of {} bytes together",
+                    budget_.texts, SLUICE_AUTOMATON_STATES - 1),
+        "use `startswith` or `endswith` where they say the same");
+    return;
+  }
+  text_bytes_ = bytes;
+  texts_.insert(lowered.test.strings);
 }
 
 void Lowering::ReserveMask(Lowered& lowered, check::HookId hook) {

@@ -65,6 +65,7 @@ class Lowering {
   uint32_t Keep(Lowered lowered);
   Lowered LowerVariable(const check::Predicate& predicate);
   void ReserveMask(Lowered& lowered, check::HookId hook);
+  void ReserveTexts(Lowered& lowered);
 
   const check::CheckedRules& rules_;
   const Budget budget_;
@@ -78,6 +79,8 @@ class Lowering {
   std::vector<KernelCondition> atoms_;
   std::map<KernelCondition, uint32_t> atom_ids_;
   std::vector<VariableTest> variables_;
+  std::set<std::vector<std::string>> texts_;  // of `contains`
+  size_t text_bytes_ = 0;                     // of all of them: the automaton has at most one state more
   std::array<std::set<std::pair<uint32_t, uint64_t>>, SLUICE_HOOKS> masks_;  // word, bits
 };
 

@@ -9,6 +9,8 @@
 namespace sluice::split {
 
 inline constexpr std::string_view kTextOperators =
+    "`=`, `!=`, `in`, `startswith`, `endswith`, `contains`, `pmatch` and `exists`";
+inline constexpr std::string_view kEndOperators =
     "`=`, `!=`, `in`, `startswith`, `endswith`, `pmatch` and `exists`";
 inline constexpr std::string_view kExactOperators = "`=`, `!=`, `in` and `exists`";
 

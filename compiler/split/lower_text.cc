@@ -30,8 +30,9 @@ uint32_t TextLookup(uint32_t string, uint32_t mode) {
   return SLUICE_LOOKUP_STRING + string * SLUICE_MODES + mode;
 }
 
-constexpr uint32_t kModeBytes[] = {SLUICE_KEY_BYTES - 1, SLUICE_PREFIX_BYTES, SLUICE_SUFFIX_BYTES};
-constexpr std::string_view kModeTable[] = {"exact table", "prefix table", "suffix table"};
+constexpr uint32_t kModeBytes[] = {SLUICE_KEY_BYTES - 1, SLUICE_PREFIX_BYTES, SLUICE_SUFFIX_BYTES,
+                                   SLUICE_KEY_BYTES - 1};
+constexpr std::string_view kModeTable[] = {"exact table", "prefix table", "suffix table", "automaton"};
 constexpr std::string_view kTextNames[] = {"proc.name",    "proc.exepath", "fd.name",
                                            "fd.directory", "target",       "text"};
 
@@ -129,6 +130,8 @@ Lowered LowerText(const Predicate& predicate, uint32_t string) {
     case Op::kEndsWith:
       return any_empty ? TextPresent(string) : TextTest(string, SLUICE_MODE_SUFFIX, false, Texts(predicate));
     case Op::kContains:
+      return any_empty ? TextPresent(string)
+                       : TextTest(string, SLUICE_MODE_CONTAINS, false, Texts(predicate));
     case Op::kIContains:
       return any_empty ? TextPresent(string) : NoTable(predicate, kTextOperators);
     case Op::kPmatch:

@@ -27,9 +27,10 @@ namespace sluice::split {
 //   truth(v) = negated XOR (present(v) AND (complement XOR member(v))).
 // An unknown v has no truth: the clause is undecided.
 struct Test {
-  bool complement = false;                          // `!=`
-  bool negated = false;                             // `not`
-  std::vector<std::string> strings;                 // exact values, prefixes ("P\0" = exactly P), or suffixes
+  bool complement = false;           // `!=`
+  bool negated = false;              // `not`
+  std::vector<std::string> strings;  // exact values, prefixes ("P\0" = exactly P), suffixes, or texts
+                                     // one of which is in the value
   std::vector<std::pair<int64_t, int64_t>> ranges;  // integers, inclusive, sorted, disjoint
   std::vector<check::EventType> types;              // evt.type
   uint64_t flags = 0;                               // member: any of these bits is set in the flags word
@@ -104,11 +105,18 @@ struct Budget {
       64;  // at one hook; past it conjuncts are left to user space (a mitigation: E302)
   uint32_t clauses_per_hook = SLUICE_CLAUSES;
   uint32_t atoms = SLUICE_ATOMS;
-  bool tells_decisions = true;  // else Partition::decisions stays empty: it is the largest part
+  uint32_t texts = SLUICE_ATOMS;  // different sets of texts that `contains` asks
+  bool tells_decisions = true;    // else Partition::decisions stays empty: it is the largest part
 };
 
 Partition Split(norm::NormalRules normal, const Budget& budget, diag::Diagnostics& diagnostics);
 std::string Print(const Partition& partition);  // --emit split
+// Whether a value has a class per atom, so that no disjunction may join two of them.
+constexpr bool HasAtoms(uint32_t lookup) {
+  return (lookup >= SLUICE_LOOKUP_LINEAGE && lookup < SLUICE_LOOKUP_NET) ||
+         (lookup >= SLUICE_LOOKUP_STRING &&
+          (lookup - SLUICE_LOOKUP_STRING) % SLUICE_MODES == SLUICE_MODE_CONTAINS);
+}
 std::string LookupName(uint32_t lookup);  // "type", "flags", "user.uid", "path/prefix", "ancestors/any", ...
 
 }  // namespace sluice::split

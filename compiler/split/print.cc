@@ -16,7 +16,7 @@ constexpr size_t kMaxShown = 20;
 constexpr std::string_view kStrings[] = {"proc.name",    "proc.exepath", "fd.name",
                                          "fd.directory", "target",       "text"};
 constexpr std::string_view kCapabilitySets[] = {"cap_effective", "cap_permitted", "cap_inheritable"};
-constexpr std::string_view kModes[] = {"exact", "prefix", "suffix"};
+constexpr std::string_view kModes[] = {"exact", "prefix", "suffix", "contains"};
 constexpr std::string_view kInts[] = {"user.uid",       "group.gid",   "user.loginuid", "evt.rawres",
                                       "proc.cgroup_id", "proc.mnt_ns", "proc.pid_ns"};
 

@@ -24,7 +24,8 @@ class Splitter {
   Splitter(norm::NormalRules normal, const Budget& budget, diag::Diagnostics& diagnostics)
       : normal_(std::move(normal)),
         budget_{budget.clauses_per_rule, std::min<uint32_t>(budget.clauses_per_hook, SLUICE_CLAUSES),
-                std::min<uint32_t>(budget.atoms, SLUICE_ATOMS), budget.tells_decisions},
+                std::min<uint32_t>(budget.atoms, SLUICE_ATOMS),
+                std::min<uint32_t>(budget.texts, SLUICE_ATOMS), budget.tells_decisions},
         diagnostics_(diagnostics),
         lowering_(normal_.checked, budget_),
         mitigation_(normal_.checked, lowering_, diagnostics) {}

@@ -71,6 +71,8 @@ constexpr TableShape kClasses = {"classes_by_slot", BPF_MAP_TYPE_ARRAY, 4, sizeo
 constexpr TableShape kDense = {"dense_by_slot", BPF_MAP_TYPE_ARRAY, 4, 4, BPF_F_INNER_MAP};
 constexpr TableShape kIntervals = {"intervals_by_slot", BPF_MAP_TYPE_ARRAY, 4, sizeof(sluice_interval),
                                    BPF_F_INNER_MAP};
+constexpr TableShape kAutomaton = {"automaton_by_slot", BPF_MAP_TYPE_ARRAY, 4, sizeof(sluice_automaton_row),
+                                   BPF_F_INNER_MAP};
 
 // Keys and values of (key, value) pairs as parallel arrays.
 template <typename Key>
@@ -197,6 +199,7 @@ source::Status FillSlot(bpf_object* object, const kplan::KernelPlan& plan, uint3
   if (status.ok()) status = filling.InstallArray(kClasses, plan.classes);
   if (status.ok()) status = filling.InstallArray(kDense, plan.dense);
   if (status.ok()) status = filling.InstallArray(kIntervals, plan.intervals);
+  if (status.ok()) status = filling.InstallArray(kAutomaton, plan.automaton);
   if (!status.ok()) return status;
   if (status = StoreMitigations(object, plan, slot); !status.ok()) return status;
   if (!plan.actions.empty()) {

@@ -38,6 +38,7 @@ bool HasText(const std::vector<std::string>& strings, uint32_t mode, const std::
   return std::any_of(strings.begin(), strings.end(), [&](const std::string& string) {
     if (mode == SLUICE_MODE_EXACT) return string == value;
     if (mode == SLUICE_MODE_PREFIX) return terminated.compare(0, string.size(), string) == 0;
+    if (mode == SLUICE_MODE_CONTAINS) return value.find(string) != std::string::npos;
     return value.size() >= string.size() &&
            value.compare(value.size() - string.size(), string.size(), string) == 0;
   });

@@ -143,6 +143,14 @@ TEST_F(ConfigTest, SecretsComeFromTheEnvironment) {
   const std::string told = Faults(start + "${SLUICE_TEST_UNSET}'}}]");
   EXPECT_THAT(told, HasSubstr("error[E115]: The environment variable `SLUICE_TEST_UNSET` is not set"));
   EXPECT_THAT(told, testing::Not(HasSubstr("s3cret")));
+  EXPECT_THAT(Faults("state_directory: ${SLUICE_TEST_SECRET\n"), HasSubstr("error[E115]"));
+}
+
+TEST_F(ConfigTest, AMessageOfSlackHasABound) {
+  const std::string start =
+      "outputs: [{name: a, type: webhook, url: 'http://h/', preset: slack, batch: {size: ";
+  EXPECT_TRUE(Load(start + "100}}]")->diagnostics.ok());
+  EXPECT_THAT(Faults(start + "101}}]"), HasSubstr("Slack takes at most 100 alerts in one message"));
 }
 
 TEST_F(ConfigTest, WhatIsNoMapIsRefused) {

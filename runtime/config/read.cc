@@ -8,6 +8,8 @@
 namespace sluice::config {
 namespace {
 
+constexpr uint64_t kMostOfSlack = 100;  // attachments of a message
+
 using diag::Code;
 using yaml::Node;
 
@@ -82,6 +84,8 @@ class Reader {
         break;
       case OutputType::kWebhook:
         ReadWebhook(section, output.webhook);
+        if (output.webhook.preset == Webhook::Preset::kSlack && output.batch_size > kMostOfSlack)
+          section.Fault("batch", fmt::format("Slack takes at most {} alerts in one message", kMostOfSlack));
         break;
     }
     section.Finish();

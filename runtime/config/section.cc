@@ -102,13 +102,14 @@ bool Section::Expand(const Node& node, std::string& out) {
       out += "${", at += 3;
       continue;
     }
-    const size_t end = text.substr(at).starts_with("${") ? text.find('}', at) : std::string_view::npos;
-    if (end == std::string_view::npos) {
+    if (!text.substr(at).starts_with("${")) {
       out += text[at++];
       continue;
     }
+    const size_t end =
+        std::min(text.find('}', at), text.size());  // without a brace: a variable that is not set
     const std::string name(text.substr(at + 2, end - at - 2));
-    const char* value = std::getenv(name.c_str());
+    const char* value = end < text.size() ? std::getenv(name.c_str()) : nullptr;
     if (value == nullptr) {
       diagnostics_.Add(Code::E115, node.span, fmt::format("The environment variable `{}` is not set", name))
           .help = "set it where the agent is started; a `${` that is meant as such is written `$${`";

@@ -1,9 +1,12 @@
 #include "runtime/sink/syslog.h"
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -20,6 +23,8 @@ using config::Syslog;
 
 constexpr int kDatagramWaitMs = 1000;
 constexpr int kRefusalWaitMs = 20;  // for the ICMP message that nobody listens
+constexpr int kReadWaitMs = 5000;   // a local receiver reads what it has got, or it hangs
+constexpr size_t kReadEvery = 100;  // messages, after which a local receiver has to have read them
 
 std::string Text(const source::Status& status) { return {status.message().data(), status.message().size()}; }
 
@@ -56,6 +61,20 @@ class StreamSyslog final : public Destination {
   Stream stream_;
 };
 
+// Which socket lies at a path. A receiver that is started again makes a new one; one that systemd holds stays.
+struct SocketFile {
+  dev_t device = 0;
+  ino_t inode = 0;
+  int64_t changed_s = 0, changed_ns = 0;
+  bool operator==(const SocketFile&) const = default;
+
+  static SocketFile At(const std::string& path) {
+    struct stat found {};
+    if (stat(path.c_str(), &found) != 0) return {};
+    return {found.st_dev, found.st_ino, found.st_ctim.tv_sec, found.st_ctim.tv_nsec};
+  }
+};
+
 class DatagramSyslog final : public Destination {
  public:
   DatagramSyslog(const Syslog& options, bool text) : options_(options), text_(text) {}
@@ -63,12 +82,15 @@ class DatagramSyslog final : public Destination {
 
   Outcome Deliver(const Batch& batch, const Cancel& cancel) override {
     if (socket_ < 0 && !Connect()) return Fault(0);
+    size_t read = 0;
     for (size_t i = 0; i < batch.size(); ++i) {
       const std::string message = SyslogMessage(options_, text_, batch[i], getpid());
-      if (Send(message, cancel)) continue;
-      if (errno == EMSGSIZE)
-        return Outcome::Refused("the message is too long for a datagram; see max_message", i);
-      return Fault(local() ? i : 0);
+      const bool sent = Send(message, cancel), too_long = !sent && errno == EMSGSIZE;
+      if (!sent && !too_long) return Fault(local() ? read : 0);
+      const bool due = too_long || i + 1 == batch.size() || i + 1 - read >= kReadEvery;
+      if (local() && due && !IsRead(cancel)) return Fault(read);
+      if (too_long) return Outcome::Refused("the message is too long for a datagram; see max_message", i);
+      if (due) read = i + 1;
     }
     if (local()) return Outcome::Delivered(batch.size());
     pollfd slot{.fd = socket_, .events = 0, .revents = 0};
@@ -80,6 +102,24 @@ class DatagramSyslog final : public Destination {
 
  private:
   bool local() const { return options_.transport == Syslog::Transport::kLocal; }
+
+  // What a receiver has not read when it ends is gone. So wait until nothing is left in its queue, and see that the queue
+  // did not empty by the receiver's end: then its socket cannot be connected to, or is another one. False: errno says why.
+  bool IsRead(const Cancel& cancel) {
+    int unread = 0;
+    for (int waited_ms = 0; ioctl(socket_, SIOCOUTQ, &unread) == 0 && unread > 0; ++waited_ms) {
+      if (cancel || waited_ms >= kReadWaitMs) {
+        errno = ETIMEDOUT;
+        return false;
+      }
+      poll(nullptr, 0, 1);
+    }
+    DatagramSyslog probe(options_, text_);
+    if (!probe.Connect()) return false;
+    if (probe.file_ == file_) return true;
+    errno = ECONNRESET;
+    return false;
+  }
 
   Outcome Fault(size_t delivered) {
     const std::string why = std::exchange(name_fault_, {});
@@ -103,6 +143,7 @@ class DatagramSyslog final : public Destination {
       return false;
     }
     options_.address.copy(address.sun_path, sizeof address.sun_path - 1);
+    file_ = SocketFile::At(options_.address);
     return Open(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address);
   }
 
@@ -149,6 +190,7 @@ class DatagramSyslog final : public Destination {
   const Syslog options_;
   const bool text_;
   int socket_ = -1;
+  SocketFile file_;         // of a local socket
   std::string name_fault_;  // of the resolver
 };
 

@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
@@ -104,7 +105,7 @@ class Rsyslog:
 class Server(http.server.ThreadingHTTPServer):
     """Takes POSTs. `script` is a list of answers, one for each request to come; after its end every answer is 200.
 
-    An answer: a status; (status, headers); "hang", "reset", "slow", "cut", "drop" (reads nothing, closes).
+    An answer: a status; (status, headers); (status, headers, body); "hang", "reset", "slow", "cut", "drop" (reads nothing, closes).
     """
     daemon_threads = True
     request_queue_size = 128
@@ -112,7 +113,7 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, script=(), context=None, port=0):
         super().__init__(("127.0.0.1", port), Handler)
         self.script, self.requests, self.lock, self.ending = list(script), [], threading.Lock(), threading.Event()
-        self.connections = set()
+        self.connections, self.tunnels = set(), []
         self.port = self.server_address[1]
         if context:
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
@@ -175,6 +176,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                     "answer": answer})
         self.answer(answer)
 
+    def do_CONNECT(self):
+        """As a proxy does: bytes to and fro."""
+        self.server.tunnels.append(self.path)
+        host, port = self.path.rsplit(":", 1)
+        with socket.create_connection((host, int(port))) as far:
+            self.send_response(200)
+            self.end_headers()
+            ends = {self.connection: far, far: self.connection}
+            while True:
+                for end in select.select(list(ends), [], [])[0]:
+                    data = end.recv(65536)
+                    if not data:
+                        self.close_connection = True
+                        return
+                    ends[end].sendall(data)
+
     def answer(self, answer):
         if answer == "hang":
             self.server.ending.wait(60)
@@ -192,11 +209,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.flush()
                 time.sleep(0.02)
         else:
-            status, headers = answer if isinstance(answer, tuple) else (answer, {})
+            status, headers, *body = answer if isinstance(answer, tuple) else (answer, {})
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            text = f"this is {status}\n".encode()
+            text = body[0] if body else f"this is {status}\n".encode()
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)

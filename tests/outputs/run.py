@@ -8,6 +8,7 @@ closing count; status 1 on a failure. Each alert has a number of its own, so tha
 run the counters that sluice prints at its end must add up.
 """
 import collections
+import email.utils
 import hashlib
 import hmac
 import json
@@ -205,6 +206,25 @@ def case_rsyslog_stopped_and_started(case):
         compare(f"rsyslog stopped and started, {transport}", range(total), numbers_of(l["msg"] for l in rsyslog.lines()), stops)
 
 
+def case_syslog_local_receiver_that_dies_before_it_reads(case):
+    """What lies in a local socket is gone with its receiver: it counts as delivered when it was read."""
+    rsyslog = peers.Rsyslog(case.folder / "local")
+    rsyslog.start()
+    agent = Agent(case, [syslog(rsyslog, "local")])
+    agent.feed(range(5))
+    check(peers.wait_for(lambda: len(rsyslog.lines()) == 5), "not delivered at first")
+    rsyslog.process.send_signal(signal.SIGSTOP)
+    agent.feed(range(5, 10))
+    time.sleep(1)
+    rsyslog.stop(signal.SIGKILL)
+    rsyslog.start()
+    counts = agent.end()["log"]
+    check(counts["delivered"] == 10 and counts["failures"] > 0, str(counts))
+    peers.wait_for(lambda: len(rsyslog.lines()) >= 10, 5)
+    rsyslog.stop()
+    compare("rsyslog killed before it reads, local", range(10), numbers_of(l["msg"] for l in rsyslog.lines()), 1)
+
+
 # ---- webhooks
 
 
@@ -225,6 +245,11 @@ def case_webhook_retry_after(case):
         case.once([1], [webhook(server)])
         first, second = (r["time"] for r in server.requests)
         check(1.9 <= second - first < 8, f"asked to wait 2 s, waited {second - first:.2f}")
+    date = email.utils.formatdate(time.time() + 4, usegmt=True)
+    with peers.Server([(503, {"Retry-After": date})]) as server:
+        case.once([2], [webhook(server)])
+        first, second = (r["time"] for r in server.requests)
+        check(1.5 <= second - first < 8, f"asked to wait until {date}, waited {second - first:.2f}")
 
 
 def case_webhook_backs_off(case):
@@ -280,10 +305,69 @@ def case_webhook_redirect_is_followed_when_allowed(case):
         check(numbers_of(a["output"] for a in target.alerts()) == [1], "the alert did not follow the redirect")
 
 
+def case_webhook_redirect_is_a_failure_by_default_and_never_leaves_https(case):
+    peers.certificates(case.folder)
+    with peers.Server() as plain, peers.Server([(302, {"Location": plain.url})] * 1000) as first:
+        counts = case.once([1], [webhook(first)], drain="300ms")["hook"]
+        check(counts["waiting"] == 1 and counts["failures"] > 0 and not plain.requests, str(counts))
+        context = peers.server_context(case.folder)
+        with peers.Server([(307, {"Location": plain.url})] * 1000, context=context) as https:
+            tls = {"ca": str(case.folder / "ca.pem")}
+            counts = case.once([2], [webhook(https, name="tls", redirects=3, tls=tls)], drain="300ms")["tls"]
+            check(counts["waiting"] == 1 and https.requests and not plain.requests, str(counts))
+
+
+def case_webhook_bodies_of_other_systems(case):
+    def body(preset, number, count=1, **more):
+        with peers.Server() as server:
+            case.once(range(number, number + count), [webhook(server, preset=preset, batch={"size": 9, "wait": "200ms"}, **more)])
+            check(len(server.requests) == 1, f"{preset}: {len(server.requests)} requests")
+            check(server.requests[0]["headers"]["Content-Type"] == "application/json", preset)
+            return json.loads(server.requests[0]["body"])
+
+    slack = body("slack", 1, 2)["attachments"]
+    check([a["title"] for a in slack] == ["Shadow read"] * 2 and slack[1]["text"] == "read by cat number=2", str(slack))
+    check({f["title"]: f["value"] for f in slack[0]["fields"]}["Priority"] == "Warning" and slack[0]["color"][0] == "#", str(slack))
+    alerts = body("alertmanager", 3, 2)
+    check([a["labels"]["alertname"] for a in alerts] == ["Shadow read"] * 2, str(alerts))
+    check(alerts[0]["labels"]["severity"] == "warning" and alerts[0]["labels"] == alerts[1]["labels"], str(alerts))
+    check(alerts[1]["annotations"]["summary"] == "read by cat number=4" and alerts[1]["annotations"]["proc_pid"] == "4", str(alerts))
+    check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", alerts[0]["startsAt"]), alerts[0]["startsAt"])
+    logs = body("otlp", 5, 2)["resourceLogs"]
+    check(logs[0]["resource"]["attributes"][0] == {"key": "service.name", "value": {"stringValue": "sluice"}}, str(logs))
+    records = logs[0]["scopeLogs"][0]["logRecords"]
+    check(records[1]["body"] == {"stringValue": "read by cat number=6"} and records[1]["severityNumber"] == 13, str(records))
+    check(records[1]["timeUnixNano"] == str(1785492309000000006), str(records))
+    attributes = {a["key"]: a["value"] for a in records[1]["attributes"]}
+    check(attributes["proc.pid"] == {"intValue": "6"} and attributes["sluice.rule"] == {"stringValue": "Shadow read"}, str(attributes))
+    check(attributes["sluice.tags"] == {"arrayValue": {"values": [{"stringValue": "T1003"}]}}, str(attributes))
+    check(isinstance(body("falco", 7), dict) and len(body("falco", 8, 2)) == 2, "one alert is an object, more are an array")
+    text = body("template", 10, body='{"a": "{{output}}", "all": {{alert}}, "none": "{{no.such}}", "pid": {{proc.pid}}}')
+    check(text["a"] == "read by cat number=10" and text["all"]["rule"] == "Shadow read" and text["none"] == "" and text["pid"] == 10,
+          str(text))
+
+
+def case_webhook_otlp_partial_success_is_a_refusal(case):
+    answer = b'{"partialSuccess": {"rejectedLogRecords": "1", "errorMessage": "too old"}}'
+    with peers.Server([lambda body: (200, {}, answer) if b"number=3" in body else 200]) as server:
+        counts = case.once(range(6), [webhook(server, preset="otlp", batch={"size": 6, "wait": "200ms"})])["hook"]
+        check(counts["delivered"] == 5 and counts["dead_lettered"] == 1, str(counts))
+
+
 def case_webhook_through_a_proxy(case):
     with peers.Server() as proxy:
         case.once([1], [{"name": "hook", "type": "webhook", "url": "http://alerts.invalid/x", "proxy": f"http://127.0.0.1:{proxy.port}"}])
         check(proxy.requests[0]["path"] == "http://alerts.invalid/x", proxy.requests[0]["path"])
+    peers.certificates(case.folder)
+    tls = {"ca": str(case.folder / "ca.pem")}
+    with peers.Server() as proxy, peers.Server(context=peers.server_context(case.folder)) as server:
+        # Those of the environment are not asked.
+        environment = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "no_proxy": "*"}
+        case.once([2], [webhook(server, name="direct", tls=tls)], environment=environment)
+        case.once([3], [webhook(server, name="tunnel", tls=tls, timeout="5s", proxy=f"http://127.0.0.1:{proxy.port}")],
+                  environment=environment)
+        check(numbers_of(a["output"] for a in server.alerts()) == [2, 3], str(server.requests))
+        check(proxy.tunnels == [f"localhost:{server.port}"], f"tunnels: {proxy.tunnels}")
 
 
 def case_webhook_refused_alerts_are_dead_lettered(case):

@@ -16,6 +16,7 @@
 #include "cli/rules.h"
 #include "cli/verbs.h"
 #include "compiler/diag/render.h"
+#include "compiler/fmt/format.h"
 #include "runtime/replay.h"
 
 namespace sluice::cli {
@@ -82,6 +83,15 @@ std::optional<std::map<std::string, uint64_t>> FiresOn(const std::string& captur
   return fired;
 }
 
+// In the layout of `sluice fmt`.
+std::string LaidOut(const std::string& text) {
+  source::Files files;
+  diag::Diagnostics diagnostics;
+  const fmt_stage::Formatted formatted =
+      fmt_stage::Format(files, files.Add("learned.rule", text), {}, diagnostics);
+  return formatted.outcome == fmt_stage::Formatted::Outcome::kDone ? formatted.text : text;
+}
+
 int LearnRules(const Arguments& arguments, const std::string& capture, const std::string& from) {
   learn::Observer observer([&](const std::string& exepath) {
     return arguments.programs.empty() ||
@@ -107,7 +117,7 @@ int LearnRules(const Arguments& arguments, const std::string& capture, const std
   }
   for (const auto& [rule, count] : *fired) without.insert(rule);
   if (!without.empty()) text = learn::RulesOf(observer.observed(), without, from);
-  fmt::print("{}", text);
+  fmt::print("{}", LaidOut(text));
   if (observer.unknown() != 0)
     Tell(fmt::format("{} could not be had and are not learned\n", Count(observer.unknown(), "value")));
   Tell(fmt::format("{} learned from {}; silent on it\n", Count(observer.observed().size(), "program"),
@@ -172,10 +182,11 @@ int LearnExceptions(const Arguments& arguments, const std::string& capture) {
     }
     const auto fired = FiresOn(capture, std::move(files), exact);
     if (!fired || fired->count(arguments.rule) != 0) continue;
-    fmt::print(
-        "# Learned by `sluice learn` from {}, in which the rule fires {} times. Read it before you use "
-        "it.\n{}\n",
-        arguments.capture.empty() ? "this host" : arguments.capture, alerts, text);
+    fmt::print("{}",
+               LaidOut(fmt::format("# Learned by `sluice learn` from {}, in which the rule fires {}. Read "
+                                   "it before you use it.\n{}\n",
+                                   arguments.capture.empty() ? "this host" : arguments.capture,
+                                   Count(alerts, "time"), text)));
     return done->read.ok() ? kFine : kUsage;
   }
   TellError(

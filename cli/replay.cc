@@ -29,6 +29,8 @@ struct Arguments {
   std::string config, events;
 };
 
+constexpr size_t kMaxLine = 16 << 20;  // of an event
+
 std::atomic<sink::Outputs*> outputs_in_use = nullptr;
 std::atomic<bool> stopped = false;
 
@@ -156,12 +158,26 @@ int ReplayEvents(const Arguments& arguments, std::unique_ptr<Compilation> compil
   }
   Replay replay(std::move(compilation), arguments.rules.CompileOptions(), outputs);
   uint64_t number = 0, malformed = 0;
-  for (std::string line; !stopped && std::getline(events, line);) {
-    ++number;
+  std::string buffer(kMaxLine + 1, '\0');
+  errno = 0;
+  while (!stopped && events.getline(buffer.data(), static_cast<std::streamsize>(buffer.size()))) {
+    const auto taken = static_cast<size_t>(events.gcount());  // with the line end, if there was one
+    const std::string line(buffer, 0, events.eof() ? taken : taken - 1);
+    if (++number == 1 && line.starts_with(std::string_view(capture::kMagic, sizeof capture::kMagic))) {
+      TellError(fmt::format("{}: a capture is read from a file, not from a pipe", arguments.events));
+      return kUsage;
+    }
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     if (!replay.Line(line, number, arguments.events)) ++malformed;
   }
   suppressed = replay.suppressed();
+  if (!stopped && !events.eof()) {
+    const bool fault = events.bad();
+    TellError(fmt::format("{}:{}: {}", arguments.events, number + 1,
+                          fault ? fmt::format("cannot be read: {}", std::strerror(errno))
+                                : fmt::format("the line is longer than {} bytes", kMaxLine)));
+    return kUsage;
+  }
   if (malformed == 0) return kFine;
   TellError(fmt::format("{} in `{}` left out", Count(malformed, "malformed line"), arguments.events));
   return kUsage;

@@ -127,7 +127,7 @@ class Writer {
         fmt::format("{} and {} = {}", type, start ? "proc.pexepath" : "proc.exepath", Quoted(exepath_));
     if (!also.empty()) condition += " and " + also;
     for (const std::string& test : allowed) condition += fmt::format("\n             and not {}", test);
-    Rule(name, fmt::format("{} {}; {} such events were learned from", exepath_, says, Sum(seen)), condition,
+    Rule(name, fmt::format("{} {}; learned from {} such events", exepath_, says, Sum(seen)), condition,
          start ? name + " | exe=%proc.exepath command=%proc.cmdline user=%user.name"
                : name + " | file=%fd.name command=%proc.cmdline user=%user.name");
   }

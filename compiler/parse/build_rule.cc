@@ -333,6 +333,7 @@ bool RuleOf(const BlockText& block, const SyntaxErrors& errors, Grammar::RuleBlo
   const size_t errors_before = block.diagnostics.errors();
   rule.name = WordOf(block, context->scalar());
   rule.span = SpanOf(block, context);
+  if (context->RBRACE() != nullptr) rule.span.end = block.SpanOf(context->RBRACE()->getSymbol()).end;
   rule.source = {"syscall", {}, false};
   if (rule.name.text.empty()) {
     block.diagnostics.Add(diag::Code::E109, rule.name.span, "A rule needs a name").help =

@@ -1,6 +1,7 @@
 // What is written is read; what is cut off or damaged is read up to the fault.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -167,6 +168,8 @@ TEST(Capture, OtherFilesAreRefused) {
   Log log;
   EXPECT_TRUE(absl::IsNotFound(ReadOne(folder.File("missing"), log)));
   EXPECT_FALSE(IsCapture(folder.File("missing")));
+  ASSERT_EQ(mkfifo(folder.File("pipe").c_str(), 0600), 0);
+  EXPECT_FALSE(IsCapture(folder.File("pipe")));  // nothing is read of it
   std::ofstream(folder.File("text")) << "{\"evt.type\": \"open\"}\n";
   EXPECT_FALSE(IsCapture(folder.File("text")));
   EXPECT_TRUE(absl::IsInvalidArgument(ReadOne(folder.File("text"), log)));

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/status/status.h"
 #include "compiler/check/event.h"
@@ -46,6 +48,8 @@ uint16_t HookOf(std::string_view name) {
 }  // namespace
 
 bool IsCapture(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return false;
   std::ifstream file(path, std::ios::binary);
   char magic[sizeof kMagic];
   return ReadBytes(file, magic, sizeof magic) && std::memcmp(magic, kMagic, sizeof magic) == 0;

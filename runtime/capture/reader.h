@@ -34,7 +34,7 @@ class Visitor {
   virtual void Gap(uint64_t records) = 0;
 };
 
-// True of a file that begins as a capture does.
+// True of a file that begins as a capture does. Never of a pipe: what was read of it would be gone.
 bool IsCapture(const std::string& path);
 
 class Reader {

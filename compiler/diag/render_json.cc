@@ -68,9 +68,9 @@ Json ToJson(const Diagnostic& diagnostic, const source::Files& files) {
   return json;
 }
 
-// SARIF wants a URI reference where we have a path.
+// SARIF wants a URI reference where we have a path; one from the root has its scheme.
 std::string Uri(std::string_view path) {
-  std::string uri;
+  std::string uri = path.starts_with('/') ? "file://" : "";
   for (const char c : path) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                        std::string_view("-._~/").find(c) != std::string_view::npos;

@@ -11,9 +11,11 @@ A case is a file below cases/: sections of `-- name --`, in txtar's manner.
   -- stdin --
   -- FILE MODE? --   a file to make, with its content; MODE 000 is a file that cannot be read
 The examples of README.md and docs/ that are marked as rule or yaml are compiled, too, and each example of
-docs/diagnostics.md must give the diagnostic that it stands under.
+docs/diagnostics.md must give the diagnostic that it stands under. `check --format sarif` is held against the schema of
+SARIF 2.1.0, sarif-2.1.0.schema.json (OASIS; from the npm package @microsoft/jest-sarif, MIT).
 Every case runs as an ordinary user (nobody, when the runner is root), so that permissions count.
 """
+import json
 import os
 import pathlib
 import re
@@ -143,6 +145,35 @@ def check_faults(sluice, page):
     return found
 
 
+def check_sarif(sluice, root):
+    """What `check --format sarif` says of good rules, and of every example of a diagnostic, is SARIF."""
+    import jsonschema
+
+    schema = json.loads((HERE / "sarif-2.1.0.schema.json").read_text())
+    found, results = [], 0
+
+    def hold(*paths):
+        done = subprocess.run([sluice, "check", "--format", "sarif", *paths], text=True, capture_output=True, timeout=60)
+        report = json.loads(done.stdout)
+        for run in report["runs"]:
+            for result in run["results"]:
+                if run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] != result["ruleId"]:
+                    found.append(f"{paths}: ruleIndex is not that of {result['ruleId']}")
+        faults = jsonschema.Draft4Validator(schema).iter_errors(report)
+        found.extend(f"{paths}: {list(fault.path)}: {fault.message}" for fault in faults)
+        return len(report["runs"][0]["results"])
+
+    with tempfile.TemporaryDirectory(prefix="sluice cli %ü.") as folder:
+        for number, (_, text) in enumerate(FAULT.findall((root / "docs/diagnostics.md").read_text())):
+            name, whole = whole_example(text)
+            rules = pathlib.Path(folder) / f"{number} {name}"
+            rules.write_text(whole)
+            results += hold(rules)
+    if hold(root / "rules") != 0 or results < 20:
+        found.append(f"{results} results of the examples")
+    return found
+
+
 def run_all(sluice, words):
     tests = {case.stem: (run_case, case) for case in sorted((HERE / "cases").glob("*.txt"))}
     root = HERE.parent.parent
@@ -150,6 +181,7 @@ def run_all(sluice, words):
         if EXAMPLE.search(page.read_text()):
             tests[f"examples-of-{page.name}"] = (check_examples, page)
     tests["examples-of-diagnostics"] = (check_faults, root / "docs/diagnostics.md")
+    tests["sarif-follows-its-schema"] = (check_sarif, root)
     tests = {name: test for name, test in tests.items() if not words or any(word in name for word in words)}
     failed = 0
     for name, (run, subject) in tests.items():

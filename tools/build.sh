@@ -7,7 +7,8 @@
 #   tsan     build-tsan/   ThreadSanitizer
 #   fuzz     build-fuzz/   clang and libFuzzer, with both of asan's
 #
-# Quiet but for the progress; a failure shows what the compiler said.
+# Installs packages and fetches the 6.1 kernel, whose types the BPF programs use, where these are missing. Quiet but for the
+# progress; a failure shows what the compiler said.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 kind=default
@@ -65,6 +66,9 @@ compile() {
   rm -f "$log"
   return "$status"
 }
+
+bash tools/setup.sh --no-kernels
+bash tools/kernel.sh 6.1
 
 # One build of a folder at a time: two ninjas would spoil each other's work.
 mkdir -p "$folder"

@@ -4,8 +4,8 @@ The guest sees the machine's own file system: every program, the repository and 
 the job writes is gone afterwards; /tmp and /run are empty at first, but for the job's folder. The job runs as root in
 the repository's root, `sluice` on its PATH is build/sluice. Its output, nothing else, goes to stdout and stderr.
 
-Exit status: the job's; 124 when the time limit was reached; 125 when the guest failed (kernel panic, no boot). With
-neither script nor command: a shell, or, when stdin is no terminal, what stdin says.
+Exit status: the job's; 2 after wrong usage; 124 when the time limit was reached; 125 when the guest failed (kernel
+panic, no boot). With neither script nor command: a shell, or, when stdin is no terminal, what stdin says.
 """
 
 import argparse
@@ -71,6 +71,8 @@ def parse_arguments(argv):
     options.script_arguments, options.command = script_arguments, command
     if command == []:
         parser.error("no command after --")
+    if options.script is not None and (os.path.isdir(options.script) or not os.access(options.script, os.R_OK)):
+        parser.error(f"no script can be read at '{options.script}'")
     return options
 
 
@@ -166,8 +168,6 @@ def interpreter_of(script):
 def describe_job(options):
     """(text of job.sh, folders that it needs, extra files)"""
     if options.script:
-        if not os.path.exists(options.script):
-            sys.exit(f"error: no script {options.script}")
         if not os.path.isfile(options.script):  # a pipe
             text = read(options.script)
             return shell_line(["bash", "/run/sluice-vm/script", *options.script_arguments]), [], {"script": text}

@@ -19,6 +19,14 @@ check() {
   fi
 }
 
+# Nothing boots.
+wrong_usage() {
+  local status=0
+  vm --script "$scratch/none" >"$scratch/out" 2>"$scratch/err" || status=$?
+  check missing-script 2 "$status"
+  check missing-script-is-named 1 "$(grep -c "$scratch/none" "$scratch/err")"
+}
+
 # One boot answers all of these; the script lies under /tmp, with a sibling.
 one_job() {
   local status=0
@@ -86,6 +94,7 @@ os.execvp("bash", ["bash", "tools/vm.sh", "--no-build", "--", "echo up; sleep 10
   check interrupt-ends-the-guest gone "$([[ -n $machine && ! -e /proc/$machine ]] && echo gone || echo "left: $machine")"
 }
 
+wrong_usage
 one_job
 two_guests
 panic

@@ -28,6 +28,27 @@ TEST(Trusted, OnlyWhatNobodyElseCanWrite) {
     ASSERT_EQ(chown(file.c_str(), 12345, 0), 0);
     EXPECT_EQ(Trusted(file).code(), absl::StatusCode::kPermissionDenied);
   }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Trusted, FoldersFurtherUpAndBehindLinks) {
+  char name[] = "/tmp/sluice-trusted.XXXXXX";
+  const std::filesystem::path folder = mkdtemp(name);
+  std::filesystem::create_directories(folder / "open/below");
+  std::ofstream(folder / "open/below/a.rule") << "x";
+  std::filesystem::create_symlink("open/below/a.rule", folder / "link.rule");
+  chmod((folder / "open/below/a.rule").c_str(), 0644);
+  for (const char* part : {"open", "open/below"}) chmod((folder / part).c_str(), 0755);
+  EXPECT_TRUE(Trusted(folder / "open/below/a.rule").ok());
+  EXPECT_TRUE(Trusted(folder / "link.rule").ok());
+  chmod((folder / "open").c_str(), 0777);
+  EXPECT_EQ(Trusted(folder / "open/below/a.rule").code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(Trusted(folder / "link.rule").code(), absl::StatusCode::kPermissionDenied);
+  chmod((folder / "open").c_str(), 0755);
+  if (geteuid() == 0) {
+    ASSERT_EQ(lchown((folder / "link.rule").c_str(), 12345, 0), 0);
+    EXPECT_EQ(Trusted(folder / "link.rule").code(), absl::StatusCode::kPermissionDenied);
+  }
   EXPECT_EQ(Trusted(folder / "none").code(), absl::StatusCode::kNotFound);
   std::filesystem::remove_all(folder);
 }

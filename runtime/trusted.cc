@@ -17,8 +17,8 @@ namespace fs = std::filesystem;
 bool IsOurs(const struct stat& file) { return file.st_uid == 0 || file.st_uid == geteuid(); }
 
 source::Status OfAnother(const std::string& path, uid_t user) {
-  return absl::PermissionDeniedError(fmt::format(
-      "{}: belongs to user {}, who could change what this agent does; chown root", path, user));
+  return absl::PermissionDeniedError(
+      fmt::format("{}: belongs to user {}, who could change what this agent does; chown root", path, user));
 }
 
 source::Status Look(const std::string& path, bool folder) {

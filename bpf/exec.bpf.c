@@ -505,16 +505,19 @@ int BPF_PROG(exec_sched_exit, struct task_struct *task) {
   if ((__u32)task->tgid == handover.agent_pid) {
     handover.unattended = 1;
     handover.agent_pid = 0;
+    control.agent_task = 0;
   }
   send_tree(SLUICE_RECORD_EXIT, task, task->real_parent);
   return 0;
 }
 
-/* The agent reads the iterator: its root is at hand. */
+/* The agent reads the iterator: itself and its root are at hand. */
 SLUICE_INLINE void note_root(struct task_struct *agent) {
   struct fs_struct *fs = agent->fs;
   int whole = root_is_whole(agent);
 
+  if ((__u32)agent->tgid != handover.agent_pid) return;
+  control.agent_task = (__u64)agent->group_leader;
   control.root_dentry = 0;
   control.root_mnt = whole ? (__u64)fs->root.mnt : 0;
   control.root_dentry = whole ? (__u64)fs->root.dentry : 0;

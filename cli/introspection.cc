@@ -10,7 +10,7 @@ namespace sluice::cli {
 
 std::optional<Introspection> Introspect(const config::Config& config, Agent agent,
                                         const std::function<EngineSnapshot()>& engine,
-                                        const status::Audit& audit, const sink::Outputs& outputs,
+                                        const status::Commands& commands, const sink::Outputs& outputs,
                                         int& exit_status) {
   const int64_t started_ns = status::OfThisProcess(SLUICE_VERSION, 0).now_ns;
   const status::Source source = [engine, &outputs, started_ns] {
@@ -34,7 +34,7 @@ std::optional<Introspection> Introspect(const config::Config& config, Agent agen
   const bool asked = !config.control_socket.empty();
   if (!asked && agent == Agent::kReplay) return introspection;
   auto control =
-      status::ControlSocket::Open(asked ? config.control_socket : status::kDefaultSocket, source, audit);
+      status::ControlSocket::Open(asked ? config.control_socket : status::kDefaultSocket, source, commands);
   if (control.ok()) {
     introspection.control = std::move(*control);
   } else if (asked) {

@@ -20,10 +20,10 @@ struct Introspection {
 // A running agent has a control socket even when none is configured, if that can be had.
 enum class Agent : uint8_t { kRun, kReplay };
 
-// Nothing after a fault that has been told: then `exit_status` is set. `engine` and `audit` may be null.
+// Nothing after a fault that has been told: then `exit_status` is set. `engine` and the commands may be null.
 std::optional<Introspection> Introspect(const config::Config& config, Agent agent,
                                         const std::function<EngineSnapshot()>& engine,
-                                        const status::Audit& audit, const sink::Outputs& outputs,
+                                        const status::Commands& commands, const sink::Outputs& outputs,
                                         int& exit_status);
 
 }  // namespace sluice::cli

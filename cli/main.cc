@@ -40,6 +40,7 @@ constexpr VerbRow kVerbs[] = {
     {"config", "Check a configuration file", sluice::cli::AddConfig},
     {"status", "How the running agent is doing", sluice::cli::AddStatus},
     {"audit", "Switch the running agent between audit and enforcement", sluice::cli::AddAudit},
+    {"stop", "End the running agent in an orderly way", sluice::cli::AddStop},
     {"top", "Rules by matches and by cost, hooks by rate, second by second", sluice::cli::AddTop},
     {"unpin", "Take away the mitigations that an agent which has ended left in force", sluice::cli::AddUnpin},
     {"fields", "Every field: its type, where it is supplied, where it can be decided",

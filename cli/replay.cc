@@ -195,7 +195,7 @@ int ReplayFile(Arguments arguments) {
   if (outputs == nullptr) return status;
   outputs_in_use = outputs.get();
   const std::optional<Introspection> introspection =
-      Introspect(*config, Agent::kReplay, nullptr, nullptr, *outputs, status);
+      Introspect(*config, Agent::kReplay, nullptr, {}, *outputs, status);
   if (!introspection) return status;
   HandleSignals();
   uint64_t suppressed = 0;

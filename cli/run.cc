@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 
@@ -140,10 +141,20 @@ void TellTakenOver(const EngineSnapshot& engine) {
 
 void TellPinned(const EngineSnapshot& engine) {
   if (engine.pinned == 0) return;
+  const std::vector<MitigationState>& rules = engine.enforcement.rules;
+  const auto audited =
+      engine.enforcement.audit_all
+          ? std::ssize(rules)
+          : std::count_if(rules.begin(), rules.end(), [](const MitigationState& row) { return row.audited; });
   Log(Severity::kInfo,
       fmt::format(
           "{} and with them the mitigations stay in force (`pin: true`); `sluice unpin` takes them away",
           Count(engine.pinned, "program")));
+  if (audited == 0) return;
+  Log(Severity::kWarning,
+      fmt::format("{} of {} rules that deny or kill are in audit and refuse nothing until an "
+                  "agent runs again",
+                  audited, rules.size()));
 }
 
 // Null without a watch, or after a fault that has been told: SIGHUP reloads all the same.
@@ -182,6 +193,7 @@ int Watch(const Arguments& arguments, const config::Config& config, std::unique_
   outputs_in_use = outputs.get();
   load::Options load;
   if (config.pin) load.pin_folder = load::kPinFolder;
+  load.self_protection = config.self_protection;
   Engine engine({.rule_files = arguments.rules.paths,
                  .trusted_files = !arguments.config.empty(),
                  .compile = arguments.rules.CompileOptions(),
@@ -193,7 +205,9 @@ int Watch(const Arguments& arguments, const config::Config& config, std::unique_
   const Agent agent = arguments.record ? Agent::kReplay : Agent::kRun;
   const std::optional<Introspection> introspection = Introspect(
       config, agent, [&engine] { return engine.Snapshot(); },
-      [&engine](const AuditRequest& request) { return engine.Audit(request); }, *outputs, status);
+      {.audit = [&engine](const AuditRequest& request) { return engine.Audit(request); },
+       .stop = [&engine](const std::string& asker) { engine.StopFor(asker); }},
+      *outputs, status);
   if (!introspection) return status;
   status::Service& service = *introspection->service;
   std::unique_ptr<RuleWatch> watch;

@@ -1,4 +1,4 @@
-// status.cc - sluice status, sluice top, sluice audit: what the running agent says of itself and is told, over its
+// status.cc - sluice status, sluice top, sluice audit, sluice stop: what the running agent says of itself and is told, over its
 // control socket.
 #include <fmt/format.h>
 #include <unistd.h>
@@ -18,6 +18,8 @@ namespace sluice::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::seconds kStopPatience{30};
 
 struct Arguments {
   std::string socket = status::kDefaultSocket;
@@ -170,10 +172,9 @@ int Top(const Arguments& arguments) {
   return kFine;
 }
 
-int Audit(const Arguments& arguments) {
-  AuditRequest request{.on = arguments.mode == "on", .rule = {}};
-  if (!arguments.rule.empty()) request.rule = arguments.rule;
-  const source::Result<std::string> answer = status::Ask(arguments.socket, status::RequestOf(request));
+// Prints the answer to a command.
+int Command(const Arguments& arguments, const std::string& request) {
+  const source::Result<std::string> answer = status::Ask(arguments.socket, request);
   if (!answer.ok()) {
     TellError(fmt::format("no agent answers: {}", MessageOf(answer.status())));
     return kHost;
@@ -187,6 +188,26 @@ int Audit(const Arguments& arguments) {
   TellError(told ? alert::Printable(json.value("error", ""))
                  : fmt::format("{}: the answer is not an agent's", arguments.socket));
   return told ? kUsage : kHost;
+}
+
+int Audit(const Arguments& arguments) {
+  AuditRequest request{.on = arguments.mode == "on", .rule = {}, .asker = {}};
+  if (!arguments.rule.empty()) request.rule = arguments.rule;
+  return Command(arguments, status::RequestOf(request));
+}
+
+// Returns when the agent has ended.
+int Stop(const Arguments& arguments) {
+  if (const int told = Command(arguments, status::kStopRequest); told != kFine) return told;
+  const auto patience = std::chrono::steady_clock::now() + kStopPatience;
+  while (status::Ask(arguments.socket, "").ok()) {
+    if (std::chrono::steady_clock::now() > patience) {
+      TellError("it has not ended yet: its outputs may still deliver (`drain`); `sluice status` shows them");
+      return kHost;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return kFine;
 }
 
 void AddSocket(CLI::App& app, Arguments& arguments) {
@@ -224,6 +245,16 @@ Verb AddAudit(CLI::App& app) {
       ->type_name("");
   app.footer("It holds at once, over reloads, and until the agent ends. `sluice status` shows it.");
   return [arguments] { return Audit(*arguments); };
+}
+
+Verb AddStop(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  AddSocket(app, *arguments);
+  app.footer(
+      "The agent says in an alert who asked, delivers its alerts and ends. Also with `self_protection: "
+      "true`, when it cannot "
+      "be killed. Under systemd: `systemctl stop sluice`.");
+  return [arguments] { return Stop(*arguments); };
 }
 
 }  // namespace sluice::cli

@@ -37,6 +37,7 @@ Verb AddImport(CLI::App& app);
 Verb AddConfig(CLI::App& app);
 Verb AddStatus(CLI::App& app);
 Verb AddAudit(CLI::App& app);
+Verb AddStop(CLI::App& app);
 Verb AddTop(CLI::App& app);
 Verb AddUnpin(CLI::App& app);
 

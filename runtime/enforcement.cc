@@ -5,39 +5,30 @@
 #include <algorithm>
 
 #include "compiler/diag/diag.h"
+#include "runtime/alert/own.h"
 
 namespace sluice {
 namespace {
 
 constexpr int64_t kSecondNs = 1'000'000'000;
 
-alert::OutputField Number(std::string name, int64_t number) {
-  alert::OutputField field;
-  field.name = std::move(name);
-  field.kind = alert::OutputField::Kind::kNumber;
-  field.number = number;
-  return field;
-}
-
-alert::OutputField Text(std::string name, std::string text) {
-  alert::OutputField field;
-  field.name = std::move(name);
-  field.kind = alert::OutputField::Kind::kString;
-  field.text = std::move(text);
-  return field;
-}
-
 alert::Alert FuseAlert(const MitigationState& rule, bool blown, int64_t now_ns, const alert::Host& host) {
-  alert::Alert alert;
-  alert.rule = blown ? "Sluice internal: fuse blown" : "Sluice internal: fuse armed again";
-  alert.priority = blown ? ast::Priority::kCritical : ast::Priority::kNotice;
-  alert.source = "internal";
-  alert.hostname = host.hostname;
-  alert.time_unix_ns = static_cast<uint64_t>(now_ns + host.boot_to_unix_ns);
-  alert.id = fmt::format("fuse-{}-{}-{}", host.boot_id, rule.rule, now_ns);
-  alert.fields.push_back(Number("evt.time", static_cast<int64_t>(alert.time_unix_ns)));
-  alert.fields.push_back(Text("fuse.rule", rule.rule));
+  alert::Alert alert =
+      alert::Own(blown ? "fuse blown" : "fuse armed again",
+                 blown ? ast::Priority::kCritical : ast::Priority::kNotice, "fuse", host, now_ns);
+  alert.id += "-" + rule.rule;
+  alert.fields.push_back(alert::TextField("fuse.rule", rule.rule));
   return alert;
+}
+
+bool Names(const check::Condition& condition, const check::CheckedRules& rules, const std::string& path) {
+  if (condition.kind == check::Condition::Kind::kPredicate) {
+    const std::vector<check::Value>& values = rules.predicates[condition.predicate].values;
+    return std::any_of(values.begin(), values.end(),
+                       [&](const check::Value& value) { return value.text == path; });
+  }
+  return std::any_of(condition.children.begin(), condition.children.end(),
+                     [&](const check::Condition& child) { return Names(child, rules, path); });
 }
 
 }  // namespace
@@ -120,8 +111,8 @@ std::vector<alert::Alert> Enforcement::Look(int64_t now_ns, const std::vector<sl
           "at a reload",
           row.rule, fuse.count, fuse.of_processes ? " processes" : " times",
           static_cast<double>(fuse.period_ns) / kSecondNs, left_s);
-      alert.fields.push_back(Number("fuse.limit", static_cast<int64_t>(fuse.count)));
-      alert.fields.push_back(Number("fuse.refused", static_cast<int64_t>(row.refused)));
+      alert.fields.push_back(alert::NumberField("fuse.limit", static_cast<int64_t>(fuse.count)));
+      alert.fields.push_back(alert::NumberField("fuse.refused", static_cast<int64_t>(row.refused)));
       fuse.told = true;
     }
     if (!fuse.told || now_ns < row.disarmed_until_ns) continue;
@@ -130,6 +121,25 @@ std::vector<alert::Alert> Enforcement::Look(int64_t now_ns, const std::vector<sl
     alerts.back().output = fmt::format("`{}` is armed again", row.rule);
   }
   return alerts;
+}
+
+alert::Alert TooManyNames(const std::string& path, const check::CheckedRules& rules, const alert::Host& host,
+                          int64_t now_ns) {
+  std::string names;
+  for (const check::CheckedRule& rule : rules.rules) {
+    if (rule.rule.action == ast::Action::kAlert || !Names(rule.condition, rules, path)) continue;
+    names += fmt::format("{}`{}`", names.empty() ? "" : ", ", rule.rule.name.text);
+  }
+  alert::Alert alert = alert::Own("too many names of a file", ast::Priority::kWarning, "names", host, now_ns);
+  alert.id += "-" + path;
+  alert.output = fmt::format(
+      "the file {} is named by more than {} paths of the rules: by {} this path is protected, but not the "
+      "file under "
+      "other names; let the rules name fewer of its paths",
+      path, SLUICE_FILE_NAMES, names.empty() ? "the rules" : names);
+  alert.fields.push_back(alert::TextField("fs.path.name", path));
+  alert.fields.push_back(alert::TextField("mitigation.rules", names));
+  return alert;
 }
 
 }  // namespace sluice

@@ -1,8 +1,8 @@
 // enforcement.h - which mitigations are enforced: switched at run time, disarmed by their fuses.
 //
 // What the kernel holds is by number and belongs to one rule set; what a person said is by name and outlives it: a
-// switch is applied to every rule set from then on, before it becomes active. It ends with the process: the rule
-// files hold the lasting word.
+// switch is applied to every rule set from then on, before it becomes active. The next process knows nothing of it: the
+// rule files hold the lasting word. What is pinned stays as it was when the process ended.
 //
 // Threads: engine thread. Time: nanoseconds since boot. Memory: a row a mitigation.
 #pragma once
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/check/checked.h"
 #include "compiler/kplan/kernel_plan.h"
 #include "compiler/source/source.h"
 #include "runtime/alert/alert.h"
@@ -22,6 +23,7 @@ namespace sluice {
 struct AuditRequest {
   bool on = false;
   std::optional<std::string> rule;
+  std::string asker = {};  // for the alert that tells of it
 };
 
 struct MitigationState {
@@ -73,5 +75,10 @@ class Enforcement {
   std::vector<Fuse> fuses_;               // as long as state_.rules
   std::map<std::string, bool> switched_;  // by rule: whether it is audited
 };
+
+// The agent's own alert "Sluice internal: too many names of a file": `path` is one name too many of a file that the rules'
+// exact paths name, so the rules that deny or kill by it hold for this path and not for the file's other names.
+alert::Alert TooManyNames(const std::string& path, const check::CheckedRules& rules, const alert::Host& host,
+                          int64_t now_ns);
 
 }  // namespace sluice

@@ -88,5 +88,30 @@ TEST(Enforcement, ABlownFuseIsToldOnceAndWhenItIsArmedAgain) {
   EXPECT_THAT(enforcement.Look(62 * kSecond, rows, {}), IsEmpty());
 }
 
+TEST(Enforcement, TooManyNamesAreToldWithTheRulesThatNameThem) {
+  check::CheckedRules rules;
+  const auto add = [&rules](const char* name, ast::Action action, const char* path) {
+    check::CheckedRule rule;
+    rule.rule.name.text = name;
+    rule.rule.action = action;
+    check::Predicate predicate;
+    predicate.values.emplace_back().text = path;
+    check::Condition leaf;
+    leaf.kind = check::Condition::Kind::kPredicate;
+    leaf.predicate = static_cast<check::PredicateId>(rules.predicates.size());
+    rule.condition.kind = check::Condition::Kind::kAnd;
+    rule.condition.children.push_back(leaf);
+    rules.predicates.push_back(std::move(predicate));
+    rules.rules.push_back(std::move(rule));
+  };
+  add("refuses", ast::Action::kDeny, "/a/fifth");
+  add("only tells", ast::Action::kAlert, "/a/fifth");
+  add("another", ast::Action::kKill, "/a/first");
+  const alert::Alert alert = TooManyNames("/a/fifth", rules, {}, kSecond);
+  EXPECT_EQ(alert.rule, "Sluice internal: too many names of a file");
+  EXPECT_THAT(alert.output,
+              HasSubstr("the file /a/fifth is named by more than 4 paths of the rules: by `refuses` this"));
+}
+
 }  // namespace
 }  // namespace sluice

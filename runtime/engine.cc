@@ -21,6 +21,7 @@
 #include "runtime/reload.h"
 #include "runtime/ring/record.h"
 #include "runtime/rule_files.h"
+#include "runtime/self_protection.h"
 #include "runtime/sets.h"
 #include "runtime/trusted.h"
 
@@ -85,7 +86,7 @@ struct Engine::State {
   source::Result<std::unique_ptr<Compilation>> CompileSets();
   void SetsRefilled(const source::Status& status);
   void FollowClock();
-  void TellLosses(int64_t now_ns);
+  void TellFaults(int64_t now_ns);
   void Publish(int64_t now_ns, std::vector<load::HookCounters> hooks, bool last);
   void Reloaded(const source::Status& status);
   void Raise(const alert::Alert& alert);
@@ -107,6 +108,7 @@ struct Engine::State {
   ring::Record record;
   EngineStats stats;
   LagHistogram lag;
+  std::shared_ptr<const uplan::UserPlan> active;
   uint64_t rules_active = 0, taken_over = 0;
   std::map<std::string, uint64_t> unattended;
   std::atomic<uint64_t> reloads = 0, reloads_failed = 0;
@@ -130,9 +132,11 @@ struct Engine::State {
     std::optional<source::Result<std::string>> answer;
   };
   std::vector<std::shared_ptr<Asked>> asked;
+  std::string stopped_by;  // under audit_mutex; empty: by a signal
   mutable std::mutex published_mutex;
   EngineSnapshot published;
   uint64_t handed_over = 0;
+  AttemptWatch attempts;
   std::atomic<int64_t> judged_until_ns = 0;
   std::atomic<bool> stop = false, reload = false;
   static_assert(std::atomic<bool>::is_always_lock_free, "set from signal handlers");
@@ -143,6 +147,13 @@ Engine::Engine(EngineOptions options, AlertSink sink)
 Engine::~Engine() = default;
 
 void Engine::Stop() { state_->stop = true; }
+void Engine::StopFor(const std::string& asker) {
+  {
+    const std::lock_guard lock(state_->audit_mutex);
+    state_->stopped_by = asker;
+  }
+  state_->stop = true;
+}
 void Engine::Reload() { state_->reload = true; }
 int64_t Engine::JudgedUntilNs() const { return state_->judged_until_ns; }
 source::Result<std::string> Engine::Audit(const AuditRequest& request) {
@@ -258,7 +269,8 @@ source::Status Engine::State::Activate(Compilation& compilation, bool same_rules
   enforcement.Activate(compilation.kernel);
   if (options.capture != nullptr)
     options.capture->Rules(*generation, capture::FingerprintOf(compilation), options.every_event);
-  judge.Add(*generation, std::make_shared<const uplan::UserPlan>(std::move(compilation.user)));
+  active = std::make_shared<const uplan::UserPlan>(std::move(compilation.user));
+  judge.Add(*generation, active);
   return absl::OkStatus();
 }
 
@@ -274,6 +286,7 @@ void Engine::State::Apply(std::string_view bytes) {
     ++stats.undecodable;
     return;
   }
+  if (record.header.kind == SLUICE_RECORD_ATTEMPT) return Raise(attempts.Tell(record, host));
   if (options.capture != nullptr) options.capture->Record(bytes);
   if (record.header.kind != SLUICE_RECORD_EVENT) tree.Apply(record);
   if (options.every_event) return;
@@ -299,7 +312,7 @@ source::Status Engine::State::Loop(Reloader& reloader, Reloader& refill) {
     if (now_ns - looked_ns > kSecondNs) {
       looked_ns = now_ns;
       FollowClock();
-      TellLosses(now_ns);
+      TellFaults(now_ns);
       if (options.capture != nullptr && !options.capture->status().ok()) return options.capture->status();
     }
   }
@@ -369,6 +382,7 @@ void Engine::State::TakeAudit() {
     source::Status status = change.status();
     if (status.ok() && change->number) status = kernel->SetMode(*change->number, change->audited);
     if (status.ok() && !change->number) kernel->AuditAll(change->audited);
+    if (status.ok()) Raise(AuditSwitched(change->message, one->request.asker, host, ClockNs(CLOCK_BOOTTIME)));
     one->answer =
         status.ok() ? source::Result<std::string>(change->message) : source::Result<std::string>(status);
   }
@@ -394,7 +408,8 @@ void Engine::State::FollowClock() {
   SetHost();
 }
 
-void Engine::State::TellLosses(int64_t now_ns) {
+// Once a second: what the kernel or another thread could not do.
+void Engine::State::TellFaults(int64_t now_ns) {
   std::vector<load::HookCounters> hooks = kernel->Counters();
   stats.tree_records_lost = kernel->TreeRecordsLost();
   if (const auto alert = losses.Look(now_ns, hooks, stats.tree_records_lost, host)) Raise(*alert);
@@ -402,6 +417,9 @@ void Engine::State::TellLosses(int64_t now_ns) {
   if (const std::unique_lock lock(failed_mutex, std::try_to_lock); lock)
     failed = std::exchange(failed_reload, {});
   if (failed) Raise(ReloadFailed(*failed, host, now_ns));
+  if (const auto alert = attempts.Look(now_ns, kernel->Attempts(), host)) Raise(*alert);
+  for (const std::string& path : kernel->TakeCrowdedPaths())
+    Raise(TooManyNames(path, active->checked, host, now_ns));
   if (sets.refused() != set_refusals_told) {
     Raise(SetsFull(sets.refused() - set_refusals_told, host, now_ns));
     set_refusals_told = sets.refused();
@@ -430,6 +448,7 @@ void Engine::State::Publish(int64_t now_ns, std::vector<load::HookCounters> hook
   published.reloads = reloads, published.reloads_failed = reloads_failed;
   published.last_reload_failed = last_reload_failed;
   published.pinned = kernel->pinned();
+  published.attempts = kernel->Attempts();
   published.taken_over = taken_over, published.unattended = unattended;
   published.hooks = std::move(hooks);
   published.rules = judge.CountRules();
@@ -479,6 +498,8 @@ void Engine::State::Close() {
   do {
     handed_over = 0;
   } while (Poll(0).ok() && handed_over > 0);
+  if (const std::lock_guard lock(audit_mutex); !stopped_by.empty())
+    Raise(StopAsked(stopped_by, host, ClockNs(CLOCK_BOOTTIME)));
   LookAtFuses(ClockNs(CLOCK_BOOTTIME));
   if (kernel->pinned() == 0) stats.tree_records_lost = kernel->TreeRecordsLost();
   Publish(ClockNs(CLOCK_BOOTTIME), kernel->Counters(), true);

@@ -40,7 +40,9 @@ class Engine {
   source::Status Run(std::unique_ptr<Compilation> compilation, const std::function<void()>& ready,
                      const std::function<void(const source::Status&, const Compilation*)>& reloaded);
 
-  void Stop();    // async-signal-safe
+  void Stop();  // async-signal-safe
+  // Likewise, with an alert that says who asked for it. From any thread.
+  void StopFor(const std::string& asker);
   void Reload();  // async-signal-safe
 
   // CLOCK_BOOTTIME: what the kernel sent before it has been judged, and its alerts are out. From any thread.

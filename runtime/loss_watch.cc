@@ -2,29 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "runtime/alert/own.h"
+
 namespace sluice {
 namespace {
 
-constexpr const char* kRule = "Sluice internal: events lost";
 constexpr const char* kLineage = "lineage";  // fork, exec and exit records
 
 alert::OutputField Number(std::string name, uint64_t number) {
-  alert::OutputField field;
-  field.name = std::move(name);
-  field.kind = alert::OutputField::Kind::kNumber;
-  field.number = static_cast<int64_t>(number);
-  return field;
-}
-
-alert::Alert OwnAlert(const char* rule, const alert::Host& host, int64_t now_ns) {
-  alert::Alert alert;
-  alert.rule = rule;
-  alert.priority = ast::Priority::kCritical;
-  alert.source = "internal";
-  alert.hostname = host.hostname;
-  alert.time_unix_ns = static_cast<uint64_t>(now_ns + host.boot_to_unix_ns);
-  alert.fields.push_back(Number("evt.time", alert.time_unix_ns));
-  return alert;
+  return alert::NumberField(std::move(name), static_cast<int64_t>(number));
 }
 
 }  // namespace
@@ -36,7 +22,7 @@ std::optional<alert::Alert> LossWatch::Look(int64_t now_ns, const std::vector<lo
   for (const load::HookCounters& row : counters) lost[row.hook] += row.stats.lost;
   lost[kLineage] = tree_records;
 
-  alert::Alert alert = OwnAlert(kRule, host, now_ns);
+  alert::Alert alert = alert::Own("events lost", ast::Priority::kCritical, "loss", host, now_ns);
   uint64_t events = 0;
   std::string where;
   for (const auto& [hook, total] : lost) {
@@ -52,13 +38,13 @@ std::optional<alert::Alert> LossWatch::Look(int64_t now_ns, const std::vector<lo
 
   alert.output = fmt::format("{} events were lost, for the ring buffer was full: alerts may be missing | {}",
                              events, where);
-  alert.id = fmt::format("loss-{}-{}", host.boot_id, now_ns);
   return alert;
 }
 
 alert::Alert Unattended(const std::map<std::string, uint64_t>& by_hook, const alert::Host& host,
                         int64_t now_ns) {
-  alert::Alert alert = OwnAlert("Sluice internal: mitigations without an agent", host, now_ns);
+  alert::Alert alert =
+      alert::Own("mitigations without an agent", ast::Priority::kCritical, "unattended", host, now_ns);
   uint64_t calls = 0;
   std::string where;
   for (const auto& [hook, count] : by_hook) {
@@ -70,7 +56,6 @@ alert::Alert Unattended(const std::map<std::string, uint64_t>& by_hook, const al
       "{} calls were refused or killed by pinned mitigations while no agent ran: nothing else was watched | "
       "{}",
       calls, where);
-  alert.id = fmt::format("unattended-{}-{}", host.boot_id, now_ns);
   return alert;
 }
 

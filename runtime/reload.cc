@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "runtime/alert/own.h"
+
 namespace sluice {
 
 source::Status Usable(const Compilation& compilation, bool warnings_are_errors) {
@@ -19,19 +21,9 @@ source::Status Usable(const Compilation& compilation, bool warnings_are_errors) 
 }
 
 alert::Alert ReloadFailed(const source::Status& status, const alert::Host& host, int64_t now_boot_ns) {
-  alert::Alert alert;
-  alert.rule = "Sluice internal: reload failed";
-  alert.priority = ast::Priority::kError;
-  alert.source = "internal";
-  alert.hostname = host.hostname;
-  alert.time_unix_ns = static_cast<uint64_t>(now_boot_ns + host.boot_to_unix_ns);
+  alert::Alert alert = alert::Own("reload failed", ast::Priority::kError, "reload", host, now_boot_ns);
   alert.output = fmt::format("the rules from before stay active: {}",
                              std::string_view(status.message().data(), status.message().size()));
-  alert::OutputField time{
-      .name = "evt.time", .kind = alert::OutputField::Kind::kNumber, .text = {}, .list = {}};
-  time.number = static_cast<int64_t>(alert.time_unix_ns);
-  alert.fields.push_back(std::move(time));
-  alert.id = fmt::format("reload-{}-{}", host.boot_id, now_boot_ns);
   return alert;
 }
 

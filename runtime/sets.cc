@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "runtime/alert/own.h"
+
 namespace sluice {
 namespace {
 
@@ -61,21 +63,11 @@ void Sets::Expire(uint64_t now_ns) {
 }
 
 alert::Alert SetsFull(uint64_t members, const alert::Host& host, int64_t now_boot_ns) {
-  alert::Alert alert;
-  alert.rule = "Sluice internal: set is full";
-  alert.priority = ast::Priority::kCritical;
-  alert.source = "internal";
-  alert.hostname = host.hostname;
-  alert.time_unix_ns = static_cast<uint64_t>(now_boot_ns + host.boot_to_unix_ns);
+  alert::Alert alert = alert::Own("set is full", ast::Priority::kCritical, "set", host, now_boot_ns);
   alert.output = fmt::format(
       "{} values were not added by `then`: sets hold {} members, of at most {} bytes each, and what they "
       "should refuse passes",
       members, Sets::kMostMembers, Sets::kMostBytes);
-  alert::OutputField time{
-      .name = "evt.time", .kind = alert::OutputField::Kind::kNumber, .text = {}, .list = {}};
-  time.number = static_cast<int64_t>(alert.time_unix_ns);
-  alert.fields.push_back(std::move(time));
-  alert.id = fmt::format("set-{}-{}", host.boot_id, now_boot_ns);
   return alert;
 }
 

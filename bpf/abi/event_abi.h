@@ -16,8 +16,9 @@ enum sluice_record_kind {
   SLUICE_RECORD_EVENT = 1, /* a hook's decision; at bprm_check_security only when it denied */
   SLUICE_RECORD_EXEC =
       2, /* a new image (for the tree, always) and, when `set` is not empty, the exec event */
-  SLUICE_RECORD_FORK = 3, /* a new process (threads are not sent): pid and start are the child's */
-  SLUICE_RECORD_EXIT = 4, /* the last thread is gone */
+  SLUICE_RECORD_FORK = 3,    /* a new process (threads are not sent): pid and start are the child's */
+  SLUICE_RECORD_EXIT = 4,    /* the last thread is gone */
+  SLUICE_RECORD_ATTEMPT = 5, /* enum sluice_attempt, on the agent; NAME and EXEPATH: who */
 };
 
 #define SLUICE_EVENT_DENIED 1u /* an error was returned */

@@ -107,6 +107,29 @@ enum sluice_hook {
 #define SLUICE_POINT_NAMES (1ull << 63)   /* which names the files of mitigations get */
 #define SLUICE_POINT_PROTECT (1ull << 62) /* the agent's own protection */
 
+/* What protect.bpf.c refuses: numbers[0] of a SLUICE_RECORD_ATTEMPT; numbers[1] in brackets; numbers[2]: it was not refused.
+ * Item TEXT: the file's name. */
+enum sluice_attempt {
+  SLUICE_ATTEMPT_SIGNAL = 1,     /* to the agent (number) */
+  SLUICE_ATTEMPT_SIGIO = 2,      /* likewise, through a file that it was made the owner of */
+  SLUICE_ATTEMPT_PTRACE = 3,     /* of the agent or of init (pid) */
+  SLUICE_ATTEMPT_LIMIT = 4,      /* of the agent (RLIMIT_*) */
+  SLUICE_ATTEMPT_SCHEDULING = 5, /* its priority, CPUs or memory nodes */
+  SLUICE_ATTEMPT_MAP = 6,        /* writing to one of its maps (id) */
+  SLUICE_ATTEMPT_PROGRAM = 7,    /* one of its programs (id) */
+  SLUICE_ATTEMPT_LINK = 8,       /* one of its links (id) */
+  SLUICE_ATTEMPT_PIN = 9,        /* its pins */
+  SLUICE_ATTEMPT_CGROUP = 10,    /* a file of its cgroup, or of one above it (how many levels) */
+  SLUICE_ATTEMPT_MOVE = 11,      /* to another cgroup */
+  SLUICE_ATTEMPT_PROC = 12,      /* writing below its folder in /proc */
+  SLUICE_ATTEMPT_TRACING = 13,   /* turning off what programs are attached by */
+  SLUICE_ATTEMPT_PERF = 14,      /* an event that sends a signal to whom it watches (pid) */
+};
+#define SLUICE_ATTEMPTS 15
+#define SLUICE_OWN_MAP (1ull << 32) /* keys of own_objects: with the id */
+#define SLUICE_OWN_PROGRAM (2ull << 32)
+#define SLUICE_OWN_LINK (3ull << 32)
+
 /* String subjects. What TARGET and TEXT hold is the hook's own: compiler/check/operands.def. */
 enum sluice_string {
   SLUICE_STR_NAME = 0,    /* proc.name: at exec the new image's */
@@ -445,6 +468,11 @@ struct sluice_control {
   __u32 host_mnt_ns, host_pid_ns; /* inode numbers */
   __u32 names;                    /* there are paths in file_names, or were */
   __u32 audit;                    /* every mitigation is audited */
+  __u32 pin_device;               /* of the folder of the agent's pins, the kernel's number */
+  __u32 reserved;
+  __u64 pin_inode;             /* 0: no folder */
+  __u64 agent_task;            /* the kernel's: the agent; 0: there is none */
+  __u64 mover;                 /* the kernel's: the task that moves the agent to another cgroup just now */
   __u64 root_mnt, root_dentry; /* the kernel's: the agent's root, while it is known to be its namespace's */
   __u32 cgroup_scopes[SLUICE_SLOTS]; /* how many there are */
 };
@@ -464,6 +492,7 @@ struct sluice_totals {
   __u64 waiting;  /* calls whose event waits for their result */
   __u64 unfilled; /* tasks that the last iterator run could not fill; user space stores 0 before */
   __u64 tree_sent, tree_lost; /* FORK, EXEC without a set, and EXIT records */
+  __u64 attempts;             /* on the agent, refused: protect.bpf.c */
   __u64 no_storage;           /* task storage could not be had: the task's lineage is unknown */
 };
 

@@ -53,7 +53,8 @@ struct KernelPlan {
   Companions companions;
   std::vector<std::string> files;  // paths of mitigations whose files are known by every name; sorted
   uint64_t HookMask() const;       // what must be attached: bit per enum sluice_hook, SLUICE_POINT_*
-  uint64_t EnforcedMask() const;   // of those, the ones at which something is denied or killed
+  // Of those, the ones that mitigations need, audited ones too: a switch may enforce them at any time.
+  uint64_t MitigationMask() const;
 };
 
 // The word of a lookup's atoms. REQUIRES: split::HasAtoms(lookup).

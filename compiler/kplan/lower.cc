@@ -602,7 +602,7 @@ uint64_t KernelPlan::HookMask() const {
   return mask;
 }
 
-uint64_t KernelPlan::EnforcedMask() const {
+uint64_t KernelPlan::MitigationMask() const {
   uint64_t mask = 0;
   for (uint32_t hook = 1; hook < SLUICE_HOOKS; ++hook) {
     uint64_t any = 0;

@@ -105,7 +105,8 @@ struct Config {
   std::vector<std::string> rules;
   bool watch = true;  // a change of a rule file reloads
   bool warnings_are_errors = false;
-  bool pin = false;  // mitigations stay in force when the agent ends (load/pins.h)
+  bool pin = false;              // mitigations stay in force when the agent ends (load/pins.h)
+  bool self_protection = false;  // other processes of root cannot stop the agent
   std::string state_directory = "/var/lib/sluice";
   int64_t drain_ns = 5 * kSecondNs;  // at the end, outputs may take so long to deliver what waits
   std::string metrics_address;       // HOST:PORT; empty: no metrics over HTTP

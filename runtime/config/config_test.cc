@@ -49,6 +49,7 @@ TEST_F(ConfigTest, EverythingHasADefault) {
 TEST_F(ConfigTest, ReadsEveryKindOfOutput) {
   const std::unique_ptr<Loaded> loaded = Load(R"(
 rules: [/etc/sluice/rules, mine.rule]
+self_protection: true
 warnings: error
 state_directory: state
 drain: 30s
@@ -81,6 +82,7 @@ outputs:
   const Config& config = loaded->config;
   EXPECT_THAT(config.rules, ElementsAre("/etc/sluice/rules", folder_ / "mine.rule"));
   EXPECT_TRUE(config.warnings_are_errors);
+  EXPECT_TRUE(config.self_protection);
   EXPECT_EQ(config.state_directory, folder_ / "state");
   EXPECT_TRUE(config.pin);
   EXPECT_EQ(config.drain_ns, 30 * kSecondNs);

@@ -33,6 +33,7 @@ class Reader {
     top.Paths("rules", config.rules);
     top.Flag("watch", config.watch);
     top.Flag("pin", config.pin);
+    top.Flag("self_protection", config.self_protection);
     std::vector<std::string_view> levels = {"warning", "error"};
     config.warnings_are_errors = top.Choice("warnings", levels, 0) == 1;
     top.Path("state_directory", config.state_directory);

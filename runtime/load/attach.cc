@@ -20,13 +20,13 @@ void Attachments::Add(bpf_object* object) {
   bpf_object__for_each_program(program, object) {
     if (!bpf_program__autoload(program)) continue;
     const std::string section = bpf_program__section_name(program);
-    if (section.rfind("fexit", 0) == 0) continue;  // companions.h
+    if (IsCompanion(program)) continue;
     if (section.rfind("iter/", 0) == 0) {
       if (section == "iter/task") iterator_ = program;  // the others' owners run them
       continue;
     }
     const std::string hook_name = LsmHookOf(program);
-    programs_.push_back({program, hook_name, DecisionPointOf(hook_name)});
+    programs_.push_back({program, hook_name, PointOf(program)});
   }
 }
 

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstring>
 #include <iterator>
+#include <utility>
 
 #include "bpf/abi/filter_abi.h"
 #include "runtime/load/libbpf_log.h"
@@ -110,6 +111,14 @@ void FileNames::Keep(std::vector<std::string> paths) {
     bpf_map_delete_elem(file_names_, &name);
   }
   paths_ = std::move(paths);
+  std::erase_if(crowded_, [&](const std::string& path) {
+    return !std::binary_search(paths_.begin(), paths_.end(), path);
+  });
+}
+
+std::vector<std::string> FileNames::TakeCrowded() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(crowded_untold_, {});
 }
 
 void FileNames::Run() {
@@ -189,7 +198,9 @@ source::Status FileNames::StoreName(const void* file, const std::string& path) {
     if (bpf_map_update_elem(names_by_file_, &key, &name, BPF_NOEXIST) == 0) return absl::OkStatus();
     if (errno != EEXIST) return Full("names_by_file", errno);
   }
-  return absl::OkStatus();  // more names than are kept: docs/kernel.md
+  const std::lock_guard lock(mutex_);
+  if (crowded_.insert(path).second) crowded_untold_.push_back(path);
+  return absl::OkStatus();
 }
 
 }  // namespace sluice::load

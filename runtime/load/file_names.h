@@ -7,13 +7,15 @@
 //
 // Threads: owner thread; a thread of its own does the looking up, so that a file system that hangs delays Add() alone.
 // Memory:  in the kernel about 400 bytes a path and 350 a file and path.
-// Errors:  kResourceExhausted when the kernel's tables are full; a path that names nothing is none.
+// Errors:  kResourceExhausted when the kernel's tables are full; a path that names nothing is none. A file with more than
+//          SLUICE_FILE_NAMES of the paths keeps the first ones: TakeCrowded().
 #pragma once
 
 #include <bpf/libbpf.h>
 
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,6 +38,8 @@ class FileNames {
   source::Status Add(const std::vector<std::string>& paths);
   // From here on these alone.
   void Keep(std::vector<std::string> paths);
+  // Paths whose file has so many names among the paths that this one is not known for it; each is told once.
+  std::vector<std::string> TakeCrowded();
 
  private:
   void Run();
@@ -51,6 +55,8 @@ class FileNames {
   std::vector<std::string> paths_;  // sorted
   uint64_t wanted_ = 0, done_ = 0;  // rounds of looking everything up
   source::Status last_;
+  std::set<std::string> crowded_;  // told ones too
+  std::vector<std::string> crowded_untold_;
   bool stopping_ = false;
   std::thread thread_;
 };

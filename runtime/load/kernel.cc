@@ -22,6 +22,7 @@
 #include "runtime/load/file_names.h"
 #include "runtime/load/libbpf_log.h"
 #include "runtime/load/lsm_hooks.h"
+#include "runtime/load/own_objects.h"
 #include "runtime/load/record_merge.h"
 #include "runtime/load/seeds.h"
 #include "runtime/load/tables.h"
@@ -67,6 +68,8 @@ struct Kernel::State {
   source::Status Open(const Options& given);
   source::Status LoadHooks(check::HookMask mask, const kplan::Companions& wanted);
   source::Status StoreCalls(const kplan::Companions& wanted);
+  source::Status Protect();
+  source::Status NoteOwnObjects();
   source::Status StoreNames(const std::vector<std::string>& paths);
   source::Status Prepare(uint32_t slot, const kplan::KernelPlan& plan);
   source::Status FillLineage(uint32_t slot, uint32_t next, const kplan::KernelPlan& plan,
@@ -155,6 +158,7 @@ source::Status Kernel::State::Open(const Options& given) {
   control().host_pid_ns = options.host_pid_ns;
   control().wake_bytes = options.events_ring_bytes / 8;
   missing = load::MissingHooks(skeleton->obj);
+  if (options.self_protection) options.hooks |= SLUICE_POINT_PROTECT;
   ChoosePrograms(skeleton->obj, options.hooks, true);
   companions.Choose(skeleton->obj, options.companions);
   loaded = options.hooks;
@@ -188,6 +192,31 @@ source::Status Kernel::State::StoreCalls(const kplan::Companions& wanted) {
   return StoreAll(bpf_map__fd(skeleton->maps.type_by_call), "type_by_call",
                   {numbers.data(), calls.data(), sizeof(uint32_t), sizeof(sluice_call),
                    static_cast<uint32_t>(calls.size())});
+}
+
+// Which maps, programs and links are the agent's. From the attachment on the kernel adds maps and programs by itself.
+source::Status Kernel::State::NoteOwnObjects() {
+  const OwnObjects own(bpf_map__fd(skeleton->maps.own_objects));
+  std::vector<sluice_bpf*> all = further;
+  all.push_back(skeleton);
+  for (const sluice_bpf* one : all) {
+    if (source::Status stored = own.Add(one->obj); !stored.ok()) return stored;
+  }
+  return own.AddLinks();
+}
+
+source::Status Kernel::State::Protect() {
+  if (!options.self_protection) return absl::OkStatus();
+  if (pins != nullptr) {
+    const source::Result<Pins::Folder> folder = pins->Identify();
+    if (!folder.ok()) return folder.status();
+    control().pin_device = folder->device;
+    __atomic_store_n(&control().pin_inode, folder->inode, __ATOMIC_RELEASE);
+  }
+  // The iterator tells the programs which task they protect.
+  source::Status known = control().agent_task != 0 ? absl::OkStatus() : attachments.IterateTasks();
+  if (known.ok()) known = attachments.Attach(SLUICE_POINT_PROTECT);
+  return known.ok() ? NoteOwnObjects() : known;
 }
 
 // From when the programs are attached that follow renames: whatever happens from here on is seen.
@@ -253,11 +282,12 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
                                       const std::function<void()>& drain) {
   State& state = *state_;
   const uint32_t slot = 1 - (state.control().active & 1);
-  const uint64_t mask = plan.HookMask();
+  const uint64_t mask = plan.HookMask() | (state.options.self_protection ? SLUICE_POINT_PROTECT : 0);
   state.used |= mask;
   const uint32_t next =
       ++state.generation;  // never used again, for tasks may keep it as the tag of their bits
-  source::Status status = state.Prepare(slot, plan);
+  source::Status status = state.Protect();
+  if (status.ok()) status = state.Prepare(slot, plan);
   if (status.ok()) {
     state.flushing = true;
     status = state.FillLineage(slot, next, plan, tree, drain);
@@ -266,16 +296,18 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
   if (status.ok()) status = state.LoadHooks(mask, plan.companions);
   if (status.ok()) status = state.attachments.Attach(mask);
   if (status.ok()) status = state.StoreNames(plan.files);
-  if (status.ok() && state.pins != nullptr) status = state.attachments.Pin(plan.EnforcedMask(), *state.pins);
+  if (status.ok() && state.pins != nullptr)
+    status = state.attachments.Pin(plan.MitigationMask(), *state.pins);
   if (status.ok()) status = state.companions.Attach(plan.companions);
   if (status.ok()) status = state.StoreCalls(plan.companions);
+  if (status.ok() && state.options.self_protection) status = state.NoteOwnObjects();
   if (!status.ok()) {
     if (state.pins != nullptr) state.attachments.UnpinAllBut(state.mitigating, *state.pins);
     __atomic_store_n(&state.control().generation[slot], 0u, __ATOMIC_RELEASE);
     return status;
   }
   __atomic_store_n(&state.control().active, slot, __ATOMIC_RELEASE);
-  state.mitigating = plan.EnforcedMask();
+  state.mitigating = plan.MitigationMask();
   if (state.pins != nullptr) state.attachments.UnpinAllBut(state.mitigating, *state.pins);
   state.attachments.DetachAllBut(mask);
   state.file_names.Keep(plan.files);
@@ -389,6 +421,10 @@ std::vector<HookCounters> Kernel::Counters() const {
 }
 
 check::HookMask Kernel::MissingHooks() const { return state_->missing; }
+
+std::vector<std::string> Kernel::TakeCrowdedPaths() { return state_->file_names.TakeCrowded(); }
+
+uint64_t Kernel::Attempts() const { return __atomic_load_n(&state_->totals().attempts, __ATOMIC_ACQUIRE); }
 
 uint64_t Kernel::TreeRecordsLost() const { return state_->totals().tree_lost; }
 

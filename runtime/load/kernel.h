@@ -34,6 +34,8 @@ struct Options {
   uint32_t host_mnt_ns = 0, host_pid_ns = 0;  // inode numbers of the host's namespaces
   std::string
       pin_folder;  // kPinFolder (pins.h): mitigations stay in force when this process ends; empty: they do not
+  // Other processes can neither stop the agent nor change what it has in the kernel: bpf/protect.bpf.c.
+  bool self_protection = false;
   uint32_t max_entries = 0;  // the most that a value map may hold; 0: kMostEntries (tables.h)
 };
 
@@ -85,6 +87,9 @@ class Kernel {
   // Of the hooks that a rule set has needed so far.
   std::vector<HookCounters> Counters() const;
   uint64_t TreeRecordsLost() const;
+  uint64_t Attempts() const;  // on the agent, refused by its own protection
+  // Exact paths of mitigations by which a file is not known, because it has too many such names; each is told once.
+  std::vector<std::string> TakeCrowdedPaths();
 
   // Decision points that this kernel has no hook for: their clauses are never asked.
   check::HookMask MissingHooks() const;

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <set>
+#include <string_view>
 
 namespace sluice::load {
 namespace {
@@ -32,6 +33,11 @@ bool IsThere(const std::string& hook) {
 
 }  // namespace
 
+bool IsCompanion(const bpf_program* program) {
+  return std::string_view(bpf_program__section_name(program)).starts_with("fexit") &&
+         PointOf(program) == check::kNoHook;
+}
+
 std::string LsmHookOf(const bpf_program* program) {
   const std::string section = bpf_program__section_name(program);
   for (const char* prefix : {"lsm/", "lsm.s/"}) {
@@ -48,6 +54,11 @@ check::HookId DecisionPointOf(const std::string& lsm_hook) {
   if (lsm_hook == "file_truncate") return SLUICE_HOOK_PATH_TRUNCATE;
   const check::HookRow* row = check::FindHook(lsm_hook);
   return row == nullptr ? check::kNoHook : row->id;
+}
+
+check::HookId PointOf(const bpf_program* program) {
+  const bool protects = std::string_view(bpf_program__name(program)).starts_with("protect_");
+  return protects ? std::countr_zero(uint64_t{SLUICE_POINT_PROTECT}) : DecisionPointOf(LsmHookOf(program));
 }
 
 check::HookMask MissingHooks(bpf_object* object) {
@@ -75,12 +86,13 @@ void ChoosePrograms(bpf_object* object, check::HookMask mask, bool lineage) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
     const std::string hook = LsmHookOf(program);
-    if (std::strncmp(bpf_program__section_name(program), "fexit", 5) == 0) {  // companions.h
+    const check::HookId point = PointOf(program);
+    if (IsCompanion(program)) {
       bpf_program__set_autoload(program, false);
       continue;
     }
-    const check::HookId point = DecisionPointOf(hook);
-    const bool wanted = point == check::kNoHook ? lineage : (mask >> point & 1) != 0 && IsThere(hook);
+    const bool there = hook.empty() || IsThere(hook);
+    const bool wanted = point == check::kNoHook ? lineage : (mask >> point & 1) != 0 && there;
     bpf_program__set_autoload(program, wanted);
   }
 }

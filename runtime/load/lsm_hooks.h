@@ -19,6 +19,12 @@ std::string LsmHookOf(const bpf_program* program);
 // path_truncate).
 check::HookId DecisionPointOf(const std::string& lsm_hook);
 
+// Whether it completes calls: companions.h.
+bool IsCompanion(const bpf_program* program);
+
+// As DecisionPointOf; SLUICE_POINT_PROTECT, as the number of its bit, for the programs of the agent's own protection.
+check::HookId PointOf(const bpf_program* program);
+
 // The decision points of `object` that this kernel has no hook for.
 check::HookMask MissingHooks(bpf_object* object);
 

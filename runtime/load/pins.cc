@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -172,6 +173,12 @@ source::Status Pins::Pin(bpf_link* link, const std::string& name) {
 }
 
 void Pins::Unpin(bpf_link* link) { bpf_link__unpin(link); }
+
+source::Result<Pins::Folder> Pins::Identify() const {
+  struct stat found {};
+  if (fstat(lock_, &found) != 0) return Fault(folder_, errno);
+  return Folder{.device = major(found.st_dev) << 20 | minor(found.st_dev), .inode = found.st_ino};
+}
 
 source::Result<TakenOver> Pins::TakeAwayOthers() {
   TakenOver taken;

@@ -44,6 +44,13 @@ class Pins {
   source::Status Pin(bpf_link* link, const std::string& name);
   void Unpin(bpf_link* link);
 
+  // The folder, as the kernel knows it.
+  struct Folder {
+    uint32_t device = 0;  // with 20 bits for the minor number
+    uint64_t inode = 0;
+  };
+  source::Result<Folder> Identify() const;
+
   // Takes away every other set, and waits (ten seconds at most) until the kernel has let go of its programs.
   source::Result<TakenOver> TakeAwayOthers();
 

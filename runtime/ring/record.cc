@@ -93,7 +93,7 @@ const char* AddRound(Record& record, const sluice_item& item, std::string_view b
 const char* HeaderFault(const sluice_record& header, size_t available) {
   if (header.size < sizeof(sluice_record)) return "the size is smaller than the header";
   if (header.size > available) return "the size exceeds the bytes at hand";
-  if (header.kind < SLUICE_RECORD_EVENT || header.kind > SLUICE_RECORD_EXIT) return "unknown kind";
+  if (header.kind < SLUICE_RECORD_EVENT || header.kind > SLUICE_RECORD_ATTEMPT) return "unknown kind";
   if (header.hook >= SLUICE_HOOKS) return "unknown hook";
   if (header.type > check::Events().size()) return "unknown event type";
   return nullptr;

@@ -9,9 +9,13 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 
 namespace sluice::status {
 namespace {
@@ -72,6 +76,47 @@ std::string ErrorJson(const std::string& message) {
   return Json({{"error", message}}).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string MessageJson(const std::string& message) {
+  return Json({{"message", message}}).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string FirstLineOf(const std::string& path) {
+  std::string line;
+  std::ifstream file(path);
+  std::getline(file, line);
+  return line;
+}
+
+// A process that waits for our answer is still there. Its name may be anything.
+std::string ProgramOf(int process) {
+  const std::string folder = fmt::format("/proc/{}/", process);
+  std::error_code error;
+  const std::string exepath = std::filesystem::read_symlink(folder + "exe", error);
+  return fmt::format("{} ({}, pid {})", FirstLineOf(folder + "comm"), error ? "<NA>" : exepath, process);
+}
+
+// 0: it cannot be known.
+int ParentOf(int process) {
+  const std::string text = FirstLineOf(fmt::format("/proc/{}/stat", process));
+  int parent = 0;
+  const size_t name_end = text.rfind(") ");  // behind it: state, parent
+  if (name_end != std::string::npos && name_end + 4 < text.size())
+    std::from_chars(&text[name_end + 4], text.data() + text.size(), parent);
+  return parent;
+}
+
+std::string AskerOf(int client) {
+  ucred peer{};
+  socklen_t bytes = sizeof peer;
+  if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0 || peer.pid == 0)
+    return "an unknown process";
+  const int parent = ParentOf(peer.pid);
+  const std::string login = FirstLineOf(fmt::format("/proc/{}/loginuid", peer.pid));
+  return fmt::format("{}, uid {}, login uid {}{}", ProgramOf(peer.pid), peer.uid,
+                     login.empty() || login == "4294967295" ? "unset" : login,
+                     parent == 0 ? "" : ", started by " + ProgramOf(parent));
+}
+
 // What an agent that was killed left behind is in the way.
 bool RemoveStale(const std::string& path, const sockaddr_un& address) {
   const int probe = Socket();
@@ -86,7 +131,7 @@ bool RemoveStale(const std::string& path, const sockaddr_un& address) {
 }  // namespace
 
 source::Result<std::unique_ptr<ControlSocket>> ControlSocket::Open(const std::string& path, Source source,
-                                                                   Audit audit) {
+                                                                   Commands commands) {
   sockaddr_un address{};
   if (!AddressOf(path, address)) return Fault(path);
   const std::string folder = path.substr(0, path.rfind('/'));
@@ -102,14 +147,14 @@ source::Result<std::unique_ptr<ControlSocket>> ControlSocket::Open(const std::st
     close(fd);
     return status;
   }
-  return std::unique_ptr<ControlSocket>(new ControlSocket(path, fd, std::move(source), std::move(audit)));
+  return std::unique_ptr<ControlSocket>(new ControlSocket(path, fd, std::move(source), std::move(commands)));
 }
 
-ControlSocket::ControlSocket(std::string path, int socket, Source source, Audit audit)
+ControlSocket::ControlSocket(std::string path, int socket, Source source, Commands commands)
     : path_(std::move(path)),
       socket_(socket),
       source_(std::move(source)),
-      audit_(std::move(audit)),
+      commands_(std::move(commands)),
       thread_([this] { Serve(); }) {}
 
 ControlSocket::~ControlSocket() {
@@ -128,27 +173,34 @@ void ControlSocket::Serve() {
     setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &kClientPatience, sizeof kClientPatience);
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &kClientPatience, sizeof kClientPatience);
     const std::optional<std::string> request = ReadAll(client, kMostBytes);
-    WriteAll(client,
-             request ? Answer(*request) : ErrorJson("the request did not come to an end, or is too long"));
+    WriteAll(client, request ? Answer(*request, client)
+                             : ErrorJson("the request did not come to an end, or is too long"));
     close(client);
   }
 }
 
-std::string ControlSocket::Answer(const std::string& request) const {
+std::string ControlSocket::Answer(const std::string& request, int client) const {
   const Json asked = request.empty() ? Json::object() : Json::parse(request, nullptr, false);
   if (!asked.is_object()) return ErrorJson("the request is not a JSON object");
   if (asked.empty()) return StatusJson(source_());
+  if (asked.size() == 1 && asked.contains("stop") && asked["stop"] == true) {
+    if (!commands_.stop) return ErrorJson("this process cannot be stopped from here");
+    commands_.stop(AskerOf(client));
+    return MessageJson("the agent ends");
+  }
   const bool well_formed = asked.contains("audit") && asked["audit"].is_boolean() &&
                            (!asked.contains("rule") || asked["rule"].is_string()) &&
                            asked.size() == (asked.contains("rule") ? 2u : 1u);
-  if (!well_formed) return ErrorJson("the request is not {\"audit\": true or false, \"rule\": a name}");
-  if (!audit_) return ErrorJson("this process enforces nothing");
-  AuditRequest wanted{.on = asked["audit"].get<bool>(), .rule = {}};
+  if (!well_formed)
+    return ErrorJson(
+        "the request is neither {\"audit\": true or false, \"rule\": a name} nor {\"stop\": true}");
+  if (!commands_.audit) return ErrorJson("this process enforces nothing");
+  AuditRequest wanted{.on = asked["audit"].get<bool>(), .rule = {}, .asker = AskerOf(client)};
   if (asked.contains("rule")) wanted.rule = asked["rule"].get<std::string>();
-  const source::Result<std::string> done = audit_(wanted);
+  const source::Result<std::string> done = commands_.audit(wanted);
   if (!done.ok())
     return ErrorJson(std::string(done.status().message().data(), done.status().message().size()));
-  return Json({{"message", *done}}).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return MessageJson(*done);
 }
 
 std::string RequestOf(const AuditRequest& request) {

@@ -144,6 +144,8 @@ void AddEngine(const EngineSnapshot& engine, Page& page) {
   page.One("last_reload_failed", "gauge", "1: the rule files and what runs differ",
            engine.last_reload_failed ? 1 : 0);
   page.One("pinned_programs", "gauge", "Programs that stay in force when the agent ends", engine.pinned);
+  page.One("agent_attempts_total", "counter", "Attempts on the agent that its own protection refused",
+           engine.attempts);
   page.Family("unattended_mitigations_total", "counter",
               "Calls refused and processes killed by pinned programs before this agent took over");
   for (const auto& [hook, count] : engine.unattended) page.Sample("hook", hook, count);
@@ -217,6 +219,7 @@ Json EngineJson(const EngineSnapshot& engine) {
           {"processes", engine.tree.processes},
           {"lag", LagJson(engine.lag)},
           {"pinned", engine.pinned},
+          {"attempts", engine.attempts},
           {"unattended", engine.unattended},
           {"hooks", std::move(hooks)},
           {"rules", std::move(rules)},

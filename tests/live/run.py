@@ -4,6 +4,7 @@ A case is a file cases/NAME.case with sections of `-- name --`, in txtar's manne
 (also in rules), which is the current directory of its commands; $W is the same in the shell.
 
   -- rule --     the rules; without this section no engine runs
+  -- config --   a configuration to run with; with `self_protection: true` the engine is ended by `sluice stop`
   -- rules PATH --   a rule file to load as well, from the repository's root; where it is absent the case is skipped
   -- file PATH [MODE] --   a file to make in {W}
   -- before --   a shell script, run before the engine starts
@@ -97,11 +98,12 @@ def attached():
 class Engine:
     """A `sluice run` in the background."""
 
-    def __init__(self, folder, files):
+    def __init__(self, folder, files, config=None):
         self.stdout_path, self.stderr_path = folder / ".alerts", folder / ".log"
         self.stderr = open(self.stderr_path, "wb")
+        words = ["sluice", "run", "--format", "json"] + (["-c", str(config)] if config else [])
         self.process = subprocess.Popen(
-            ["sluice", "run", *(word for file in files for word in ("-r", str(file))), "--format", "json"],
+            words + [word for file in files for word in ("-r", str(file))],
             stdin=subprocess.DEVNULL, stdout=open(self.stdout_path, "wb"), stderr=self.stderr, cwd=folder)
 
     def log(self):
@@ -120,7 +122,10 @@ class Engine:
 
     def stop(self):
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.send_signal(signal.SIGINT)
+            except PermissionError:
+                subprocess.run(["sluice", "stop"], check=True)
         try:
             return self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -317,7 +322,11 @@ class Case:
         rules_path = folder / "case.rule"
         rules_path.write_text(self.fill(rules, folder))
         before = attached()
-        engine = Engine(folder, [*further, rules_path])
+        config = None
+        if self.section("config"):
+            config = folder / "case.yaml"
+            config.write_text(self.fill(self.section("config"), folder))
+        engine = Engine(folder, [*further, rules_path], config)
         fault = engine.wait_ready()
         if fault:
             return fault

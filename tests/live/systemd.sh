@@ -34,6 +34,7 @@ END
 echo x >/etc/canary
 : >/tmp/slipped
 mkdir -p /etc/systemd/system/sluice.service.d
+sed -i 's/^# self_protection: true/self_protection: true/' /etc/sluice/sluice.yaml
 printf '[Service]\nWatchdogSec=5s\n' >/etc/systemd/system/sluice.service.d/watchdog.conf
 systemctl daemon-reload
 check starts-and-tells-when-ready systemctl start sluice
@@ -47,11 +48,17 @@ check reloaded waits bash -c 'journalctl -u sluice -o cat | grep -q "^sluice: re
 check restarts systemctl restart sluice
 check took-over waits bash -c 'journalctl -u sluice -o cat | grep -q "took over from an earlier agent"'
 before=$(process)
-kill -KILL "$before"
+check cannot-be-killed-by-root no kill -KILL "$before"
+check nor-stopped no kill -STOP "$before"
+check nor-frozen no systemctl freeze sluice
+check nor-moved no sh -c "mkdir -p /sys/fs/cgroup/other && echo $before >/sys/fs/cgroup/other/cgroup.procs"
+check runs-on test "$(process)" = "$before"
+check says-so waits grep -q 'SIGKILL to the agent: refused' /var/log/sluice/alerts.jsonl
+systemctl kill --signal=KILL sluice # init may
 check is-started-again-after-sigkill waits bash -c "[[ \$(systemctl show -p MainPID --value sluice) != @(0|$before) ]]"
 check is-ready-again waits ready 3
 before=$(process)
-kill -STOP "$before"
+systemctl kill --signal=STOP sluice
 check one-that-hangs-is-replaced waits bash -c "[[ \$(systemctl show -p MainPID --value sluice) != @(0|$before) ]]"
 check by-the-watchdog bash -c 'journalctl -u sluice -o cat | grep -qi "watchdog timeout"'
 check is-ready-once-more waits ready 4
@@ -59,6 +66,7 @@ check is-upgraded dpkg -i "$deb"
 check and-runs waits active
 check stops systemctl stop sluice
 check ended-well test "$(systemctl show -p Result --value sluice)" = success
+check told-that-init-stopped-it grep -q 'SIGTERM to the agent: let through: it came from init' /var/log/sluice/alerts.jsonl
 check denies-while-it-is-stopped refused
 touch /tmp/stop
 wait $loop

@@ -40,10 +40,12 @@ struct Subject {
   size_t rules = 0;
 };
 
-std::unique_ptr<Compilation> CompileOrExit(const Subject& subject) {
+using Texts = std::vector<std::pair<std::string, std::string>>;
+
+std::unique_ptr<Compilation> CompileOrExit(const Texts& texts) {
   Options options;
   options.keeps_stages = false;  // as `run` has it
-  std::unique_ptr<Compilation> compilation = CompileTexts({{subject.name, subject.text}}, options);
+  std::unique_ptr<Compilation> compilation = CompileTexts(texts, options);
   if (compilation->ok()) return compilation;
   std::cerr << diag::RenderText(compilation->diagnostics, compilation->files, false);
   std::exit(1);
@@ -79,8 +81,9 @@ Load MeasureLoad(const Subject& subject) {
   if (pipe(ends) != 0) std::exit(1);
   const pid_t child = fork();
   if (child == 0) {
+    const Texts texts = {{subject.name, subject.text}};  // the compiler makes its own copy, as of a file
     const double resident = Resident().first, started = CpuSeconds();
-    std::unique_ptr<Compilation> compilation = CompileOrExit(subject);
+    std::unique_ptr<Compilation> compilation = CompileOrExit(texts);
     auto plan = std::make_shared<const uplan::UserPlan>(std::move(compilation->user));
     compilation.reset();
     malloc_trim(0);  // as the engine does
@@ -105,7 +108,8 @@ using Judge = void (eval::Evaluator::*)(std::vector<eval::Match>&);
 
 // One iteration judges every event of the mix once.
 void Measure(benchmark::State& state, const Subject& subject, Judge judge) {
-  eval::Evaluator evaluator(std::make_shared<uplan::UserPlan>(std::move(CompileOrExit(subject)->user)));
+  eval::Evaluator evaluator(
+      std::make_shared<uplan::UserPlan>(std::move(CompileOrExit({{subject.name, subject.text}})->user)));
   EventMix events;
   std::vector<eval::Match> matches;
   size_t matched = 0;

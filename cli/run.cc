@@ -48,12 +48,16 @@ rule "every event" {
 )";
 
 std::unique_ptr<Compilation> RulesOf(const Arguments& arguments, int& status) {
-  if (!arguments.every_event()) {
-    RuleArguments told = arguments.rules;
-    told.keeps_stages = true;  // for the summary; a reload tells none
-    return CompileRules(told, status);
-  }
+  if (!arguments.every_event()) return CompileRules(arguments.rules, status);
   return CompileTexts({{"every event", std::string(kEveryEvent)}}, {});
+}
+
+// Who decides what, of rule sets that are read; what the stages of a large one take is better left to the engine.
+void TellDecisions(const Compilation& compilation) {
+  constexpr size_t kMostTold = 200;
+  if (compilation.written.rules > kMostTold)
+    return Tell("`sluice explain` says what the kernel decides of each rule\n");
+  Tell(Summary(*CompileTexts(SourcesOf(compilation), {})));
 }
 
 std::atomic<Engine*> running = nullptr;
@@ -268,7 +272,7 @@ int Run(Arguments arguments) {
     Log(Severity::kWarning,
         "mitigations of an earlier agent with `pin: true` are in force as well; `sluice unpin` takes them "
         "away");
-  if (!arguments.every_event()) Tell(Summary(*compilation));
+  if (!arguments.every_event()) TellDecisions(*compilation);
   Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
   return Watch(arguments, *config, std::move(compilation), writer.get());
 }

@@ -1,6 +1,7 @@
 #include "compiler/compile.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <unordered_set>
 #include <utility>
@@ -38,6 +39,12 @@ void WarnOfNoRule(const std::vector<source::FileId>& ids, Compilation& compilati
       "declare one: `rule \"NAME\" { ... }`";
 }
 
+// Gives back the pages that a stage no longer uses, before the next one takes more.
+void GiveBack(const Compilation& compilation) {
+  constexpr size_t kManyRules = 1000;
+  if (compilation.written.rules >= kManyRules) malloc_trim(0);
+}
+
 // Each stage makes what it can of its input, faults or not, so that one run reports all of them.
 void Compile(const std::vector<source::FileId>& ids, const Options& options, Compilation& compilation) {
   diag::Diagnostics& diagnostics = compilation.diagnostics;
@@ -51,15 +58,22 @@ void Compile(const std::vector<source::FileId>& ids, const Options& options, Com
   check::CheckedRules checked = keeps_ast ? check::Check(ast, options.check, diagnostics)
                                           : check::Check(std::move(ast), options.check, diagnostics);
   if (compilation.written.rules == 0 && diagnostics.ok()) WarnOfNoRule(ids, compilation);
+  GiveBack(compilation);
   norm::NormalRules normal = norm::Normalize(std::move(checked), diagnostics);
   if (!options.keeps_stages) {
-    for (check::CheckedRule& rule : normal.checked.rules.Edit()) rule.condition = {};
+    for (check::CheckedRule& rule : normal.checked.rules.Edit()) {
+      rule.condition = {};
+      rule.rule.desc.text = rule.rule.output.text = std::string();
+    }
   }
   split::Budget budget = options.split;
   budget.tells_decisions = options.keeps_stages;
   compilation.partition = split::Split(std::move(normal), budget, diagnostics);
+  GiveBack(compilation);
+  compilation.user = options.keeps_stages ? uplan::LowerUser(compilation.partition)
+                                          : uplan::LowerUserDropping(compilation.partition);
+  GiveBack(compilation);
   compilation.kernel = kplan::LowerKernel(compilation.partition, diagnostics);
-  compilation.user = uplan::LowerUser(compilation.partition);
 }
 
 }  // namespace

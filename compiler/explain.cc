@@ -62,7 +62,7 @@ PredicateLine LineOf(const Decision& decision, const check::CheckedRules& checke
 }
 
 // What a mitigation is bound to beside its condition.
-std::vector<std::string> BoundsOf(const ast::Rule& rule) {
+std::vector<std::string> BoundsOf(const ast::RuleKeys& rule) {
   std::vector<std::string> bounds;
   if (rule.action == ast::Action::kAlert) return bounds;
   if (rule.mode == ast::Mode::kAudit)

@@ -76,7 +76,10 @@ TEST(Import, HandWrittenRulesMakeTheSamePlans) {
            "  enabled: true\n  tags: [a, 'b c', T1059.004]\n  exceptions:\n"
            "    - {name: one, fields: proc.name, values: [x, y]}\n"
            "    - {name: two, fields: [proc.name, fd.directory], comps: [=, in], values: [[a, [/b, /c]], [d, "
-           "[/e]]]}\n"),
+           "[/e]]]}\n"
+           "    - {name: pasted, fields: [proc.name, fd.directory], comps: [in, pmatch], values: [['(a, \"b "
+           "c\")', "
+           "'(/x,/y)']]}\n"),
       Rule("Appended", "evt.type = open or evt.type = openat") +
           "- rule: Appended\n  condition: and proc.name = x\n  append: true\n" +
           Rule("Off", "evt.type = open", "  enabled: false\n"),

@@ -212,7 +212,7 @@ template <typename ConditionOf>
 Json RulesJson(const check::CheckedRules& checked, const ConditionOf& condition_of) {
   Json rules = Json::array();
   for (check::RuleId id = 0; id < checked.rules.size(); ++id) {
-    const ast::Rule& rule = checked.rules[id].rule;
+    const ast::RuleKeys& rule = checked.rules[id].rule;
     rules.push_back({{"name", rule.name.text},
                      {"action", ast::ActionName(rule.action)},
                      {"condition", ToJson(condition_of(id), checked)}});

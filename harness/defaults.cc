@@ -316,11 +316,12 @@ void FillTexts(Fields& fields, check::HookId hook) {
 // ---- connections
 
 void FillConnection(Fields& fields, std::string_view type) {
-  if (!IsOneOf(type, {"connect", "accept", "accept4", "bind", "listen", "sendto", "sendmsg", "recvfrom",
-                      "recvmsg", "socket", "dup", "dup2", "dup3"}))
-    return;
   const bool said = Has(fields, "fd.sip") || Has(fields, "fd.rip") || Has(fields, "fd.cip") ||
                     Has(fields, "fd.lip") || Has(fields, "fd.ip");
+  if (!said &&
+      !IsOneOf(type, {"connect", "accept", "accept4", "bind", "listen", "sendto", "sendmsg", "sendmmsg",
+                      "recvfrom", "recvmsg", "recvmmsg", "socket", "dup", "dup2", "dup3"}))
+    return;
   const std::string family = Text(fields, "fd.type");
   if (!said && IsOneOf(type, {"socket", "dup", "dup2", "dup3"}) && !IsOneOf(family, {"ipv4", "ipv6"})) return;
   if (family == "unix") Default(fields, "fd.sockfamily", "unix");

@@ -87,8 +87,11 @@ TEST_F(HarnessTest, WhatIsGivenDecidesTheRest) {
 
 TEST_F(HarnessTest, AConnectionHasBothItsEndsInEveryForm) {
   const WrittenEvent event = Events("event: connect { fd.sip: 10.1.2.3 }").at(0);
-  for (const char* field : {"fd.sip", "fd.rip", "fd.snet", "fd.rnet"})
-    EXPECT_EQ(Field(event, field), "10.1.2.3") << field;
+  for (const char* type : {"connect", "sendto", "sendmmsg", "recvmmsg", "write"}) {
+    const WrittenEvent remote = Events(std::string("event: ") + type + " { fd.rip: 10.1.2.3 }").at(0);
+    for (const char* field : {"fd.sip", "fd.rip", "fd.snet", "fd.rnet"})
+      EXPECT_EQ(Field(remote, field), "10.1.2.3") << type << " " << field;
+  }
   for (const char* field : {"fd.cip", "fd.lip", "fd.cnet", "fd.lnet"})
     EXPECT_EQ(Field(event, field), "192.0.2.20") << field;
   EXPECT_EQ(Field(event, "fd.sockfamily"), "ip");

@@ -310,7 +310,7 @@ void Runner::State::CompareDenial(const KernelVerdict& kernel, const std::vector
   std::optional<RuleId> wants;
   bool maybe = false;
   for (RuleId rule = 0; rule < naive_truths.size(); ++rule) {
-    const ast::Rule& keys = suite.rule(rule).rule;
+    const ast::RuleKeys& keys = suite.rule(rule).rule;
     if (keys.action == ast::Action::kAlert || keys.mode == ast::Mode::kAudit) continue;
     if (!naive::InScope(keys.scope, naive_event)) continue;
     if (naive_truths[rule] == Truth::kTrue) wants = rule;

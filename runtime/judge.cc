@@ -30,7 +30,7 @@ bool Contains(const std::vector<check::RuleId>& rules, check::RuleId rule) {
 
 }  // namespace
 
-alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undecided) {
+alert::Decision Decide(const ast::RuleKeys& rule, uint32_t record_flags, bool undecided) {
   using alert::Decision;
   const bool denied = (record_flags & SLUICE_EVENT_DENIED) != 0;
   if (rule.action == ast::Action::kAlert) return undecided ? Decision::kUndecided : Decision::kAlert;
@@ -42,7 +42,7 @@ alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undeci
   return (record_flags & SLUICE_EVENT_AUDITED) != 0 ? Decision::kAudited : Decision::kUndecided;
 }
 
-alert::Decision WouldBe(const ast::Rule& rule, const eval::Event& event, bool undecided) {
+alert::Decision WouldBe(const ast::RuleKeys& rule, const eval::Event& event, bool undecided) {
   if (rule.mode == ast::Mode::kAudit || !alert::InScope(rule.scope, event))
     return Decide(rule, SLUICE_EVENT_AUDITED, undecided);
   const uint32_t kill = rule.action == ast::Action::kKill ? SLUICE_EVENT_KILLED : 0;

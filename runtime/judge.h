@@ -28,10 +28,10 @@
 namespace sluice {
 
 // What a rule would do to an operation that no kernel judged by it: by its mode and its scope.
-alert::Decision WouldBe(const ast::Rule& rule, const eval::Event& event, bool undecided);
+alert::Decision WouldBe(const ast::RuleKeys& rule, const eval::Event& event, bool undecided);
 
 // What became of an operation, for one rule that matched it: from the flags of its clauses and the rule's action.
-alert::Decision Decide(const ast::Rule& rule, uint32_t record_flags, bool undecided);
+alert::Decision Decide(const ast::RuleKeys& rule, uint32_t record_flags, bool undecided);
 
 class Judge {
  public:

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/source/boxed.h"
 #include "compiler/source/source.h"
 
 namespace sluice::ast {
@@ -174,10 +175,10 @@ struct Exception {
   Span span;
 };
 
-struct Rule {
+// A rule without what it asks.
+struct RuleKeys {
   Word name;
   Word desc;
-  Expr condition;
   Word output;
   Priority priority = Priority::kDebug;
   Action action = Action::kAlert;
@@ -190,13 +191,17 @@ struct Rule {
   bool skip_if_unknown_field =
       false;    // Falco's skip-if-unknown-filter: an unknown field drops the rule, with a warning
   Word source;  // "syscall" unless given
-  std::vector<Exception> exceptions;
-  std::optional<Rate> throttle;
-  std::optional<Then> then;
+  source::Boxed<Rate> throttle;
+  source::Boxed<Then> then;
   Scope scope;
-  std::optional<Rate> fuse;
+  source::Boxed<Rate> fuse;
   std::vector<Word> allowed_warnings;  // `# allow: slug` comments directly above the block
   Span span;
+};
+
+struct Rule : RuleKeys {
+  Expr condition;
+  std::vector<Exception> exceptions;
 };
 
 // One value of a test event: a word, or an array of words.

@@ -158,7 +158,7 @@ std::string Duration(uint64_t ns) {
   return fmt::format("{}ns", ns);
 }
 
-void AppendRate(std::string_view key, const std::optional<Rate>& rate, std::string& out) {
+void AppendRate(std::string_view key, const source::Boxed<Rate>& rate, std::string& out) {
   if (!rate) return;
   out += fmt::format("\n  ({} {}{} {}", key, rate->count, rate->of_processes ? " processes" : "",
                      Duration(rate->period_ns));

@@ -18,30 +18,6 @@ namespace {
 
 using diag::Code;
 
-// The rule without its condition and exceptions, which live on in CheckedRule::condition.
-ast::Rule KeysOf(const ast::Rule& rule) {
-  ast::Rule keys;
-  keys.name = rule.name;
-  keys.desc = rule.desc;
-  keys.output = rule.output;
-  keys.priority = rule.priority;
-  keys.action = rule.action;
-  keys.action_span = rule.action_span;
-  keys.errno_value = rule.errno_value;
-  keys.on_unknown = rule.on_unknown;
-  keys.mode = rule.mode;
-  keys.tags = rule.tags;
-  keys.enabled = rule.enabled;
-  keys.source = rule.source;
-  keys.throttle = rule.throttle;
-  keys.then = rule.then;
-  keys.scope = rule.scope;
-  keys.fuse = rule.fuse;
-  keys.allowed_warnings = rule.allowed_warnings;
-  keys.span = rule.span;
-  return keys;
-}
-
 // A scope and a fuse bound what a rule refuses.
 void WarnOfIdleKeys(const ast::Rule& rule, diag::Diagnostics& diagnostics) {
   if (rule.action != ast::Action::kAlert) return;
@@ -76,6 +52,8 @@ class RuleChecker {
       if (taken == nullptr) continue;
       (*taken)[i].condition = {};
       (*taken)[i].exceptions = {};
+      (*taken)[i].desc.text = std::string();
+      (*taken)[i].output.text = std::string();
     }
     WarnOfOtherSources();
     names_.WarnUnusedLists(diagnostics_);
@@ -99,7 +77,7 @@ class RuleChecker {
     }
     CheckedRule checked;
     bool ok = BuildCondition(rule, checked.condition);
-    ok = ParseOutput(rule.output, diagnostics_, output_terms_, checked.output) && ok;
+    ok = ParseOutput(rule.output, diagnostics_, output_pieces_, checked.output) && ok;
     if (rule.then && ResolveThen(*rule.then, diagnostics_, checked.then_field.emplace())) {
       added_.emplace_back(&rule, *checked.then_field);
     } else if (rule.then) {
@@ -115,7 +93,7 @@ class RuleChecker {
     const auto id = static_cast<RuleId>(result_.rules.size());
     if (!results_.Fold(rule, id, checked.condition, result_.assumptions)) return;
     warnings_.Look(rule, checked);
-    checked.rule = KeysOf(rule);
+    checked.rule = rule;
     result_.rules.push_back(std::move(checked));
   }
 
@@ -186,7 +164,7 @@ class RuleChecker {
   ResultFolder results_;
   RuleWarnings warnings_;
   std::map<std::string, std::vector<const ast::Rule*>> other_sources_;
-  OutputTerms output_terms_;
+  OutputPieces output_pieces_;
   std::vector<std::pair<const ast::Rule*, FieldUse>> added_;  // what rules put into sets
   CheckedRules result_;
 };

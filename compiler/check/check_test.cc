@@ -269,7 +269,6 @@ TEST(Check, KeysOfARuleAreKept) {
   EXPECT_EQ(checked.rules[0].rule.priority, ast::Priority::kCritical);
   EXPECT_EQ(checked.rules[0].rule.errno_value, 13);
   EXPECT_EQ(checked.rules[0].rule.mode, ast::Mode::kAudit);
-  EXPECT_EQ(checked.rules[0].rule.condition.check, nullptr);
 }
 
 TEST(Documentation, EveryCodeHasASection) {

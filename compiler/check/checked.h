@@ -55,9 +55,9 @@ struct Term {
   FieldUse field;
   TransformKind transform{};
   std::vector<Term> arguments;
-  std::string literal;
-  std::vector<std::string> tuple;  // kTuple of constants; with fields in it, all elements are in `arguments`
-  std::string index;               // getopt(...)[index]
+  // kLiteral: one; kTuple of constants: its elements. With fields in it, all elements are in `arguments`.
+  std::vector<std::string> texts;
+  char index = '\0';  // getopt(...)[index]
   Type type = Type::kString;
   Shape shape = Shape::kScalar;
   friend bool operator==(const Term&, const Term&) = default;
@@ -81,17 +81,17 @@ struct Condition {
 
 // A piece of an output text: literal, or a term to print.
 struct OutputPiece {
-  std::string literal;
-  bool is_term = false;
-  std::shared_ptr<const Term> term;  // shared by all outputs that print it
-  std::string name;                  // as written, the key in output_fields: "proc.aname[2]"
-  uint16_t width = 0;                // %20proc.name
+  std::string text;          // of a term its name as written, the key in output_fields: "proc.aname[2]"
+  source::Boxed<Term> term;  // none: literal
+  uint16_t width = 0;        // %20proc.name
 };
+// Equal pieces of all outputs are one.
+using Output = std::vector<std::shared_ptr<const OutputPiece>>;
 
 struct CheckedRule {
-  ast::Rule rule;  // condition and exceptions emptied; the keys as written
+  ast::RuleKeys rule;  // as written
   Condition condition;
-  std::vector<OutputPiece> output;
+  Output output;
   std::vector<FieldUse> throttle_by;
   std::optional<FieldUse> then_field;  // whose value `then` adds
 };

@@ -9,12 +9,12 @@ namespace sluice::check {
 namespace {
 
 template <typename Map>
-std::string NearestKey(std::string_view word, const Map& map) {
-  std::vector<std::string_view> known;
-  known.reserve(map.size());
-  for (const auto& [name, value] : map) known.push_back(name);
-  std::sort(known.begin(), known.end());  // the same suggestion whatever the hash order
-  return diag::Nearest(word, known);
+std::vector<std::string_view> KeysOf(const Map& map) {
+  std::vector<std::string_view> keys;
+  keys.reserve(map.size());
+  for (const auto& [name, value] : map) keys.push_back(name);
+  std::sort(keys.begin(), keys.end());  // the same suggestion whatever the hash order
+  return keys;
 }
 
 void ReportDuplicate(std::string_view kind, const ast::Word& name, const ast::Word& first,
@@ -193,12 +193,12 @@ void Names::WarnUnusedLists(diag::Diagnostics& diagnostics) const {
 
 std::string Names::NearestList(std::string_view word) const {
   if (diagnostics_.all().size() >= diag::kMaxDiagnostics) return {};
-  return NearestKey(word, lists_);
+  return diag::NearestSpelling(word, KeysOf(lists_));
 }
 
 std::string Names::NearestMacro(std::string_view word) const {
   if (diagnostics_.all().size() >= diag::kMaxDiagnostics) return {};
-  return NearestKey(word, macros_);
+  return diag::Nearest(word, KeysOf(macros_));
 }
 
 }  // namespace sluice::check

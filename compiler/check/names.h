@@ -32,6 +32,7 @@ class Names {
   // A list or macro of this name was left out for a fault that has been told, or a list that holds such a
   // list: what uses it is left out silently.
   bool IsBroken(std::string_view name) const;
+  size_t lists() const { return lists_.size(); }
   bool AnyBroken() const { return !broken_.empty(); }
 
   // W201 for lists that nothing named.

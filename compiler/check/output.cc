@@ -20,9 +20,8 @@ bool IsName(char c) { return IsAlpha(c) || IsDigit(c) || c == '_' || c == '.'; }
 
 class OutputParser {
  public:
-  OutputParser(const ast::Word& output, diag::Diagnostics& diagnostics, OutputTerms& terms,
-               std::vector<OutputPiece>& pieces)
-      : text_(output.text), output_(output), diagnostics_(diagnostics), terms_(terms), pieces_(pieces) {}
+  OutputParser(const ast::Word& output, diag::Diagnostics& diagnostics, OutputPieces& known, Output& pieces)
+      : text_(output.text), output_(output), diagnostics_(diagnostics), known_(known), pieces_(pieces) {}
 
   bool Parse() {
     bool ok = true;
@@ -32,9 +31,9 @@ class OutputParser {
         continue;
       }
       if (text_.substr(at_, 2) == "%%") ++at_;
-      AddLiteral(text_.substr(at_, 1));
-      ++at_;
+      literal_ += text_[at_++];
     }
+    EndLiteral();
     return ok;
   }
 
@@ -44,9 +43,12 @@ class OutputParser {
     return at < text_.size() && IsAlpha(text_[at]);
   }
 
-  void AddLiteral(std::string_view literal) {
-    if (pieces_.empty() || pieces_.back().is_term) pieces_.emplace_back();
-    pieces_.back().literal += literal;
+  void EndLiteral() {
+    if (literal_.empty()) return;
+    std::shared_ptr<const OutputPiece>& known = known_[' ' + literal_];
+    if (known == nullptr) known = std::make_shared<const OutputPiece>(OutputPiece{literal_, {}, 0});
+    pieces_.push_back(known);
+    literal_.clear();
   }
 
   // The place of text_[begin, end), when the text stands in the source as it is; else the whole output.
@@ -64,7 +66,6 @@ class OutputParser {
     while (IsDigit(text_[at_])) width = std::min<uint32_t>(width * 10 + (text_[at_++] - '0'), kMaxWidth);
     const size_t begin = at_;
     Operand operand;
-    OutputPiece piece;
     if (!ParseOperand(operand, 0)) {
       diagnostics_
           .Add(diag::Code::E201, SpanOf(percent, at_),
@@ -73,17 +74,16 @@ class OutputParser {
           .help = "write `%%` for a percent sign";
       return false;
     }
-    piece.name = text_.substr(begin, at_ - begin);
-    std::shared_ptr<const Term>& known = terms_[piece.name];
+    const std::string name(text_.substr(begin, at_ - begin));
+    std::shared_ptr<const OutputPiece>& known = known_[std::to_string(width) + name];
     if (known == nullptr) {
       Term term;
       if (!ResolveTerm(operand, diagnostics_, term)) return false;
-      known = std::make_shared<const Term>(std::move(term));
+      known = std::make_shared<const OutputPiece>(
+          OutputPiece{name, std::move(term), static_cast<uint16_t>(width)});
     }
-    piece.term = known;
-    piece.is_term = true;
-    piece.width = static_cast<uint16_t>(width);
-    pieces_.push_back(std::move(piece));
+    EndLiteral();
+    pieces_.push_back(known);
     return true;
   }
 
@@ -211,16 +211,17 @@ class OutputParser {
   const std::string_view text_;
   const ast::Word& output_;
   diag::Diagnostics& diagnostics_;
-  OutputTerms& terms_;
-  std::vector<OutputPiece>& pieces_;
+  OutputPieces& known_;
+  Output& pieces_;
+  std::string literal_;  // up to `at_`, not yet a piece
   size_t at_ = 0;
 };
 
 }  // namespace
 
-bool ParseOutput(const ast::Word& output, diag::Diagnostics& diagnostics, OutputTerms& terms,
-                 std::vector<OutputPiece>& pieces) {
-  const bool ok = OutputParser(output, diagnostics, terms, pieces).Parse();
+bool ParseOutput(const ast::Word& output, diag::Diagnostics& diagnostics, OutputPieces& known,
+                 Output& pieces) {
+  const bool ok = OutputParser(output, diagnostics, known, pieces).Parse();
   pieces.shrink_to_fit();
   return ok;
 }

@@ -16,10 +16,11 @@
 
 namespace sluice::check {
 
-using OutputTerms = std::unordered_map<std::string, std::shared_ptr<const Term>>;  // by text
+// Those that were met before, by text; a literal's begins with a blank, a term's with its width.
+using OutputPieces = std::unordered_map<std::string, std::shared_ptr<const OutputPiece>>;
 
-// `terms`: those that were met before; new ones are added.
-bool ParseOutput(const ast::Word& output, diag::Diagnostics& diagnostics, OutputTerms& terms,
-                 std::vector<OutputPiece>& pieces);
+// New pieces are added to `known`.
+bool ParseOutput(const ast::Word& output, diag::Diagnostics& diagnostics, OutputPieces& known,
+                 Output& pieces);
 
 }  // namespace sluice::check

@@ -42,9 +42,8 @@ void Mix(uint64_t& hash, const Term& term) {
   Mix(hash, static_cast<uint64_t>(term.kind) << 32 | static_cast<uint64_t>(term.transform));
   Mix(hash, static_cast<uint64_t>(term.field.field) << 32 | static_cast<uint32_t>(term.field.index));
   Mix(hash, term.field.argument);
-  Mix(hash, term.literal);
-  Mix(hash, term.index);
-  for (const std::string& text : term.tuple) Mix(hash, text);
+  Mix(hash, static_cast<uint64_t>(term.index));
+  for (const std::string& text : term.texts) Mix(hash, text);
   for (const Term& argument : term.arguments) Mix(hash, argument);
 }
 
@@ -95,6 +94,7 @@ std::optional<Condition> PredicateTable::Build(const ast::Check& check, source::
     }
   }
   Predicate predicate;
+  doubtful_.clear();
   if (!Resolve(check, predicate)) return std::nullopt;
   const bool wants_values = check.op != ast::Op::kExists && predicate.right.empty();
   if (wants_values && predicate.values.empty() && predicate.left.shape != Shape::kList) {
@@ -102,6 +102,7 @@ std::optional<Condition> PredicateTable::Build(const ast::Check& check, source::
     return condition;
   }
   condition.predicate = Intern(std::move(predicate), span);
+  if (!doubtful_.empty()) doubtful_of_[condition.predicate] = std::move(doubtful_);
   if (!key.empty()) by_words_.emplace(std::move(key), condition.predicate);
   return condition;
 }
@@ -231,6 +232,11 @@ bool PredicateTable::ReportValue(const ast::Check& check, const Predicate& predi
                       word.span.begin >= check.values_span.begin && word.span.end <= check.values_span.end;
   if (!inside && check.values_span.valid()) fault.others.push_back({check.values_span, "through this list"});
   fault.help = std::move(help);
+  for (const Doubtful& doubtful : doubtful_) {
+    if (doubtful.word.span != word.span || doubtful.is_macro) continue;
+    fault.help = fmt::format("did you mean the list `{}`?", doubtful.meant.text);
+    fault.patches.push_back({word.span, doubtful.meant.text});
+  }
   return false;
 }
 
@@ -245,6 +251,7 @@ bool PredicateTable::ExpandWords(const ast::Check& check, bool list, ListItems& 
       continue;
     }
     words.push_back(&word);
+    if (list && check.parenthesised) Doubt(word);
     if (!list || check.parenthesised || word.quoted || names_.IsSet(word.text)) continue;
     if (const ast::Macro* macro = names_.FindMacro(word.text)) {
       auto& fault = diagnostics_->Add(Code::E205, word.span,
@@ -262,6 +269,26 @@ bool PredicateTable::ExpandWords(const ast::Check& check, bool list, ListItems& 
     return false;
   }
   return true;
+}
+
+// Programs and paths seldom have an underscore, names of lists nearly always.
+void PredicateTable::Doubt(const ast::Word& word) {
+  constexpr size_t kMaxCompared = 1'000'000;
+  if (word.quoted || word.text.find('_') == std::string::npos || names_.IsSet(word.text)) return;
+  if (const ast::Macro* macro = names_.FindMacro(word.text)) {
+    doubtful_.push_back({word, macro->name, true});
+    return;
+  }
+  if (names_compared_ > kMaxCompared) return;
+  names_compared_ += names_.lists();
+  const std::string near = names_.NearestList(word.text);
+  if (!near.empty()) doubtful_.push_back({word, names_.FindList(near)->name, false});
+}
+
+const std::vector<PredicateTable::Doubtful>& PredicateTable::doubtful(PredicateId id) const {
+  static const std::vector<Doubtful> none;
+  const auto found = doubtful_of_.find(id);
+  return found == doubtful_of_.end() ? none : found->second;
 }
 
 bool PredicateTable::CheckEventType(const ast::Word& word, const ast::Check& check, const FieldUse& use) {
@@ -282,6 +309,8 @@ bool PredicateTable::CheckEventType(const ast::Word& word, const ast::Check& che
 
 void PredicateTable::MoveInto(CheckedRules& result) {
   std::vector<PredicateId> renumbered(predicates_.size(), static_cast<PredicateId>(predicates_.size()));
+  result.predicates.reserve(predicates_.size() + predicates_.size() / 8);  // norm/ makes some more
+  result.predicate_at.reserve(predicates_.size());
   for (CheckedRule& rule : result.rules.Edit())
     Renumber(rule.condition, predicates_, first_at_, renumbered, result);
 }

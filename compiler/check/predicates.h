@@ -37,6 +37,14 @@ class PredicateTable {
   };
   const std::vector<SetUse>& set_uses() const { return set_uses_; }
 
+  // A word between others that is taken for a text and looks like a list's name, or is a macro's.
+  struct Doubtful {
+    ast::Word word;
+    ast::Word meant;  // the list's or macro's name, where it is declared
+    bool is_macro = false;
+  };
+  const std::vector<Doubtful>& doubtful(PredicateId id) const;
+
   // Moves the used predicates out, in the order of first use by `rules`, and renumbers them there.
   void MoveInto(CheckedRules& result);
 
@@ -46,6 +54,7 @@ class PredicateTable {
   bool ResolveRight(const ast::Check& check, Predicate& predicate);
   bool ResolveValues(const ast::Check& check, Predicate& predicate);
   bool ExpandWords(const ast::Check& check, bool list, ListItems& words);
+  void Doubt(const ast::Word& word);
   bool CheckEventType(const ast::Word& word, const ast::Check& check, const FieldUse& use);
   bool ReportValue(const ast::Check& check, const Predicate& predicate, const ast::Word& word,
                    std::string message, std::string help);
@@ -56,6 +65,9 @@ class PredicateTable {
   std::vector<Predicate> predicates_;
   std::vector<source::Span> first_at_;
   std::vector<SetUse> set_uses_;
+  std::vector<Doubtful> doubtful_;  // of the predicate in hand
+  std::unordered_map<PredicateId, std::vector<Doubtful>> doubtful_of_;
+  size_t names_compared_ = 0;  // for doubt's sake
   std::unordered_map<std::string, PredicateId> by_words_;
   std::unordered_multimap<uint64_t, PredicateId> by_hash_;
 };

@@ -74,17 +74,17 @@ std::string_view QuantifierText(ast::Quantifier quantifier) {
   return "";
 }
 
-std::string OutputText(const std::vector<OutputPiece>& pieces) {
+std::string OutputText(const Output& pieces) {
   std::string out;
-  for (const OutputPiece& piece : pieces) {
+  for (const auto& piece : pieces) {
     if (!out.empty()) out += ' ';
-    if (!piece.is_term) {
-      out += Quoted(piece.literal);
+    if (!piece->term) {
+      out += Quoted(piece->text);
       continue;
     }
     out += '%';
-    if (piece.width != 0) out += std::to_string(piece.width);
-    out += TermText(*piece.term);
+    if (piece->width != 0) out += std::to_string(piece->width);
+    out += TermText(*piece->term);
   }
   return out;
 }
@@ -122,9 +122,9 @@ std::string TermText(const Term& term) {
     case Term::Kind::kField:
       return term.field.Name();
     case Term::Kind::kLiteral:
-      return Quoted(term.literal);
+      return Quoted(term.texts[0]);
     case Term::Kind::kTuple:
-      for (const std::string& text : term.tuple) out += (out.empty() ? "" : ", ") + Quoted(text);
+      for (const std::string& text : term.texts) out += (out.empty() ? "" : ", ") + Quoted(text);
       break;
     case Term::Kind::kTransform:
       break;
@@ -132,7 +132,7 @@ std::string TermText(const Term& term) {
   for (const Term& argument : term.arguments) out += (out.empty() ? "" : ", ") + TermText(argument);
   if (term.kind == Term::Kind::kTuple) return "(" + out + ")";
   out = fmt::format("{}({})", TransformName(term.transform), out);
-  return term.index.empty() ? out : fmt::format("{}[{}]", out, term.index);
+  return term.index == '\0' ? out : fmt::format("{}[{}]", out, term.index);
 }
 
 std::string Print(const Predicate& predicate) {

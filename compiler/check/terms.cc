@@ -78,7 +78,7 @@ class TransformChecker {
         }
         return true;
       case TransformKind::kGetopt:
-        term.shape = term.index.empty() ? Shape::kList : Shape::kScalar;
+        term.shape = term.index == '\0' ? Shape::kList : Shape::kScalar;
         return List(term, 0) && Scalar(term, 1);
     }
     return false;
@@ -153,7 +153,7 @@ bool ResolveTransform(const ast::Operand& operand, diag::Diagnostics& diagnostic
                           : fmt::format("`{}` takes no argument in brackets", row->name));
       return false;
     }
-    term.index = transform.index->text;
+    term.index = transform.index->text[0];
   }
   bool ok = true;
   for (const ast::Operand& argument : transform.arguments) {
@@ -171,7 +171,7 @@ bool ResolveTuple(const ast::Operand& operand, diag::Diagnostics& diagnostics, T
   bool ok = true;
   for (const ast::Operand& item : operand.tuple) {
     if (constant) {
-      term.tuple.push_back(item.literal.text);
+      term.texts.push_back(item.literal.text);
       continue;
     }
     Term& element = term.arguments.emplace_back();
@@ -263,7 +263,7 @@ bool ResolveTerm(const ast::Operand& operand, diag::Diagnostics& diagnostics, Te
       return ResolveTransform(operand, diagnostics, term);
     case ast::Operand::Kind::kLiteral:
       term.kind = Term::Kind::kLiteral;
-      term.literal = operand.literal.text;
+      term.texts = {operand.literal.text};
       return true;
     case ast::Operand::Kind::kTuple:
       return ResolveTuple(operand, diagnostics, term);

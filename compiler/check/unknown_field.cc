@@ -60,9 +60,9 @@ std::optional<ast::Word> FindUnknownField(const ast::Rule& rule) {
     if (Found found = InOperands(exception.fields)) return found;
   }
   diag::Diagnostics faults;
-  OutputTerms terms;
-  std::vector<OutputPiece> pieces;
-  ParseOutput(rule.output, faults, terms, pieces);
+  OutputPieces known;
+  Output pieces;
+  ParseOutput(rule.output, faults, known, pieces);
   for (const diag::Diagnostic& fault : faults.all()) {
     if (fault.code == diag::Code::E201) return ast::Word{"", fault.primary.span, false};
   }

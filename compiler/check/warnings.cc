@@ -169,8 +169,9 @@ void RuleWarnings::LookAtPredicates(const ast::Rule& rule, const Condition& cond
   if (settled_.size() < predicates_.size()) settled_.resize(predicates_.size());
   if (settled_[condition.predicate]) return;
   const Predicate& predicate = predicates_.at(condition.predicate);
-  const bool allowed =
-      IsAllowedAt(rule, Code::W204, condition.span) || IsAllowedAt(rule, Code::W213, condition.span);
+  const bool allowed = IsAllowedAt(rule, Code::W204, condition.span) ||
+                       IsAllowedAt(rule, Code::W213, condition.span) ||
+                       IsAllowedAt(rule, Code::W220, condition.span);
   settled_[condition.predicate] = !allowed;
   const auto look = [&](const FieldUse& use) {
     std::string name;
@@ -183,6 +184,24 @@ void RuleWarnings::LookAtPredicates(const ast::Rule& rule, const Condition& cond
   ForEachField(predicate.left, look);
   for (const Term& right : predicate.right) ForEachField(right, look);
   WarnTypes(rule, predicate, condition.span);
+  WarnDoubtful(rule, condition);
+}
+
+void RuleWarnings::WarnDoubtful(const ast::Rule& rule, const Condition& condition) {
+  for (const PredicateTable::Doubtful& doubtful : predicates_.doubtful(condition.predicate)) {
+    if (IsAllowedAt(rule, Code::W220, condition.span)) continue;
+    const std::string& word = doubtful.word.text;
+    auto& warning = diagnostics_.Add(
+        Code::W220, doubtful.word.span,
+        doubtful.is_macro ? fmt::format("`{}` is a macro, and is taken for a text here", word)
+                          : fmt::format("There is no list `{}`: it is taken for a text", word));
+    warning.others.push_back(
+        {doubtful.meant.span, doubtful.is_macro ? "declared here" : "a list of a similar name"});
+    warning.help = doubtful.is_macro ? fmt::format("write \"{}\" if the text is meant", word)
+                                     : fmt::format("did you mean `{}`? Write \"{}\" if the text is meant",
+                                                   doubtful.meant.text, word);
+    if (!doubtful.is_macro) warning.patches.push_back({doubtful.word.span, doubtful.meant.text});
+  }
 }
 
 // True once for each field; arguments of events count as fields.
@@ -213,9 +232,9 @@ void RuleWarnings::WarnTypes(const ast::Rule& rule, const Predicate& predicate, 
 
 void RuleWarnings::LookAtOutput(const ast::Rule& rule, const CheckedRule& checked) {
   std::string names;
-  for (const OutputPiece& piece : checked.output) {
-    if (!piece.is_term) continue;
-    ForEachField(*piece.term, [&](const FieldUse& use) {
+  for (const auto& piece : checked.output) {
+    if (!piece->term) continue;
+    ForEachField(*piece->term, [&](const FieldUse& use) {
       std::string name;
       if (!IsNewlyAbsent(rule, use, rule.output.span, name)) return;
       names += fmt::format("{}`{}`", names.empty() ? "" : ", ", name);

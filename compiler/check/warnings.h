@@ -30,6 +30,7 @@ class RuleWarnings {
   void LookAtPredicates(const ast::Rule& rule, const Condition& condition);
   bool IsNewlyAbsent(const ast::Rule& rule, const FieldUse& use, source::Span span, std::string& name);
   void WarnTypes(const ast::Rule& rule, const Predicate& predicate, source::Span span);
+  void WarnDoubtful(const ast::Rule& rule, const Condition& condition);
   void LookAtOutput(const ast::Rule& rule, const CheckedRule& checked);
 
   bool NeverMatches(const ast::Rule& rule, const Condition& condition, const TypeSet& types);

@@ -15,6 +15,7 @@ constexpr CodeRow kRows[] = {
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 constexpr size_t kMaxSuggestable = 64;  // nobody mistypes a longer word by a letter or two
+constexpr size_t kLeastBeginning = 3;   // letters that stand for the whole word
 
 // Optimal string alignment distance: insert, delete, replace and swapped neighbours cost one each.
 size_t EditDistance(std::string_view a, std::string_view b) {
@@ -77,7 +78,7 @@ Diagnostic Resolved(Diagnostic diagnostic, const source::Files& files) {
   return diagnostic;
 }
 
-std::string Nearest(std::string_view word, const std::vector<std::string_view>& known) {
+std::string NearestSpelling(std::string_view word, const std::vector<std::string_view>& known) {
   if (word.empty() || word.size() > kMaxSuggestable) return {};
   const size_t limit = std::max<size_t>(1, word.size() / 3);
   std::string_view best;
@@ -95,6 +96,21 @@ std::string Nearest(std::string_view word, const std::vector<std::string_view>& 
     }
   }
   return std::string(best);
+}
+
+std::string Nearest(std::string_view word, const std::vector<std::string_view>& known) {
+  std::string spelt = NearestSpelling(word, known);
+  if (!spelt.empty() || word.size() < kLeastBeginning) return spelt;
+  std::string_view begun;
+  for (const std::string_view candidate : known) {
+    if (candidate.size() < word.size() || !std::equal(word.begin(), word.end(), candidate.begin(),
+                                                      [](char a, char b) { return Lower(a) == Lower(b); })) {
+      continue;
+    }
+    if (!begun.empty() && begun != candidate) return {};
+    begun = candidate;
+  }
+  return std::string(begun);
 }
 
 }  // namespace sluice::diag

@@ -81,6 +81,8 @@ class Diagnostics {
 Diagnostic Resolved(Diagnostic diagnostic, const source::Files& files);
 
 // The nearest of `known` to `word` by edit distance, or empty when nothing is near enough to suggest.
+std::string NearestSpelling(std::string_view word, const std::vector<std::string_view>& known);
+// Likewise; else the only one that begins with the word: `warn` is `warning`.
 std::string Nearest(std::string_view word, const std::vector<std::string_view>& known);
 
 }  // namespace sluice::diag

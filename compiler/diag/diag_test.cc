@@ -68,8 +68,12 @@ TEST(Nearest, SuggestsOnlyWhatIsNear) {
       {"x", ""},
       {"ni", "in"},
       {"containz", "contains"},
+      {"CONT", "contains"},
+      {"proc", ""},
+      {"st", ""},
   };
   for (const auto& [word, expected] : cases) EXPECT_EQ(Nearest(word, known), expected) << word;
+  EXPECT_EQ(NearestSpelling("cont", known), "");
   EXPECT_EQ(Nearest(std::string(1000, 'a'), known), "");
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "compiler/falco/items.h"
@@ -75,14 +76,13 @@ std::vector<ast::Word> AllowedAbove(const source::Files& files, const Node& item
 }
 
 // Falco's `%container.info` is no field but stands for two.
-std::string WithContainerInfo(std::string output) {
+void ReplaceContainerInfo(Text& output) {
   constexpr std::string_view kInfo = "%container.info";
   constexpr std::string_view kFields = "container_id=%container.id container_name=%container.name";
-  for (size_t at = output.find(kInfo); at != std::string::npos;
-       at = output.find(kInfo, at + kFields.size())) {
-    output.replace(at, kInfo.size(), kFields);
+  for (size_t at = output.bytes.find(kInfo); at != std::string::npos;
+       at = output.bytes.find(kInfo, at + kFields.size())) {
+    output.Replace(static_cast<uint32_t>(at), kInfo.size(), kFields);
   }
-  return output;
 }
 
 }  // namespace
@@ -95,8 +95,10 @@ struct Loader::State {
   void AddList(const Node& item);
   void AddMacro(const Node& item);
   void AddRule(const Node& item);
+  void RefuseUnknown(std::string_view kind, const Node& name);
   void CheckEngine(const Node& version);
   void CheckPlugins(const Node& plugins);
+  source::Span Derived(const Text& text);
   bool ParseText(const Text& text, ast::Expr& condition, diag::Diagnostics& told);
   std::optional<ast::Exception> BuildException(const ExceptionItem& item);
   void BuildRule(RuleItem& item, ast::RuleSet& rules);
@@ -152,7 +154,7 @@ void Loader::State::AddList(const Node& item) {
   const std::map<std::string, Merge> merge = ReadMerge(item, {"items"}, {"items"}, diagnostics);
   ListItem* old = lists.Find(name->text);
   if (!merge.empty() && old == nullptr) {
-    diagnostics.Add(Code::E113, name->span, fmt::format("No list `{}` has been defined before", name->text));
+    RefuseUnknown("list", *name);
   } else if (!merge.empty() && merge.at("items") == Merge::kAppend) {
     old->items.insert(old->items.end(), list.items.begin(), list.items.end());
     Join(list.allowed_warnings, old->allowed_warnings);
@@ -173,7 +175,7 @@ void Loader::State::AddMacro(const Node& item) {
   const std::map<std::string, Merge> merge = ReadMerge(item, {"condition"}, {"condition"}, diagnostics);
   MacroItem* old = macros.Find(name->text);
   if (!merge.empty() && old == nullptr) {
-    diagnostics.Add(Code::E113, name->span, fmt::format("No macro `{}` has been defined before", name->text));
+    RefuseUnknown("macro", *name);
   } else if (!merge.empty() && merge.at("condition") == Merge::kAppend) {
     old->condition.Append(TextOf(*condition));
     Join(AllowedAbove(files, item), old->allowed_warnings);
@@ -194,8 +196,7 @@ void Loader::State::AddRule(const Node& item) {
     Join(allowed, edit->item.keys.allowed_warnings);
     rules.Put(name.text, std::move(edit->item));
   } else if (old == nullptr) {
-    diagnostics.Add(Code::E113, name.span, fmt::format("No rule `{}` has been defined before", name.text))
-        .help = "files are taken in the order given: load the file that defines it first";
+    RefuseUnknown("rule", *Scalar(item, "rule", diagnostics));
   } else if (edit->only_enabled) {
     old->keys.enabled = edit->item.keys.enabled;
     Join(allowed, old->keys.allowed_warnings);
@@ -203,6 +204,14 @@ void Loader::State::AddRule(const Node& item) {
     Apply(*edit, *old, diagnostics);
     Join(allowed, old->keys.allowed_warnings);
   }
+}
+
+// One that was left out for a fault has been told.
+void Loader::State::RefuseUnknown(std::string_view kind, const Node& name) {
+  const auto same = [&](const ast::Word& word) { return word.text == name.text; };
+  if (std::any_of(broken.begin(), broken.end(), same)) return;
+  diagnostics.Add(Code::E113, name.span, fmt::format("No {} `{}` has been defined before", kind, name.text))
+      .help = "files are taken in the order given: load the file that defines it first";
 }
 
 void Loader::State::CheckEngine(const Node& version) {
@@ -232,9 +241,13 @@ void Loader::State::CheckPlugins(const Node& plugins) {
   }
 }
 
+// The whole of a file whose places are those of the text's bytes.
+source::Span Loader::State::Derived(const Text& text) {
+  return {files.AddDerived(text.bytes, text.pieces), 0, static_cast<uint32_t>(text.bytes.size())};
+}
+
 bool Loader::State::ParseText(const Text& text, ast::Expr& condition, diag::Diagnostics& told) {
-  const source::FileId file = files.AddDerived(text.bytes, text.pieces);
-  return parse::ParseCondition(files, file, limits, condition, told);
+  return parse::ParseCondition(files, Derived(text).file, limits, condition, told);
 }
 
 std::optional<ast::Exception> Loader::State::BuildException(const ExceptionItem& item) {
@@ -264,10 +277,10 @@ std::optional<ast::Exception> Loader::State::BuildException(const ExceptionItem&
 }
 
 void Loader::State::BuildRule(RuleItem& item, ast::RuleSet& out) {
-  ast::Rule rule = std::move(item.keys);
+  ast::Rule rule{std::move(item.keys), {}, {}};
   rule.desc = {item.desc.bytes, item.desc.span, true};
-  // The output is not cut out of the YAML text byte by byte; labels point at the whole of it.
-  rule.output = {WithContainerInfo(item.output.bytes), item.output.span, true};
+  ReplaceContainerInfo(item.output);
+  rule.output = {item.output.bytes, Derived(item.output), false};
   if (rule.source.text != "syscall") {  // check/ leaves it out, and wants to know what it uses
     diag::Diagnostics unheard;
     ParseText(item.condition, rule.condition, unheard);

@@ -186,6 +186,47 @@ TEST_F(FalcoTest, FaultsOfItems) {
   EXPECT_THAT(errors, HasSubstr("Plugin `k8saudit` is not provided"));
 }
 
+TEST_F(FalcoTest, ATextInBracketsIsAListOfAnException) {
+  const ast::RuleSet rules =
+      Load({Rule("R", "evt.type = open") +
+            "  exceptions:\n    - name: e\n      fields: [proc.name, fd.name]\n      comps: [in, pmatch]\n"
+            "      values:\n        - ['(a, \"b, c\", d)', '(/x)']\n        - ['\"(a)\"', /y]\n"});
+  EXPECT_EQ(Errors(), "");
+  const auto& values = rules.rules.at(0).exceptions.at(0).values;
+  ASSERT_EQ(values.at(0).at(0).size(), 3u);
+  EXPECT_EQ(values[0][0][1].text, "b, c");
+  EXPECT_EQ(values[0][1].at(0).text, "/x");
+  EXPECT_EQ(values.at(1).at(0).at(0).text, "(a)");
+}
+
+TEST_F(FalcoTest, AnOutputPointsAtItselfAroundWhatWasPutIn) {
+  const ast::RuleSet rules =
+      Load({"- rule: R\n  desc: d\n  condition: evt.type = open\n  priority: INFO\n  output: >\n    first "
+            "%container.info\n"
+            "    and %container.info, %proc.name\n"});
+  EXPECT_EQ(Errors(), "");
+  const ast::Word& output = rules.rules.at(0).output;
+  EXPECT_EQ(output.text,
+            "first container_id=%container.id container_name=%container.name and container_id=%container.id "
+            "container_name=%container.name, %proc.name\n");
+  const auto at = [&](std::string_view word) {
+    const auto begin = static_cast<uint32_t>(output.span.begin + output.text.rfind(word));
+    const auto end = begin + static_cast<uint32_t>(word.size());
+    return files_.Text(files_.Resolve({output.span.file, begin, end}));
+  };
+  EXPECT_EQ(at("first "), "first ");
+  EXPECT_EQ(at("%proc.name"), "%proc.name");
+  EXPECT_EQ(at(" and "), "\n    and ");
+  EXPECT_EQ(at("container_id=%container.id container_name=%container.name"), "%container.info");
+}
+
+TEST_F(FalcoTest, WhatAppendsToSomethingBrokenIsNoFurtherFault) {
+  Load(
+      {"- rule: R\n  desc: [a]\n  condition: evt.type = open\n  output: o\n  priority: INFO\n"
+       "- rule: R\n  condition: and proc.name = x\n  append: true\n"});
+  EXPECT_THAT(Errors(), testing::Not(HasSubstr("E113")));
+}
+
 TEST_F(FalcoTest, BrokenYamlSaysWhere) {
   Load({"- rule: R\n  desc: [a\n  condition: b\n"});
   EXPECT_THAT(Errors(), HasSubstr("E111"));

@@ -23,6 +23,8 @@ struct Text {
 
   bool empty() const { return bytes.empty(); }
   void Append(const Text& other);  // with a blank between, as Falco does
+  // What comes in stands where the `size` bytes did. REQUIRES: they are of one piece.
+  void Replace(uint32_t at, uint32_t size, std::string_view with);
 };
 Text TextOf(const Node& scalar);
 
@@ -51,7 +53,7 @@ struct ExceptionItem {
 };
 
 struct RuleItem {
-  ast::Rule keys;  // without condition, output, desc and exceptions
+  ast::RuleKeys keys;  // without output and desc
   Text condition, output, desc;
   std::vector<ExceptionItem> exceptions;
   bool complete = false;  // all required keys were given

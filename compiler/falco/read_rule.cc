@@ -43,6 +43,34 @@ bool AllScalars(const std::vector<const Node*>& nodes) {
                      [](const Node* n) { return n->kind == Node::Kind::kScalar; });
 }
 
+// A text `(a, "b c")` is a list, for Falco pastes values as they are.
+std::vector<ast::Word> WordsOf(const Node& scalar) {
+  const std::string_view text = scalar.text;
+  if (text.size() < 2 || text.front() != '(' || text.back() != ')') return {WordOf(scalar)};
+  std::vector<ast::Word> words;
+  for (size_t at = 1; at + 1 < text.size();) {
+    size_t end = at;
+    char quote = '\0';
+    for (; end + 1 < text.size() && (quote != '\0' || text[end] != ','); ++end) {
+      if (quote != '\0' ? text[end] == quote : text[end] == '"' || text[end] == '\'')
+        quote = quote == '\0' ? text[end] : '\0';
+    }
+    const size_t first = text.find_first_not_of(" \t\n", at);
+    if (first < end) {
+      Node item = scalar;
+      item.quoted = false;
+      item.text = text.substr(first, text.find_last_not_of(" \t\n", end - 1) + 1 - first);
+      words.push_back(WordOf(item));
+    }
+    at = end + 1;
+  }
+  return words;
+}
+
+void AddWords(const Node& scalar, std::vector<ast::Word>& words) {
+  for (ast::Word& word : WordsOf(scalar)) words.push_back(std::move(word));
+}
+
 // One row of `values` for an exception over several fields.
 bool ReadRow(const Node& row, size_t fields, ExceptionItem& exception, diag::Diagnostics& diagnostics) {
   if (row.kind != Node::Kind::kSequence || row.items.size() != fields) {
@@ -59,7 +87,7 @@ bool ReadRow(const Node& row, size_t fields, ExceptionItem& exception, diag::Dia
       return false;
     }
     std::vector<ast::Word>& tuple = words.emplace_back();
-    for (const Node* node : nodes) tuple.push_back(WordOf(*node));
+    for (const Node* node : nodes) AddWords(*node, tuple);
   }
   exception.values.push_back(std::move(words));
   return true;
@@ -88,7 +116,7 @@ bool ReadValues(const Node& values, ExceptionItem& exception, diag::Diagnostics&
       diagnostics.Add(Code::E112, item.span, "A value of an exception is a word or a list of words");
       return false;
     }
-    for (const Node* node : nodes) tuple.push_back(WordOf(*node));
+    for (const Node* node : nodes) AddWords(*node, tuple);
   }
   exception.values.push_back({std::move(tuple)});
   return true;
@@ -130,8 +158,13 @@ void ReadPriority(const Node& value, RuleEdit& edit, diag::Diagnostics& diagnost
     return;
   }
   ++edit.excused;
-  diagnostics.Add(Code::E109, value.span, fmt::format("`{}` is not a priority", value.text)).help =
-      "one of emergency, alert, critical, error, warning, notice, informational, debug";
+  auto& fault = diagnostics.Add(Code::E109, value.span, fmt::format("`{}` is not a priority", value.text));
+  std::vector<std::string> names;
+  for (int i = 0; i <= static_cast<int>(ast::Priority::kDebug); ++i)
+    names.emplace_back(ast::PriorityName(static_cast<ast::Priority>(i)));
+  const std::string nearest = diag::Nearest(value.text, {names.begin(), names.end()});
+  fault.help = nearest.empty() ? "" : fmt::format("did you mean `{}`?", nearest);
+  (nearest.empty() ? fault.help : fault.note) = fmt::format("it is one of `{}`", fmt::join(names, "`, `"));
 }
 
 // Keys that take a scalar or a list of them; texts are kept for appending.
@@ -299,6 +332,7 @@ std::optional<RuleEdit> ReadRule(const Node& node, diag::Diagnostics& diagnostic
     if (!missing.empty()) {
       diagnostics.Add(Code::E106, name->span,
                       fmt::format("Rule `{}` has no `{}`", name->text, fmt::join(missing, "`, `")));
+      if (edit.given.contains("condition")) ++edit.excused;
     }
   }
   edit.item.complete = true;

@@ -483,8 +483,8 @@ uint32_t Needs(const split::Partition& partition) {
   const check::CheckedRules& checked = partition.normal.checked;
   for (const norm::Condition& condition : partition.normal.conditions) needs |= NeedsOf(condition, checked);
   for (const check::CheckedRule& rule : checked.rules) {
-    for (const check::OutputPiece& piece : rule.output) {
-      if (piece.is_term) needs |= NeedsOf(*piece.term);
+    for (const auto& piece : rule.output) {
+      if (piece->term) needs |= NeedsOf(*piece->term);
     }
     for (const check::FieldUse& field : rule.throttle_by) needs |= NeedsOf(field);
     if (rule.rule.then) needs |= NeedsOfName(rule.rule.then->field.name.text, "");

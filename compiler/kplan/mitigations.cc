@@ -37,7 +37,7 @@ class MitigationLowering {
   }
 
  private:
-  const ast::Rule& RuleOf(check::RuleId id) const { return partition_.normal.checked.rules[id].rule; }
+  const ast::RuleKeys& RuleOf(check::RuleId id) const { return partition_.normal.checked.rules[id].rule; }
 
   template <typename Visit>
   void ForEach(Visit visit) {
@@ -50,7 +50,7 @@ class MitigationLowering {
   }
 
   Mitigation Bounded(check::RuleId id) {
-    const ast::Rule& rule = RuleOf(id);
+    const ast::RuleKeys& rule = RuleOf(id);
     Mitigation made;
     made.rule = id;
     made.name = rule.name.text;
@@ -97,7 +97,7 @@ class MitigationLowering {
       if (RuleOf(entry.rule).action != ast::Action::kAlert) rules.insert(entry.rule);
     }
     for (const split::Entry& entry : hook.entries) {
-      const ast::Rule& rule = RuleOf(entry.rule);
+      const ast::RuleKeys& rule = RuleOf(entry.rule);
       if (rule.action == ast::Action::kAlert || entry.bit >= SLUICE_CLAUSES) continue;
       const uint64_t bit = 1ull << (entry.bit % 64);
       const uint32_t word = entry.bit / 64;

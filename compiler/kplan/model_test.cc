@@ -101,7 +101,7 @@ Verdict ReferenceVerdict(const split::Partition& partition, const split::HookPar
     verdict.surviving.summary |= 1ull << (bit / 16);
     if (truth == Truth3::kUnknown) verdict.undecided[bit / 64] |= 1ull << (bit % 64);
     for (const split::Entry& entry : hook.entries) {
-      const ast::Rule& rule = partition.normal.checked.rules[entry.rule].rule;
+      const ast::RuleKeys& rule = partition.normal.checked.rules[entry.rule].rule;
       if (entry.bit != bit || rule.action == ast::Action::kAlert) continue;
       if (truth == Truth3::kUnknown && rule.on_unknown == ast::OnUnknown::kAllow) continue;
       if (rule.mode == ast::Mode::kAudit || !InScope(rule.scope, subject)) {
@@ -231,7 +231,7 @@ class Generator {
                                          action == 0   ? ast::Action::kDeny
                                          : action == 1 ? ast::Action::kKill
                                                        : ast::Action::kAlert);
-      ast::Rule& written = partition.normal.checked.rules.Edit()[rule].rule;
+      ast::RuleKeys& written = partition.normal.checked.rules.Edit()[rule].rule;
       written.errno_value = static_cast<int>(1 + Below(30));
       written.on_unknown = Chance(30) ? ast::OnUnknown::kDeny : ast::OnUnknown::kAllow;
       const uint32_t scope = Below(6);

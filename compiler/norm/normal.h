@@ -18,9 +18,9 @@ namespace sluice::norm {
 
 struct Condition {
   enum class Kind : uint8_t { kTrue, kFalse, kAnd, kOr, kLiteral } kind = Kind::kTrue;
-  std::vector<Condition> children;  // kAnd: none is kAnd, kTrue, kFalse; kOr likewise; two or more
-  check::PredicateId predicate = 0;
   bool negated = false;
+  check::PredicateId predicate = 0;
+  std::vector<Condition> children;  // kAnd: none is kAnd, kTrue, kFalse; kOr likewise; two or more
   source::Span span;
 };
 

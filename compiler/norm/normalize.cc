@@ -166,7 +166,7 @@ class Normalizer {
 };
 
 // check/ has warned already where it could see it.
-void WarnNever(const ast::Rule& rule, diag::Diagnostics& diagnostics) {
+void WarnNever(const ast::RuleKeys& rule, diag::Diagnostics& diagnostics) {
   const std::string message = fmt::format("Rule `{}` can never match", rule.name.text);
   const std::string_view slug = diag::RowOf(diag::Code::W202).slug;
   for (const ast::Word& word : rule.allowed_warnings) {

@@ -21,7 +21,7 @@ constexpr size_t kBudget = 1'000'000;  // steps for each of the two warnings, wh
 constexpr size_t kMaxSiblings = 100;   // children of one node that are compared with each other
 constexpr size_t kMaxKeys = 16;        // values under which a test is found
 
-bool IsAllowed(const ast::Rule& rule, Code code) {
+bool IsAllowed(const ast::RuleKeys& rule, Code code) {
   const std::string_view slug = diag::RowOf(code).slug;
   return std::any_of(rule.allowed_warnings.begin(), rule.allowed_warnings.end(),
                      [&](const ast::Word& word) { return word.text == slug; });
@@ -42,7 +42,7 @@ class Shadows {
   }
 
  private:
-  const ast::Rule& Rule(RuleId id) const { return rules_.checked.rules[id].rule; }
+  const ast::RuleKeys& Rule(RuleId id) const { return rules_.checked.rules[id].rule; }
 
   static std::vector<const Condition*> Conjuncts(const Condition& condition) {
     if (condition.kind != Kind::kAnd) return {&condition};
@@ -117,7 +117,7 @@ class Shadows {
   }
 
   bool Shadow(RuleId general, RuleId special) {
-    const ast::Rule &one = Rule(general), &two = Rule(special);
+    const ast::RuleKeys &one = Rule(general), &two = Rule(special);
     if (general == special || one.action != two.action || one.priority != two.priority ||
         one.mode != two.mode)
       return false;

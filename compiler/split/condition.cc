@@ -26,6 +26,7 @@ norm::Condition Join(Kind kind, Kind unit, Kind zero, std::vector<norm::Conditio
   };
   // Looking for an equal child is quadratic; a long list is joined as it is.
   const bool small = parts.size() <= 32;
+  joined.children.reserve(parts.size());
   for (norm::Condition& part : parts) {
     if (part.kind == zero) return Constant(zero);
     if (part.kind == unit) continue;

@@ -245,6 +245,7 @@ Condition Specialise(const Condition& condition, check::HookId hook, Lowering& l
   const bool conjunction = condition.kind == Condition::Kind::kAnd;
   const Condition::Kind decides = conjunction ? Condition::Kind::kFalse : Condition::Kind::kTrue;
   std::vector<Condition> parts;
+  parts.reserve(condition.children.size());
   for (const Condition& child : condition.children) {
     Condition part = Specialise(child, hook, lowering);
     if (part.kind == decides) return part;

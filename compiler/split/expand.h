@@ -24,6 +24,8 @@ class Interner {
 
   // A literal whose predicate was lowered to `lowered` (identified by its address).
   AnyOfId Literal(const Lowered& lowered, bool negated);
+  // Frees what Literal() needs.
+  void ForgetLiterals() { literals_[0] = literals_[1] = {}; }
 
  private:
   std::deque<AnyOf> all_;

@@ -215,9 +215,8 @@ Lowered NoTable(const Predicate& predicate, std::string_view possible) {
                      fmt::format("for `{}` the kernel decides {}", predicate.left.field.Name(), possible));
 }
 
-Lowering::Lowering(const check::CheckedRules& rules, const Budget& budget) : rules_(rules), budget_(budget) {
-  for (auto& known : known_) known.resize(rules.predicates.size());
-}
+Lowering::Lowering(const check::CheckedRules& rules, const Budget& budget)
+    : rules_(rules), budget_(budget), latest_(rules.predicates.size()) {}
 
 // Exact paths of files that are there: a mitigation knows the file by every name.
 bool NamesFiles(const Lowered& lowered, check::HookId hook) {
@@ -248,19 +247,31 @@ const Lowered& Lowering::At(check::PredicateId predicate, check::HookId hook) {
       lowered.test.by_file = true;
       lowered.how += ", asked of every name of the file";
     }
-    known = Keep(std::move(lowered)) + 1;
+    if (!budget_.tells_decisions) lowered.how.clear();
+    known = Keep(std::move(lowered), predicate) + 1;
   }
   return all_[known - 1];
 }
 
-// Most predicates are nothing to the kernel at most hooks, for a few reasons.
-uint32_t Lowering::Keep(Lowered lowered) {
+void Lowering::Forget() {
+  all_ = {};
+  for (PagedIds& known : known_) known = {};
+  latest_ = {};
+  plain_ = {};
+}
+
+// Most predicates are nothing to the kernel at most hooks, for a few reasons, and one test at the others.
+uint32_t Lowering::Keep(Lowered lowered, check::PredicateId predicate) {
   const auto next = static_cast<uint32_t>(all_.size());
   const bool plain = lowered.kind != Kind::kTest && lowered.kind != Kind::kAlternatives;
   if (plain) {
     const auto [at, added] = plain_.emplace(
         std::tuple(lowered.kind, lowered.code, lowered.reason, lowered.how, lowered.help), next);
     if (!added) return at->second;
+  } else if (uint32_t& latest = latest_[predicate]; latest != 0 && all_[latest - 1] == lowered) {
+    return latest - 1;
+  } else {
+    latest = next + 1;
   }
   all_.push_back(std::move(lowered));
   return next;

@@ -4,7 +4,7 @@
 // The subjects that the kernel knows stand in two tables: what a hook itself brings in check/operands.def,
 // the process and the type in kSubjects (lower.cc); each kind has one function (lower_operand.cc, lower.cc).
 //
-// Threads: not synchronized. Memory: one Lowered per test and hook that was asked for, kept until
+// Threads: not synchronized. Memory: one Lowered per distinct test that was asked for, kept until
 //          destruction.
 // Errors:  none; what does not fit a kernel table is kUser with the code that says why.
 #pragma once
@@ -12,6 +12,7 @@
 #include <array>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -31,6 +32,7 @@ struct Lowered {
   struct Part {
     uint32_t lookup = 0;
     Test test;
+    friend bool operator==(const Part&, const Part&) = default;
   };
   using Alternatives = std::vector<std::vector<Part>>;
   uint32_t lookup = 0;  // kTest
@@ -39,8 +41,25 @@ struct Lowered {
       when_false;  // kAlternatives: a disjunction of conjunctions, of the predicate and its negation
   std::optional<diag::Code> code;  // kUser
   std::string reason;              // a constant, kUser: why
-  std::string how;                 // kTest: which table
+  std::string how;                 // kTest: which table; empty unless decisions are told
   std::string help;                // kUser: what the kernel could decide instead; may be empty
+  friend bool operator==(const Lowered&, const Lowered&) = default;
+};
+
+// A number for some of many ids: room for sixteen neighbours at a time.
+class PagedIds {
+ public:
+  uint32_t& operator[](uint32_t id) {
+    if (id / kPage >= pages_.size()) pages_.resize(id / kPage + 1);
+    std::unique_ptr<Page>& page = pages_[id / kPage];
+    if (page == nullptr) page = std::make_unique<Page>();
+    return (*page)[id % kPage];
+  }
+
+ private:
+  static constexpr uint32_t kPage = 16;
+  using Page = std::array<uint32_t, kPage>;
+  std::vector<std::unique_ptr<Page>> pages_;
 };
 
 class Lowering {
@@ -54,6 +73,9 @@ class Lowering {
   // Borrowed until destruction. Scarce tables (lineage atoms, flag tests) go to whoever asks first.
   const Lowered& At(check::PredicateId predicate, check::HookId hook);
 
+  // Frees what At() has made. REQUIRES: it is not called again.
+  void Forget();
+
   // Image conditions in the order in which lineage tests asked for them.
   const std::vector<KernelCondition>& atoms() const { return atoms_; }
   const std::vector<VariableTest>& variables() const { return variables_; }
@@ -62,7 +84,7 @@ class Lowering {
   Lowered Lower(const check::Predicate& predicate, check::HookId hook);
   Lowered LowerSubject(const check::Predicate& predicate, check::HookId hook);
   Lowered LowerLineage(const check::Predicate& predicate, uint32_t string, uint32_t level);
-  uint32_t Keep(Lowered lowered);
+  uint32_t Keep(Lowered lowered, check::PredicateId predicate);
   Lowered LowerVariable(const check::Predicate& predicate);
   void ReserveMask(Lowered& lowered, check::HookId hook);
   void ReserveTexts(Lowered& lowered);
@@ -71,8 +93,9 @@ class Lowering {
   const Budget budget_;
   std::deque<Lowered> all_;
   bool mitigation_ = false;
-  std::array<std::vector<uint32_t>, size_t{2} * SLUICE_HOOKS>
-      known_;  // by PredicateId: index into all_ + 1; mitigations last
+  // By PredicateId: index into all_ + 1. Of mitigations last; a predicate is asked at few hooks.
+  std::array<PagedIds, size_t{2} * SLUICE_HOOKS> known_;
+  std::vector<uint32_t> latest_;  // by PredicateId: what was kept of it last, likewise
   std::map<std::tuple<Lowered::Kind, std::optional<diag::Code>, std::string, std::string, std::string>,
            uint32_t>
       plain_;  // constants and what is left to user space, each once: index into all_

@@ -52,9 +52,9 @@ bool AsksResult(const check::CheckedRules& checked, const norm::Condition& condi
 
 bool ShowsResult(const check::CheckedRule& rule, check::HookId hook) {
   bool shows = false;
-  for (const check::OutputPiece& piece : rule.output) {
-    if (!piece.is_term) continue;
-    check::ForEachField(*piece.term,
+  for (const auto& piece : rule.output) {
+    if (!piece->term) continue;
+    check::ForEachField(*piece->term,
                         [&](const check::FieldUse& use) { shows = shows || check::IsAfterCall(use, hook); });
   }
   return shows && !IsKnownAnyway(hook);

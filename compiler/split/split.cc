@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -37,6 +38,10 @@ class Splitter {
         if (IsMitigation(rules[rule]) == mitigations) Place(rule);
       }
     }
+    if (!budget_.tells_decisions) {
+      lowering_.Forget();
+      interner_.ForgetLiterals();
+    }
     Partition partition;
     for (const check::HookRow& row : check::Hooks()) {
       if (placed_[row.id].empty()) continue;
@@ -58,6 +63,7 @@ class Splitter {
         partition.decisions.begin(), partition.decisions.end(),
         [](const auto& a, const auto& b) { return std::pair(a.rule, a.hook) < std::pair(b.rule, b.hook); });
     for (HookPartition& hook : partition.hooks) {
+      hook.whole.reserve(placed_[hook.hook].size());
       for (Placed& placed : placed_[hook.hook]) hook.whole.emplace_back(placed.rule, std::move(placed.whole));
       placed_[hook.hook] = {};
     }
@@ -103,7 +109,7 @@ class Splitter {
     const check::CheckedRule& rule = normal_.checked.rules[id];
     if (IsAllowed(rule, Code::W218)) return;
     for (const check::HookRow& row : check::Hooks()) {
-      const std::vector<Placed>& there = placed_[row.id];
+      const std::deque<Placed>& there = placed_[row.id];
       if ((!there.empty() && there.back().rule == id) || DecidesExecElsewhere(id, row.id)) continue;
       bool names_type = false;
       const std::string reason = ReasonAt(normal_.conditions[id], row.id, names_type);
@@ -212,7 +218,7 @@ class Splitter {
   }
 
   HookPartition Assemble(check::HookId hook) {
-    std::vector<Placed>& placed = placed_[hook];
+    std::deque<Placed>& placed = placed_[hook];
     std::vector<Kernel> conditions;
     std::map<std::pair<std::optional<check::RuleId>, Kernel>, uint32_t>
         index;                                                    // a mitigation's bits are its own
@@ -242,6 +248,7 @@ class Splitter {
     std::sort(partition.entries.begin(), partition.entries.end(), [](const Entry& a, const Entry& b) {
       return std::pair(a.bit, a.rule) < std::pair(b.bit, b.rule);
     });
+    partition.entries.shrink_to_fit();
     AskReturns(partition, placed);
     std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) { return a.rule < b.rule; });
     return partition;
@@ -266,7 +273,7 @@ class Splitter {
     for (auto& [bit, entry] : by_bit) partition.entries.push_back(std::move(entry));
   }
 
-  void AskReturns(HookPartition& partition, const std::vector<Placed>& placed) const {
+  void AskReturns(HookPartition& partition, const std::deque<Placed>& placed) const {
     std::map<check::RuleId, const Placed*> by_rule;
     for (const Placed& rule : placed) {
       if (!IsMitigation(normal_.checked.rules[rule.rule])) by_rule.emplace(rule.rule, &rule);
@@ -290,7 +297,7 @@ class Splitter {
     return condition;
   }
 
-  void ReportOverflow(check::HookId hook, const std::vector<Placed>& placed, size_t pinned) {
+  void ReportOverflow(check::HookId hook, const std::deque<Placed>& placed, size_t pinned) {
     const check::CheckedRule& last = normal_.checked.rules[placed.back().rule];
     diag::Diagnostic& error = diagnostics_.Add(
         Code::E304, ActionSpan(last),
@@ -333,7 +340,7 @@ class Splitter {
   Lowering lowering_;
   Interner interner_;
   MitigationCheck mitigation_;
-  std::array<std::vector<Placed>, SLUICE_HOOKS> placed_;  // mitigations first until Assemble() sorts by rule
+  std::array<std::deque<Placed>, SLUICE_HOOKS> placed_;  // mitigations first until Assemble() sorts by rule
   std::vector<uint32_t> atom_numbers_;
 };
 

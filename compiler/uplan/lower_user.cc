@@ -27,8 +27,8 @@ void FillSlots(UserPlan& plan) {
     plan.right_slot.push_back(predicate.right.empty() ? kNoSlot : slots.Of(predicate.right[0]));
   }
   for (const check::CheckedRule& rule : plan.checked.rules) {
-    for (const check::OutputPiece& piece : rule.output) {
-      if (piece.is_term) slots.Of(*piece.term);
+    for (const auto& piece : rule.output) {
+      if (piece->term) slots.Of(*piece->term);
     }
     for (const check::FieldUse& use : rule.throttle_by) slots.Of(TermOf(use));
     if (!rule.rule.then) continue;
@@ -111,9 +111,27 @@ class Lowering {
   Indexer indexer_;
 };
 
-}  // namespace
+void Drop(split::HookPartition& hook) {
+  for (split::Entry& entry : hook.entries) entry.residue = {};
+  for (auto& [rule, whole] : hook.whole) whole = {};
+}
 
-UserPlan LowerUser(const split::Partition& partition) {
+void Shrink(UserPlan& plan) {
+  Index& index = plan.index;
+  index.nodes.shrink_to_fit();
+  index.groups.shrink_to_fit();
+  index.branches.shrink_to_fit();
+  index.switches.shrink_to_fit();
+  index.leaves.shrink_to_fit();
+  index.marks.shrink_to_fit();
+  index.bytes.shrink_to_fit();
+  index.mark_lists.shrink_to_fit();
+  plan.conditions.shrink_to_fit();
+  plan.steps.shrink_to_fit();
+}
+
+// `taken`: the partition itself, whose conditions are dropped; or null.
+UserPlan Lower(const split::Partition& partition, split::Partition* taken) {
   UserPlan plan;
   plan.checked = partition.normal.checked;
   FillSlots(plan);
@@ -122,12 +140,14 @@ UserPlan LowerUser(const split::Partition& partition) {
   lowering.Count(every);
   for (const split::HookPartition& hook : partition.hooks) lowering.Learn(RulesOf(hook));
   lowering.LowerRules(every, plan.hooks[check::kNoHook]);
-  for (const split::HookPartition& hook : partition.hooks) {
+  for (size_t i = 0; i < partition.hooks.size(); ++i) {
+    const split::HookPartition& hook = partition.hooks[i];
     if (hook.hook == SLUICE_HOOK_IMAGE) continue;
     HookPlan& of_hook = plan.hooks[hook.hook];
     of_hook.hook = hook.hook;
     lowering.LowerRules(RulesOf(hook), of_hook);
     lowering.LowerBits(hook, of_hook);
+    if (taken != nullptr) Drop(taken->hooks[i]);
   }
   plan.sees_failures.resize(plan.checked.rules.size());
   for (const split::HookPartition& hook : partition.hooks) {
@@ -135,7 +155,13 @@ UserPlan LowerUser(const split::Partition& partition) {
       if (entry.sees_failures) plan.sees_failures[entry.rule] = true;
     }
   }
+  Shrink(plan);
   return plan;
 }
+
+}  // namespace
+
+UserPlan LowerUser(const split::Partition& partition) { return Lower(partition, nullptr); }
+UserPlan LowerUserDropping(split::Partition& partition) { return Lower(partition, &partition); }
 
 }  // namespace sluice::uplan

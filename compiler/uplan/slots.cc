@@ -14,7 +14,7 @@ size_t HashOf(const check::Term& term) {
                 (static_cast<size_t>(term.field.field) << 8) +
                 (static_cast<size_t>(static_cast<uint32_t>(term.field.index)) << 24);
   hash ^= std::hash<std::string>()(term.field.argument);
-  hash ^= std::hash<std::string>()(term.literal) * 3;
+  for (const std::string& text : term.texts) hash = hash * 31 + std::hash<std::string>()(text);
   for (const check::Term& argument : term.arguments) hash = hash * 31 + HashOf(argument);
   return hash;
 }

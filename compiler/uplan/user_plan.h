@@ -141,6 +141,8 @@ struct UserPlan {
 inline constexpr SlotId kNoSlot = 0xffffffff;
 
 UserPlan LowerUser(const split::Partition& partition);
+// The same; frees the conditions of each hook when they are lowered.
+UserPlan LowerUserDropping(split::Partition& partition);
 std::string Print(const UserPlan& plan);  // --emit uplan
 
 }  // namespace sluice::uplan

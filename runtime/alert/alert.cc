@@ -86,7 +86,7 @@ std::string ListText(const std::vector<std::string>& list, check::Shape shape) {
 
 // What the run knows and a written event (replay) need not say: its time, the host.
 void FillFromRun(const check::OutputPiece& piece, const Alert& alert, Value& value, std::string& buffer) {
-  const std::string& name = piece.name;
+  const std::string& name = piece.text;
   const uint64_t unix_ns = alert.time_unix_ns;
   const auto text = [&](std::string t) { buffer = std::move(t), value = Value::String(buffer); };
   if (piece.term->kind != check::Term::Kind::kField || !name.starts_with("evt.")) return;
@@ -108,18 +108,19 @@ void AddField(Alert& alert, OutputField field) {
 
 void FormatOutput(eval::Evaluator& evaluator, const check::CheckedRule& rule, Alert& alert) {
   std::string buffer;
-  for (const check::OutputPiece& piece : rule.output) {
-    if (!piece.is_term) {
-      alert.output += Printable(piece.literal);
+  for (const auto& shared : rule.output) {
+    const check::OutputPiece& piece = *shared;
+    if (!piece.term) {
+      alert.output += Printable(piece.text);
       continue;
     }
     Value value = evaluator.TermValue(*piece.term);
     if (value.kind == Value::Kind::kAbsent) FillFromRun(piece, alert, value, buffer);
-    OutputField field = FieldOf(piece.name, value);
+    OutputField field = FieldOf(piece.text, value);
     const bool list = field.kind == OutputField::Kind::kList;
     alert.output +=
         Fitted(Printable(list ? ListText(field.list, piece.term->shape) : ScalarText(value)), piece.width);
-    if (piece.name != "evt.time") AddField(alert, std::move(field));
+    if (piece.text != "evt.time") AddField(alert, std::move(field));
   }
   // As Falco: the event's time is always there, in nanoseconds.
   OutputField time{.name = "evt.time", .kind = OutputField::Kind::kNumber, .text = {}, .list = {}};

@@ -32,7 +32,7 @@ bool FindOption(std::string_view options, char option, bool& takes_argument) {
 Value TermReader::Made(const Term& term) {
   switch (term.kind) {
     case Term::Kind::kLiteral:
-      return Value::String(term.literal);
+      return Value::String(term.texts[0]);
     case Term::Kind::kTuple:
       return Tuple(term);
     case Term::Kind::kTransform:
@@ -70,7 +70,7 @@ Value TermReader::ListOf(const Term& term) {
 
 Value TermReader::Tuple(const Term& term) {
   std::vector<Value>& list = arena_.List();
-  for (const std::string& text : term.tuple) list.push_back(Value::String(text));
+  for (const std::string& text : term.texts) list.push_back(Value::String(text));
   for (const Term& element : term.arguments) {
     const Value value = Of(element);
     if (!IsThere(value)) return value;
@@ -222,10 +222,10 @@ Value TermReader::Getopt(const Term& term, const Value& list, const Value& optio
         argument = words[++i];
       }
       letters.push_back(Value::String(letter));
-      if (letter == term.index) wanted = argument;
+      if (letter[0] == term.index) wanted = argument;
     }
   }
-  return term.index.empty() ? Value::List(&letters) : wanted;
+  return term.index == '\0' ? Value::List(&letters) : wanted;
 }
 
 }  // namespace sluice::eval

@@ -91,4 +91,21 @@ Value ExtractArg(RecordView& view, const check::FieldUse& use) {
   return Value::Absent();
 }
 
+Value ExtractArgs(RecordView& view, const check::FieldUse&) {
+  const sluice_record& header = view.header();
+  const std::string_view type = check::EventName(header.type);
+  std::string all;
+  for (size_t at = 0;; ++at) {
+    const std::string_view name = check::ArgNameAt(type, at);
+    if (name.empty()) break;
+    const check::FieldUse use{check::FieldId::kEvtArg, -1, std::string(name)};
+    const check::Operand* operand = check::FindOperand(use, view.hook(), header.type);
+    const Value value = operand == nullptr ? ExtractArg(view, use) : ExtractOperand(view, *operand);
+    if (value.kind != Value::Kind::kString) continue;
+    if (!all.empty()) all += ' ';
+    all.append(name).append("=").append(value.text);
+  }
+  return type.empty() ? Value::Absent() : Value::String(view.arena.Keep(all));
+}
+
 }  // namespace sluice::eval

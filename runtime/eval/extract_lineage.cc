@@ -110,6 +110,20 @@ Value ParentStart(RecordView& view, int64_t (*of)(const RecordView&, uint64_t)) 
   return parent->key.start_ns == 0 ? Value::Unknown() : Value::Number(of(view, parent->key.start_ns));
 }
 
+// The oldest; names that end with `sh` are a shell's, as in Falco.
+Value LoginShell(RecordView& view, const FieldUse&) {
+  const auto is_shell = [](const Value& name) { return name.text.ends_with("sh"); };
+  Value found = Value::Absent();
+  if (const Value own = OwnName(view); is_shell(own)) found = Value::Number(view.header().pid);
+  if (view.self == nullptr) return Value::Unknown();
+  for (const Link* link = view.self.get(); link != nullptr; link = link->parent.get()) {
+    if (link->gap_above) return Value::Unknown();
+    if (link->parent != nullptr && is_shell(NameOf(view, *link->parent)))
+      found = Value::Number(link->parent->key.pid);
+  }
+  return found;
+}
+
 Value ParentDuration(RecordView& view, const FieldUse&) {
   return ParentStart(view, [](const RecordView& v, uint64_t start) {
     return static_cast<int64_t>(v.header().time_ns - start);
@@ -138,6 +152,7 @@ const std::vector<ExtractorRow>& LineageExtractors() {
       {FieldId::kProcSname, Leader<NameOf, FieldId::kProcName>},
       {FieldId::kProcSidExe, Leader<ExeOfLink, FieldId::kProcExe>},
       {FieldId::kProcSidExepath, Leader<ExepathOf, FieldId::kProcExepath>},
+      {FieldId::kProcLoginshellid, LoginShell},
       {FieldId::kProcPpidDuration, ParentDuration},
       {FieldId::kProcPpidTs, ParentTime},
   };

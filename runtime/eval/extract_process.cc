@@ -102,6 +102,8 @@ const std::vector<ExtractorRow>& Numbers() {
        [](V& v, const U&) { return Value::Bool(v.header().session_pid == v.header().pid); }},
       {FieldId::kProcIsPgidLeader,
        [](V& v, const U&) { return Value::Bool(v.header().pgid == v.header().pid); }},
+      {FieldId::kProcIsVpgidLeader,
+       [](V& v, const U&) { return Value::Bool(v.header().pgid == v.header().pid); }},
       {FieldId::kProcDuration, [](V& v, const U&) { return Since(v, v.header().start_ns); }},
       {FieldId::kProcPidTs, [](V& v, const U&) { return Value::Number(v.UnixTime(v.header().start_ns)); }},
       {FieldId::kThreadTid, [](V& v, const U&) { return Id(v.header().tid); }},

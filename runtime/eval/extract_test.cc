@@ -168,6 +168,11 @@ TEST_F(Extract, AnOpen) {
           {"evt.is_open_exec", "false"},
           {"evt.is_open_create", "true"},
           {"evt.arg.flags", "\"O_TRUNC|O_CREAT|O_WRONLY|O_F_CREATED\""},
+          {"evt.args",
+           "\"name=/etc/cron.d/job flags=O_TRUNC|O_CREAT|O_WRONLY|O_F_CREATED mode=0644 dev=802 ino=99\""},
+          {"evt.info",
+           "\"name=/etc/cron.d/job flags=O_TRUNC|O_CREAT|O_WRONLY|O_F_CREATED mode=0644 dev=802 ino=99\""},
+          {"evt.count", "1"},
           {"evt.arg.mode", "\"0644\""},
           {"evt.arg.name", "\"/etc/cron.d/job\""},
           {"evt.arg[2]", "\"/etc/cron.d/job\""},
@@ -184,6 +189,23 @@ TEST_F(Extract, AnOpen) {
           {"fd.dev.minor", "2"},
           {"fs.path.name", "\"/etc/cron.d/job\""},
           {"fd.sip", "absent"}});
+}
+
+TEST_F(Extract, TheLoginShellIsTheOldestOfTheAncestors) {
+  Load(Open(), Chain());
+  Expect({{"proc.loginshellid", "200"}, {"proc.is_pgid_leader", "true"}, {"proc.is_vpgid_leader", "true"}});
+  auto shell = Process(50, "zsh", "zsh|", Process(1, "systemd", "init|", nullptr, 1));
+  Load(Open(), Process(200, "sh", "sh|", Process(100, "make", "make|", shell)));
+  Expect({{"proc.loginshellid", "50"}});
+  Load(Open(), Process(200, "sh", "sh|", nullptr));
+  Expect({{"proc.loginshellid", "200"}});
+  Load(Open(), nullptr);
+  Expect({{"proc.loginshellid", "unknown"}});
+  RecordBuilder cat(SLUICE_RECORD_EVENT, SLUICE_HOOK_FILE_OPEN);
+  cat.header() = Open().header();
+  Load(cat.Item(SLUICE_ITEM_NAME, "cat"),
+       Process(200, "cat", "cat|", Process(1, "systemd", "init|", nullptr, 1)));
+  Expect({{"proc.loginshellid", "absent"}});
 }
 
 TEST_F(Extract, TheProcessOfAnOpen) {

@@ -26,6 +26,12 @@ class BranchTable {
 
   uplan::SlotId SlotOf(uint32_t group) const { return groups_[group].slot; }
 
+  // To be called some time before Find().
+  void Prefetch(uint32_t group_id, uplan::MarkId mark) const {
+    const Group& group = groups_[group_id];
+    if (group.few == 0) __builtin_prefetch(&cells_[group.begin + (HashOf(mark) & group.mask)]);
+  }
+
   // Calls take(target) for each to which `mark` leads.
   template <typename Take>
   void Find(uint32_t group_id, uplan::MarkId mark, Take take) const {

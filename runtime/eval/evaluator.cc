@@ -285,6 +285,7 @@ void Evaluator::State::Visit(uint32_t id) {
 void Evaluator::State::VisitGroup(uint32_t group) {
   const SlotState& slot = Marked(branches.SlotOf(group));
   if (slot.sure) {
+    for (uint32_t i = slot.begin; i < slot.end; ++i) branches.Prefetch(group, hits[i]);
     for (uint32_t i = slot.begin; i < slot.end; ++i)
       branches.Find(group, hits[i], [this](BranchTable::Target target) { Follow(target); });
     return;

@@ -65,9 +65,17 @@ class TextTable {
   void Add(std::string_view text, uint32_t number) { entries_.push_back({text, number}); }
   void Build();
 
-  uint32_t Find(std::string_view text) const {
-    if (slots_.empty()) return kNone;
+  uint32_t Find(std::string_view text) const { return slots_.empty() ? kNone : Find(text, HashOf(text)); }
+
+  // In two steps, for work in between while memory answers: Find() wants the hash that Prepare() has made.
+  uint64_t Prepare(std::string_view text) const {
+    if (slots_.empty()) return 0;
     const uint64_t hash = HashOf(text);
+    __builtin_prefetch(&slots_[hash & mask_]);
+    return hash;
+  }
+  uint32_t Find(std::string_view text, uint64_t hash) const {
+    if (slots_.empty()) return kNone;
     for (uint64_t at = hash & mask_; slots_[at].entry != kNone; at = (at + 1) & mask_) {
       if (slots_[at].tag != static_cast<uint32_t>(hash >> 32)) continue;
       const Entry& entry = entries_[slots_[at].entry];

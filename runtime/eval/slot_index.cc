@@ -50,9 +50,10 @@ void SlotIndex::Add(Kind kind, std::string_view bytes, uplan::MarkId mark) {
       return nets_.Add(KeyOf({net.address, length.v4}, length), mark);
     }
     case Kind::kPath:
-      return paths_.Add(bytes.substr(0, kMaxPath), mark);
+      has_paths_ = true;
+      return beginnings_.Add(bytes.substr(0, kMaxPath), mark | kIsPath);
     case Kind::kPrefix:
-      return prefixes_.Add(bytes, mark);
+      return beginnings_.Add(bytes, mark);
     case Kind::kSuffix:
       return suffixes_.Add(bytes, mark);
     case Kind::kSubstring:
@@ -64,8 +65,7 @@ void SlotIndex::Build() {
   texts_.Build();
   numbers_.Build();
   nets_.Build();
-  prefixes_.Build();
-  paths_.Build();
+  beginnings_.Build();
   suffixes_.Build();
   parts_.Build();
 }

@@ -69,18 +69,30 @@ class SlotIndex {
   };
   static uint64_t KeyOf(const check::Address& address, Length length);
   static constexpr size_t kMaxPath = 64;
+  // Of a beginning's number: it is a path's. Of a value that is no normal path such a mark may be found though
+  // the path itself has not got it: marks are what to look at.
+  static constexpr uint32_t kIsPath = 0x80000000;
   static bool IsNormalPath(std::string_view text);
   static std::string_view Normalised(std::string_view path, char* bytes);
 
   template <typename Take>
   void FindText(std::string_view text, Take take) const {
-    if (const uint32_t mark = texts_.Find(text); mark != kNone) take(mark);
-    prefixes_.Find(text, take);
+    const uint64_t hash = texts_.Prepare(text);
     suffixes_.Find(text, take);
     if (!parts_.empty()) parts_.Find(text, take);
-    if (paths_.empty() || IsNormalPath(text.substr(0, paths_.Find(text, take)))) return;
+    FindBeginnings(text, take);
+    if (const uint32_t mark = texts_.Find(text, hash); mark != kNone) take(mark);
+  }
+
+  template <typename Take>
+  void FindBeginnings(std::string_view text, Take take) const {
+    if (beginnings_.empty()) return;
+    const size_t seen = beginnings_.Find(text, [&](uint32_t number) { take(number & ~kIsPath); });
+    if (!has_paths_ || IsNormalPath(text.substr(0, seen))) return;
     char bytes[kMaxPath];
-    paths_.Find(Normalised(text, bytes), take);
+    beginnings_.Find(Normalised(text, bytes), [&](uint32_t number) {
+      if ((number & kIsPath) != 0) take(number & ~kIsPath);
+    });
   }
 
   template <typename Take>
@@ -93,8 +105,8 @@ class SlotIndex {
 
   TextTable texts_;
   KeyTable numbers_, nets_;
-  TextTrie prefixes_{TextTrie::Reads::kForwards}, paths_{TextTrie::Reads::kForwards},
-      suffixes_{TextTrie::Reads::kBackwards};
+  TextTrie beginnings_{TextTrie::Reads::kForwards}, suffixes_{TextTrie::Reads::kBackwards};
+  bool has_paths_ = false;
   GramFilter parts_;
   std::vector<Length> lengths_;
 };

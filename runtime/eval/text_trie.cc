@@ -16,6 +16,7 @@ void TextTrie::Build() {
   texts_.erase(std::unique(texts_.begin(), texts_.end()), texts_.end());
   Make(0, texts_.size(), 0);
   texts_ = {};
+  nodes_.resize(nodes_.size() + kRow);
   nodes_.shrink_to_fit();
 }
 

@@ -8,6 +8,10 @@
 //          its bytes.
 #pragma once
 
+#include <emmintrin.h>
+
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -39,17 +43,16 @@ class TextTrie {
       at += sizeof(head);
       if (left < head.label) return value.size();
       const char* rest = forwards ? value.data() + (value.size() - left) : value.data() + (left - head.label);
-      if (head.label != 0 && std::memcmp(rest, at, head.label) != 0) return value.size() - left + head.label;
+      if (!AreSame(rest, at, head.label)) return value.size() - left + head.label;
       left -= head.label;
       at += head.label;
       for (uint32_t i = head.begin; i < head.end; ++i) take(numbers_[i]);
       if (left == 0 || head.children == 0) return value.size() - left;
       const char next = forwards ? value[value.size() - left] : value[left - 1];
-      const auto* found = static_cast<const char*>(std::memchr(at, next, head.children));
-      if (found == nullptr) return value.size() - left + 1;
+      const uint32_t found = FindByte(at, head.children, next);
+      if (found == head.children) return value.size() - left + 1;
       uint32_t child = 0;
-      std::memcpy(&child, at + head.children + static_cast<size_t>(found - at) * sizeof(child),
-                  sizeof(child));
+      std::memcpy(&child, at + head.children + size_t{found} * sizeof(child), sizeof(child));
       at = nodes_.data() + child;
     }
   }
@@ -62,17 +65,34 @@ class TextTrie {
     uint32_t children = 0;        // how many
     uint32_t begin = 0, end = 0;  // of numbers_
   };
-  // Most labels are too short for a call.
-  static bool AreSame(const char* a, const char* b, size_t size) {
-    for (uint64_t x = 0, y = 0; size >= sizeof(x); a += sizeof(x), b += sizeof(y), size -= sizeof(x)) {
-      std::memcpy(&x, a, sizeof(x));
-      std::memcpy(&y, b, sizeof(y));
+  // Most labels are too short for a call, and so are most rows of children.
+  template <typename Word>
+  static bool AreSameBy(const char* a, const char* b, size_t size) {
+    Word x = 0, y = 0;
+    for (size_t at = 0; at + sizeof(x) < size; at += sizeof(x)) {
+      std::memcpy(&x, a + at, sizeof(x));
+      std::memcpy(&y, b + at, sizeof(y));
       if (x != y) return false;
     }
-    for (; size > 0; ++a, ++b, --size) {
-      if (*a != *b) return false;
+    std::memcpy(&x, a + size - sizeof(x), sizeof(x));
+    std::memcpy(&y, b + size - sizeof(y), sizeof(y));
+    return x == y;
+  }
+  static bool AreSame(const char* a, const char* b, size_t size) {
+    if (size >= sizeof(uint64_t)) return AreSameBy<uint64_t>(a, b, size);
+    if (size >= sizeof(uint32_t)) return AreSameBy<uint32_t>(a, b, size);
+    return size == 0 || AreSameBy<uint8_t>(a, b, size);
+  }
+  // Where `wanted` stands in `count` bytes, or `count`. REQUIRES: kRow bytes may be read.
+  static constexpr uint32_t kRow = sizeof(__m128i);
+  static uint32_t FindByte(const char* bytes, uint32_t count, char wanted) {
+    const __m128i all = _mm_set1_epi8(wanted);
+    for (uint32_t at = 0; at < count; at += kRow) {
+      const __m128i row = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + at));
+      const auto equal = static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(row, all)));
+      if (equal != 0) return std::min(count, at + static_cast<uint32_t>(std::countr_zero(equal)));
     }
-    return true;
+    return count;
   }
   uint32_t Make(size_t begin, size_t end, size_t depth);
 

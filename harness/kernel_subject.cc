@@ -120,6 +120,7 @@ class Filler {
         if (value.kind == Value::Kind::kString && value.text.find("->") == std::string_view::npos)
           Text(operand.field, operand.argument, operand.place);
         return;
+      case OperandKind::kHostNames:
       case OperandKind::kEitherEnd:  // of what the others fill
       case OperandKind::kEitherNumber:
         return;

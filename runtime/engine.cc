@@ -15,6 +15,7 @@
 #include <mutex>
 
 #include "runtime/container/watch.h"
+#include "runtime/hosts/resolver.h"
 #include "runtime/judge.h"
 #include "runtime/load/record_merge.h"
 #include "runtime/loss_watch.h"
@@ -44,6 +45,25 @@ int64_t ClockNs(clockid_t clock) {
 }
 
 int64_t BootToUnixNs() { return ClockNs(CLOCK_REALTIME) - ClockNs(CLOCK_BOOTTIME); }
+
+// What rules compare the names of connections with.
+std::vector<std::string> HostNamesOf(const check::CheckedRules& checked) {
+  std::vector<std::string> names;
+  for (const check::Predicate& predicate : checked.predicates) {
+    if (predicate.left.kind != check::Term::Kind::kField) continue;
+    switch (predicate.left.field.field) {
+      case check::FieldId::kFdCipName:
+      case check::FieldId::kFdSipName:
+      case check::FieldId::kFdLipName:
+      case check::FieldId::kFdRipName:
+        for (const check::Value& value : predicate.values) names.push_back(value.text);
+        break;
+      default:
+        break;
+    }
+  }
+  return names;
+}
 
 alert::Host ThisHost() {
   alert::Host host;
@@ -80,6 +100,7 @@ struct Engine::State {
   void SetHost();
   void SetNames(std::shared_ptr<const eval::Names> names);
   void FollowContainers();
+  void FollowHosts();
   source::Status TakeOver();
   source::Status Loop(Reloader& reloader, Reloader& refill);
   void RefillSets(Reloader& refill, int64_t now_ns);
@@ -103,6 +124,7 @@ struct Engine::State {
   Judge judge;
   LossWatch losses;
   std::unique_ptr<container::Watch> containers;
+  std::unique_ptr<hosts::Resolver> resolver;  // while rules name hosts
   lineage::Tree tree{lineage::Limits{}};
   std::unique_ptr<load::Kernel> kernel;
   ring::Record record;
@@ -243,6 +265,14 @@ void Engine::State::FollowContainers() {
   for (const std::string& id : judge.containers().TakeMissing()) containers->Want(id);
 }
 
+void Engine::State::FollowHosts() {
+  if (resolver == nullptr) return;
+  std::shared_ptr<const hosts::Table> table = resolver->Take();
+  if (table == nullptr) return;
+  if (options.capture != nullptr) options.capture->Hosts(*table);
+  judge.SetHosts(std::move(table));
+}
+
 source::Status Engine::State::Activate(Compilation& compilation, bool same_rules) {
   // Swap() drains before the flip only, so no record of the new generation is read before the judge knows its
   // plan.
@@ -267,6 +297,11 @@ source::Status Engine::State::Activate(Compilation& compilation, bool same_rules
     sets.MarkChanged();  // what was added while these were compiled
   }
   enforcement.Activate(compilation.kernel);
+  if (std::vector<std::string> names = HostNamesOf(compilation.user.checked);
+      resolver != nullptr || !names.empty()) {
+    if (resolver == nullptr) resolver = std::make_unique<hosts::Resolver>();
+    resolver->Ask(std::move(names));
+  }
   if (options.capture != nullptr)
     options.capture->Rules(*generation, capture::FingerprintOf(compilation), options.every_event);
   active = std::make_shared<const uplan::UserPlan>(std::move(compilation.user));
@@ -300,6 +335,7 @@ source::Status Engine::State::Loop(Reloader& reloader, Reloader& refill) {
     if (source::Status status = Poll(kPollMs); !status.ok()) return status;
     judged_until_ns = begin_ns - static_cast<int64_t>(load::kReorderNs);
     FollowContainers();
+    FollowHosts();
     if (reload.exchange(false)) reloader.Request();
     if (std::optional<Fresh> fresh = reloader.Take()) FinishReload(reloader, std::move(*fresh));
     TakeAudit();

@@ -65,7 +65,14 @@ void Judge::SetNames(std::shared_ptr<const eval::Names> names) {
   MakeEvent();
 }
 
-void Judge::MakeEvent() { event_ = std::make_unique<eval::RecordEvent>(names_.get(), facts_, &containers_); }
+void Judge::SetHosts(std::shared_ptr<const hosts::Table> hosts) {
+  hosts_ = std::move(hosts);
+  MakeEvent();
+}
+
+void Judge::MakeEvent() {
+  event_ = std::make_unique<eval::RecordEvent>(names_.get(), facts_, &containers_, hosts_.get());
+}
 
 void Judge::Add(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan) {
   sets_.push_back(

@@ -45,6 +45,7 @@ class Judge {
   // REQUIRES: both before the first record; again whenever they change.
   void SetHost(alert::Host host, eval::HostFacts facts);
   void SetNames(std::shared_ptr<const eval::Names> names);
+  void SetHosts(std::shared_ptr<const hosts::Table> hosts);
   // Those that become known are put there; those that fields ask for in vain are found there.
   container::Table& containers() { return containers_; }
 
@@ -108,6 +109,7 @@ class Judge {
   eval::HostFacts facts_;
   std::shared_ptr<const eval::Names> names_;
   container::Table containers_;
+  std::shared_ptr<const hosts::Table> hosts_;
   std::unique_ptr<eval::RecordEvent> event_;
   std::deque<RuleSet> sets_;
   alert::Throttle throttle_;

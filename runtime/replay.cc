@@ -44,6 +44,10 @@ class Replayer : public capture::Visitor {
     judge_.containers().Set(id, std::make_shared<const container::Container>(std::move(container)));
   }
 
+  void Hosts(hosts::Table hosts) override {
+    judge_.SetHosts(std::make_shared<const hosts::Table>(std::move(hosts)));
+  }
+
   void Rules(uint32_t generation, uint64_t fingerprint, bool every_event) override {
     if (fingerprint == options_.fingerprint) {
       judge_.Add(generation, options_.plan);

@@ -704,6 +704,7 @@ SLUICE_ONCE __u64 sluice_match_image(struct sluice_match *m, const struct sluice
 SLUICE_INLINE int sluice_asks_string(const struct sluice_hook_config *config, __u32 string, __u64 standing) {
   const __u32 first = SLUICE_LOOKUP_STRING + string * SLUICE_MODES;
 
+  if (!(config->used & SLUICE_STRING_BITS(string))) return 0;
   return sluice_asked(config, first, standing) || sluice_asked(config, first + 1, standing) ||
          sluice_asked(config, first + 2, standing) || sluice_asked(config, first + 3, standing);
 }

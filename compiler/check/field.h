@@ -39,9 +39,9 @@ std::string_view TypeName(Type type);
 
 enum class Shape : uint8_t {
   kScalar,
-  kList,    // Falco's list fields: in, intersects, exists only
-  kAny,     // several values, a test is true when it is true of any (proc.aname without index)
-  kEither,  // either end of a connection: `!=` needs both (fd.ip, fd.port, fd.net)
+  kList,  // Falco's list fields: in, intersects, exists only
+  kAny,   // several values, a test is true when it is true of any (proc.aname without index)
+  kEither,  // either end of a connection, or every name of one: `!=` needs all (fd.ip, fd.port, fd.net, fd.sip.name)
 };
 
 enum class Argument : uint8_t { kNone, kIndexOptional, kIndexRequired, kKeyOptional, kKeyRequired };

@@ -23,6 +23,7 @@ enum class OperandKind : uint8_t {
   kNameOnly,      // likewise; absent when it has none
   kSocketName,    // place: a UNIX socket's name; else both ends: 10.0.0.1:4000->10.0.0.2:80
   kEnd,           // an address; place: enum sluice_end
+  kHostNames,     // those of the rules that stand for the address; place likewise
   kEitherEnd,     // of both
   kEitherNumber,  // places: place and place + 1
 };

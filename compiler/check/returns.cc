@@ -69,6 +69,7 @@ std::optional<bool> Failed(const Predicate& predicate) {
 bool IsOfPeer(const Operand& operand) {
   switch (operand.kind) {
     case OperandKind::kEnd:
+    case OperandKind::kHostNames:
       return operand.place == SLUICE_END_REMOTE;
     case OperandKind::kNumber:
       return operand.field == FieldId::kFdRport || operand.field == FieldId::kFdCport;

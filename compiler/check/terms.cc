@@ -39,7 +39,7 @@ std::string Describe(const Term& term) {
     case Shape::kAny:
       return "the values of all ancestors";
     case Shape::kEither:
-      return "both ends of a connection";
+      return "several values at once";
   }
   return "";
 }

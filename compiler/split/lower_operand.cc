@@ -306,6 +306,9 @@ Lowered LowerOperand(const Predicate& predicate, const check::Operand& operand) 
       return LowerNamedNumber(predicate, operand);
     case OperandKind::kSocketName:
       return LowerSocketName(predicate, operand.place);
+    case OperandKind::kHostNames:
+      return InUserSpace(Code::N302, "what a host name stands for is known in user space only",
+                         "compare the address or its net");
     case OperandKind::kEnd:
       return LowerEnd(predicate, operand.place);
     case OperandKind::kEitherEnd:

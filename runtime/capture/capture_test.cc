@@ -51,6 +51,10 @@ class Log : public Visitor {
                     " " + (container.host_ipc ? "told" : "?") + " " + container.mounts.at(0).destination +
                     " " + container.labels.at("tier"));
   }
+  void Hosts(hosts::Table hosts) override {
+    for (const auto& [address, names] : hosts)
+      lines.push_back("host name " + std::to_string(address[15]) + " " + names.at(0) + " " + names.back());
+  }
   void Rules(uint32_t generation, uint64_t fingerprint, bool every_event) override {
     lines.push_back("rules " + std::to_string(generation) + " " + std::to_string(fingerprint) + " " +
                     std::to_string(every_event));
@@ -95,6 +99,7 @@ void WriteOne(const std::string& path) {
                         .privileged = true,
                         .mounts = {{.source = "/a", .destination = "/b"}},
                         .labels = {{"tier", "front"}}});
+  (*writer)->Hosts({{hosts::Address{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, {"a", "b"}}});
   (*writer)->Record(RecordOf(21));
   (*writer)->Record(RecordOf(22));
   (*writer)->OwnAlert(alert::Alert());
@@ -126,10 +131,10 @@ TEST(Capture, IsReadAsItWasWritten) {
   const source::Status status = ReadOne(folder.File("a"), log);
   EXPECT_TRUE(status.ok()) << status;
   const std::string size = std::to_string(RecordOf(1).size());
-  EXPECT_THAT(log.lines,
-              ElementsAre("host web-1 b -5 11 12", "user seven", "process 4 of 1 sshd /root 9",
-                          "rules 3 65261 0", "container c0 web nginx privileged ? /b front",
-                          "record 21 " + size, "record 22 " + size, "{\"tim", "record 23 " + size));
+  EXPECT_THAT(log.lines, ElementsAre("host web-1 b -5 11 12", "user seven", "process 4 of 1 sshd /root 9",
+                                     "rules 3 65261 0", "container c0 web nginx privileged ? /b front",
+                                     "host name 16 a b", "record 21 " + size, "record 22 " + size, "{\"tim",
+                                     "record 23 " + size));
 }
 
 TEST(Capture, IsReadUpToWhereItIsCutOff) {

@@ -33,6 +33,7 @@ enum class ChunkKind : uint32_t {
   kGap = 7,    // u64 records that could not be kept up with, and are not here
   kEnd = 8,    // a clean end: u64 records before it
   kContainer = 9,  // a container became known: its fields (writer.cc)
+  kHosts = 10,     // what the host names of rules stand for from here on (writer.cc)
 };
 
 struct ChunkHeader {

@@ -129,6 +129,8 @@ source::Status Reader::Tell(ChunkKind kind, std::string_view raw, Visitor& visit
       return TellProcesses(raw, visitor);
     case ChunkKind::kContainer:
       return TellContainer(raw, visitor);
+    case ChunkKind::kHosts:
+      return TellHosts(raw, visitor);
     case ChunkKind::kRules: {
       const uint32_t generation = from.U32();
       const uint64_t fingerprint = from.U64();
@@ -217,6 +219,23 @@ source::Status Reader::TellContainer(std::string_view raw, Visitor& visitor) con
   }
   if (!from.ok()) return Fault("the capture is corrupt: a chunk is too short");
   visitor.Container(std::move(container));
+  return absl::OkStatus();
+}
+
+source::Status Reader::TellHosts(std::string_view raw, Visitor& visitor) const {
+  Unpacker from(raw);
+  hosts::Table table;
+  for (uint32_t left = from.U32(); left > 0 && from.ok(); --left) {
+    hosts::Address address;
+    for (size_t half = 0; half < address.size(); half += 8) {
+      const uint64_t bytes = from.U64();
+      std::memcpy(address.data() + half, &bytes, sizeof bytes);
+    }
+    for (uint32_t names = from.U32(); names > 0 && from.ok(); --names)
+      table[address].emplace_back(from.Text());
+  }
+  if (!from.ok()) return Fault("the capture is corrupt: a chunk is too short");
+  visitor.Hosts(std::move(table));
   return absl::OkStatus();
 }
 

@@ -28,6 +28,7 @@ class Visitor {
   virtual void Users(eval::Names names) = 0;
   virtual void Processes(std::vector<lineage::ProcEntry> entries) = 0;
   virtual void Container(container::Container container) = 0;
+  virtual void Hosts(hosts::Table hosts) = 0;
   virtual void Rules(uint32_t generation, uint64_t fingerprint, bool every_event) = 0;
   virtual void Record(std::string_view bytes) = 0;  // hook and type numbers are this program's
   virtual void OwnAlert(std::string_view json) = 0;
@@ -52,6 +53,7 @@ class Reader {
   source::Status TellHost(std::string_view raw, Visitor& visitor);
   source::Status TellProcesses(std::string_view raw, Visitor& visitor) const;
   source::Status TellContainer(std::string_view raw, Visitor& visitor) const;
+  source::Status TellHosts(std::string_view raw, Visitor& visitor) const;
   source::Status TellRecords(std::string_view raw, Visitor& visitor);
 
   std::ifstream file_;

@@ -139,6 +139,21 @@ void Writer::Container(const container::Container& container) {
   Push(ChunkKind::kContainer, pack.Take());
 }
 
+void Writer::Hosts(const hosts::Table& hosts) {
+  Packer pack;
+  pack.U32(static_cast<uint32_t>(hosts.size()));
+  for (const auto& [address, names] : hosts) {
+    for (size_t half = 0; half < address.size(); half += 8) {
+      uint64_t bytes = 0;
+      std::memcpy(&bytes, address.data() + half, sizeof bytes);
+      pack.U64(bytes);
+    }
+    pack.U32(static_cast<uint32_t>(names.size()));
+    for (const std::string& name : names) pack.Text(name);
+  }
+  Push(ChunkKind::kHosts, pack.Take());
+}
+
 void Writer::Rules(uint32_t generation, uint64_t fingerprint, bool every_event) {
   Packer pack;
   pack.U32(generation);

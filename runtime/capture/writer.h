@@ -41,6 +41,7 @@ class Writer {
   void Users(const eval::Names& names);
   void Processes(const std::vector<lineage::ProcEntry>& entries);
   void Container(const container::Container& container);
+  void Hosts(const hosts::Table& hosts);
   void Rules(uint32_t generation, uint64_t fingerprint, bool every_event);
   void Record(std::string_view bytes);  // REQUIRES: ring::Decode() takes it
   void OwnAlert(const alert::Alert& alert);

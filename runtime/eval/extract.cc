@@ -80,11 +80,13 @@ struct RecordEvent::State {
 
 RecordEvent::RecordEvent(const Names* names) : RecordEvent(names, HostFacts::Read()) {}
 
-RecordEvent::RecordEvent(const Names* names, HostFacts host, container::Table* containers)
+RecordEvent::RecordEvent(const Names* names, HostFacts host, container::Table* containers,
+                         const hosts::Table* hosts)
     : state_(std::make_unique<State>()) {
   RecordView& view = state_->view;
   view.names = names;
   view.containers = containers;
+  view.hosts = hosts;
   view.hostname = std::move(host.hostname);
   view.boot_to_unix_ns = host.boot_to_unix_ns;
   view.host_mnt_ns = host.mnt_ns;

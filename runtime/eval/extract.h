@@ -14,6 +14,7 @@
 
 #include "runtime/container/table.h"
 #include "runtime/eval/event.h"
+#include "runtime/hosts/resolver.h"
 #include "runtime/lineage/tree.h"
 
 namespace sluice::eval {
@@ -49,9 +50,10 @@ struct HostFacts {
 
 class RecordEvent : public Event {
  public:
-  // `names` and `containers` may be null, and must outlive the event.
+  // `names`, `containers` and `hosts` may be null, and must outlive the event.
   explicit RecordEvent(const Names* names);
-  RecordEvent(const Names* names, HostFacts host, container::Table* containers = nullptr);
+  RecordEvent(const Names* names, HostFacts host, container::Table* containers = nullptr,
+              const hosts::Table* hosts = nullptr);
   ~RecordEvent() override;
 
   // Points at one record and its process. For an exec, `round` chooses proc.exepath (-1: the last).

@@ -88,6 +88,18 @@ Value End(const RecordView& view, uint32_t end) {
   return Value::Net(net);
 }
 
+Value HostNames(RecordView& view, uint32_t end) {
+  const Value address = End(view, end);
+  if (address.kind != Value::Kind::kNet) return address;
+  if (view.hosts == nullptr) return Value::Absent();
+  const auto found = view.hosts->find(address.net.address.bytes);
+  if (found == view.hosts->end()) return Value::Absent();
+  std::vector<Value>& names = view.host_names[end];
+  names.clear();
+  for (const std::string& name : found->second) names.push_back(Value::String(name));
+  return Value::List(&names);
+}
+
 // As Falco writes it: the client's end first; a socket that serves has one end.
 Value SocketName(RecordView& view, uint32_t place) {
   constexpr int64_t kUnix = 1;
@@ -164,6 +176,8 @@ Value ExtractOperand(RecordView& view, const Operand& operand) {
       return SocketName(view, place);
     case OperandKind::kEnd:
       return End(view, place);
+    case OperandKind::kHostNames:
+      return HostNames(view, place);
     case OperandKind::kEitherEnd:
       return Either(view, End(view, SLUICE_END_LOCAL), End(view, SLUICE_END_REMOTE));
     case OperandKind::kEitherNumber:

@@ -3,6 +3,7 @@
 // Threads: one a view. Memory: texts that are made go into the view's arena. Errors: none.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "compiler/check/operand.h"
@@ -41,10 +42,12 @@ struct RecordView {
   int round = -1;
   const Names* names = nullptr;
   container::Table* containers = nullptr;
+  const hosts::Table* hosts = nullptr;
   Arena arena;
   std::string hostname;
   int64_t boot_to_unix_ns = 0;
   uint32_t host_mnt_ns = 0, host_pid_ns = 0;
+  std::array<std::vector<Value>, SLUICE_ENDS> host_names;
   std::vector<Value> ends;  // of the connection: what the list of either end points at
 };
 

@@ -1,0 +1,48 @@
+// hosts/resolver.h - which addresses the host names that rules ask for stand for, as fd.sip.name and its kin say it.
+//
+// The names are looked up, by the host's own resolver, when rules ask for them and every kEvery. A name that is not found
+// keeps the addresses that it had. As in Falco a connection is compared with what a name stands for at that time: an
+// address that no rule's name stands for has no name.
+//
+// Threads: one of its own waits for the resolver; Ask() and Take() never do. Memory: kMaxNames names.
+// Errors:  none; a name that cannot be looked up stands for nothing.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sluice::hosts {
+
+using Address = std::array<uint8_t, 16>;                    // IPv4 mapped
+using Table = std::map<Address, std::vector<std::string>>;  // sorted names
+
+// Of one name, now; may wait for a server.
+std::vector<Address> Resolve(const std::string& name);
+
+class Resolver {
+ public:
+  static constexpr std::chrono::seconds kEvery{30};
+  static constexpr size_t kMaxNames = 1000;
+
+  Resolver();
+  ~Resolver();  // does not wait for a lookup that is under way
+  Resolver(const Resolver&) = delete;
+  Resolver& operator=(const Resolver&) = delete;
+
+  // All names that are of interest from here on; past kMaxNames they are ignored.
+  void Ask(std::vector<std::string> names);
+  // The table, where it has changed since the last call; else null.
+  std::shared_ptr<const Table> Take();
+
+ private:
+  struct Shared;
+  static void Run(const std::shared_ptr<Shared>& shared);
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace sluice::hosts

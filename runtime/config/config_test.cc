@@ -148,6 +148,17 @@ TEST_F(ConfigTest, SecretsComeFromTheEnvironment) {
   EXPECT_THAT(Faults("state_directory: ${SLUICE_TEST_SECRET\n"), HasSubstr("error[E115]"));
 }
 
+TEST_F(ConfigTest, WhatCouldNeverBeDelivered) {
+  EXPECT_THAT(Faults("control_socket: /" + std::string(108, 'a') + "\n"), HasSubstr("at most 107 bytes"));
+  const std::string start = "outputs: [{name: a, type: webhook, url: 'http";
+  EXPECT_THAT(Faults(start + "s://'}]"), HasSubstr("and a host"));
+  EXPECT_THAT(Faults(start + "://:80/x'}]"), HasSubstr("and a host"));
+  EXPECT_THAT(Faults(start + "://h/', proxy: 'h:3128'}]"), HasSubstr("`proxy` is a URL"));
+  EXPECT_THAT(Faults(start + "://h/', hmac: {secret: s, header: 'A: b'}}]"),
+              HasSubstr("`header` is made of"));
+  EXPECT_TRUE(Load(start + "://h/', proxy: 'socks5h://[::1]:1080'}]")->diagnostics.ok());
+}
+
 TEST_F(ConfigTest, AMessageOfSlackHasABound) {
   const std::string start =
       "outputs: [{name: a, type: webhook, url: 'http://h/', preset: slack, batch: {size: ";

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <cctype>
+#include <initializer_list>
 
 #include "runtime/config/section.h"
 
@@ -23,6 +25,14 @@ const std::vector<std::string_view> kFacilities = {
     "uucp",   "cron",   "authpriv", "ftp",    "ntp",    "security", "console", "clock",
     "local0", "local1", "local2",   "local3", "local4", "local5",   "local6",  "local7"};
 
+// One of these schemes and something of a host.
+bool IsUrl(const std::string& text, std::initializer_list<std::string_view> schemes) {
+  const size_t end = text.find("://");
+  return end != std::string::npos &&
+         std::find(schemes.begin(), schemes.end(), std::string_view(text).substr(0, end)) != schemes.end() &&
+         end + 3 < text.size() && text[end + 3] != '/' && text[end + 3] != ':';
+}
+
 class Reader {
  public:
   Reader(Loaded& loaded, std::string folder) : loaded_(loaded), folder_(std::move(folder)) {}
@@ -39,6 +49,9 @@ class Reader {
     top.Path("state_directory", config.state_directory);
     top.Duration("drain", config.drain_ns, 0, 10 * kMinuteNs);
     top.Path("control_socket", config.control_socket);
+    if (config.control_socket.size() >= sizeof(sockaddr_un::sun_path))
+      top.Fault("control_socket", fmt::format("`control_socket` is a path of at most {} bytes",
+                                              sizeof(sockaddr_un::sun_path) - 1));
     if (const Node* metrics = top.Map("metrics")) {
       Section keys = SectionOf(*metrics, "`metrics`");
       config.metrics_address = "127.0.0.1:9464";
@@ -219,8 +232,8 @@ class Reader {
 
   void ReadWebhook(Section& section, Webhook& webhook) {
     section.Text("url", webhook.url, Need::kRequired);
-    if (!webhook.url.empty() && !webhook.url.starts_with("https://") && !webhook.url.starts_with("http://")) {
-      section.Fault("url", "`url` starts with https:// or http://");
+    if (!webhook.url.empty() && !IsUrl(webhook.url, {"https", "http"})) {
+      section.Fault("url", "`url` starts with https:// or http:// and a host");
     }
     webhook.preset = static_cast<Webhook::Preset>(
         section.Choice("preset", {"falco", "slack", "alertmanager", "otlp", "template"}, 0));
@@ -231,9 +244,17 @@ class Reader {
       Section keys = SectionOf(*hmac, "`hmac`");
       keys.Text("secret", webhook.hmac_secret, Need::kRequired);
       keys.Text("header", webhook.hmac_header);
+      const std::string& header = webhook.hmac_header;
+      const auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; };
+      if (!std::all_of(header.begin(), header.end(), fits))
+        keys.Fault("header", "`header` is made of letters, digits, `-` and `_`");
       keys.Finish();
     }
     section.Text("proxy", webhook.proxy);
+    if (!webhook.proxy.empty() &&
+        !IsUrl(webhook.proxy, {"http", "https", "socks4", "socks4a", "socks5", "socks5h"})) {
+      section.Fault("proxy", "`proxy` is a URL: http://HOST:PORT, https:// or socks5://");
+    }
     section.Duration("timeout", webhook.timeout_ns, 100 * kMillisecondNs, 10 * kMinuteNs);
     section.Number("redirects", webhook.redirects, 0, 10);
     if (const Node* tls = section.Map("tls")) ReadTls(*tls, webhook.tls);

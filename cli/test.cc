@@ -75,8 +75,7 @@ bool IsWanted(const harness::Suite& suite, const harness::Case& test,
 bool TellFaults(const diag::Diagnostics& diagnostics, const source::Files& files,
                 const Arguments& arguments) {
   if (diagnostics.ok()) return true;
-  if (arguments.report.format == harness::Format::kGithub)
-    fmt::print("{}", harness::RenderGithub(diagnostics, files));
+  fmt::print("{}", harness::RenderFaults(diagnostics, files, arguments.report.format));
   diag::Diagnostics errors;
   for (const diag::Diagnostic& diagnostic : diagnostics.all()) {
     if (diag::RowOf(diagnostic.code).severity != diag::Severity::kError) continue;

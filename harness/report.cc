@@ -209,13 +209,31 @@ std::string Annotation(const source::Files& files, Diagnostic diagnostic, std::s
 
 }  // namespace
 
-std::string RenderGithub(const diag::Diagnostics& diagnostics, const source::Files& files) {
-  std::string out;
+std::string RenderFaults(const diag::Diagnostics& diagnostics, const source::Files& files, Format format) {
+  std::string annotations, first, cases;
+  size_t errors = 0;
   for (const Diagnostic& diagnostic : diagnostics.all()) {
-    if (diag::RowOf(diagnostic.code).severity == diag::Severity::kError)
-      out += Annotation(files, diagnostic, "");
+    if (diag::RowOf(diagnostic.code).severity != diag::Severity::kError) continue;
+    ++errors;
+    annotations += Annotation(files, diagnostic, "");
+    const Place place = PlaceOf(files, diagnostic.primary.span);
+    if (first.empty())
+      first = fmt::format("{}:{}:{}: {}", place.file, place.position.line, place.position.column,
+                          diagnostic.message);
+    cases += fmt::format(
+        "    <testcase classname=\"{0}\" name=\"compiles, line {1}\" file=\"{0}\" line=\"{1}\" time=\"0\">\n"
+        "      <error type=\"{2}\" message=\"{3}\"/>\n    </testcase>\n",
+        Xml(place.file), place.position.line, diag::RowOf(diagnostic.code).name, Xml(diagnostic.message));
   }
-  return out;
+  if (format == Format::kText) return "";
+  if (format == Format::kGithub) return annotations;
+  if (format == Format::kTap) return fmt::format("TAP version 14\nBail out! {}\n", alert::Printable(first));
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"sluice\" tests=\"{0}\" "
+      "errors=\"{0}\">\n"
+      "  <testsuite name=\"rules and tests\" tests=\"{0}\" failures=\"0\" errors=\"{0}\" skipped=\"0\" "
+      "time=\"0\">\n{1}  </testsuite>\n</testsuites>\n",
+      errors, cases);
 }
 
 std::string Render(const Suite& suite, const std::vector<Result>& results, const ReportOptions& options) {

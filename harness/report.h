@@ -25,8 +25,8 @@ struct ReportOptions {
 
 std::string Render(const Suite& suite, const std::vector<Result>& results, const ReportOptions& options);
 
-// Errors of rules and tests as annotations.
-std::string RenderGithub(const diag::Diagnostics& diagnostics, const source::Files& files);
+// Errors of rules and tests, in place of results: annotations; `Bail out!`; a case with an error each. Text: nothing.
+std::string RenderFaults(const diag::Diagnostics& diagnostics, const source::Files& files, Format format);
 
 // "12 tests: 11 passed, 1 failed"; why verdicts were left out, one a line.
 std::string Summary(const std::vector<Result>& results, const KernelCount& kernel, bool reasons);

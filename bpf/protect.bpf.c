@@ -8,9 +8,9 @@
  *   inode_unlink, _rmdir, _rename, sb_umount   its pins, and the file system of its pins
  *   file_open                        writing to its cgroup's files, to what could stop a cgroup above it, to its files in
  *                                    /proc, and to the switch that turns all programs off
- *   inode_permission, with cgroup_procs_write_start and _finish   moving the agent to another cgroup
+ *   capable, with cgroup_procs_write_start and _finish, and path_chmod   moving the agent to another cgroup
  *
- * The agent may do all of it. Init may, too, but for tracing and freezing: systemd has to start and stop the agent; signals
+ * The agent may do all of it. Init may, too, but for tracing, freezing and moving: systemd has to start and stop it; signals
  * of init's are told. An attempt is refused with EPERM, counted, and told at most once a second and kind. When the agent
  * ends, nothing of this holds any more.
  *
@@ -23,7 +23,7 @@ char LICENSE[] __weak SEC("license") = "GPL";
 #define SIGHUP 1
 #define SIGCHLD 17
 #define SIGCONT 18
-#define MAY_WRITE 2
+#define CAP_DAC_OVERRIDE 1
 #define PTRACE_MODE_ATTACH 2u
 #define PROC_SUPER_MAGIC 0x9fa0
 #define BPF_FS_MAGIC 0xcafe4a11u
@@ -272,29 +272,54 @@ SLUICE_INLINE int is_for_others(const unsigned char *name) {
   return words[0] == WORD('c', 'g', 'r', 'o', 'u', 'p', '.', 's');
 }
 
-/* Files of the agent's cgroup, and of those above it up to the root, which can be neither killed nor frozen. */
-SLUICE_INLINE int guard_cgroup(const struct file *file) {
+/* How far above the agent's cgroup the folder is, from 0 on; -1: it is not. */
+SLUICE_INLINE int levels_above(__u64 folder, int *is_root) {
   struct task_struct *agent = (struct task_struct *)control.agent_task;
   struct kernfs_node *node = BPF_CORE_READ(agent, cgroups, dfl_cgrp, kn);
-  const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
-  __u64 folder = BPF_CORE_READ(file, f_path.dentry, d_parent, d_inode, i_ino);
   __u32 level;
 
   SLUICE_ROLLED
   for (level = 0; level < CGROUP_DEPTH; level++) {
     struct kernfs_node *parent = BPF_CORE_READ(node, parent);
 
-    if (!parent) return 0;
-    if (BPF_CORE_READ(node, id) == folder) {
-      if (level && is_for_others(name)) return 0;
-      if (current_process() == INIT && !is_named(name, WORD('c', 'g', 'r', 'o', 'u', 'p', '.', 'f'),
-                                                 WORD('r', 'e', 'e', 'z', 'e', 0, 0, 0)))
-        return 0;
-      return refuse_file(SLUICE_ATTEMPT_CGROUP, level, name);
-    }
+    *is_root = !parent;
+    if (BPF_CORE_READ(node, id) == folder) return level;
+    if (!parent) return -1;
     node = parent;
   }
-  return 0;
+  return -1;
+}
+
+/* systemd's helpers join the cgroup of their unit by themselves (ExecReload=). Joining does the agent no harm. */
+SLUICE_INLINE int is_from_init(void) {
+  return BPF_CORE_READ(bpf_get_current_task_btf(), real_parent, tgid) == INIT;
+}
+
+/* Files of the agent's cgroup, and of those above it but for the root's, which can be neither killed nor frozen. */
+SLUICE_INLINE int guard_cgroup(const struct file *file) {
+  const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+  int is_root = 0,
+      level = levels_above(BPF_CORE_READ(file, f_path.dentry, d_parent, d_inode, i_ino), &is_root);
+
+  if (level < 0 || is_root || (is_for_others(name) && (level || is_from_init()))) return 0;
+  if (current_process() == INIT &&
+      !is_named(name, WORD('c', 'g', 'r', 'o', 'u', 'p', '.', 'f'), WORD('r', 'e', 'e', 'z', 'e', 0, 0, 0)))
+    return 0;
+  return refuse_file(SLUICE_ATTEMPT_CGROUP, level, name);
+}
+
+/* The modes by which a move asks for a capability. */
+SEC("lsm/path_chmod")
+int BPF_PROG(protect_path_chmod, const struct path *path, umode_t mode, int ret) {
+  const unsigned char *name;
+  int is_root, level;
+
+  if (ret || BPF_CORE_READ(path, dentry, d_sb, s_magic) != CGROUP2_MAGIC || is_trusted()) return ret;
+  name = BPF_CORE_READ(path, dentry, d_name.name);
+  if (!is_named(name, WORD('c', 'g', 'r', 'o', 'u', 'p', '.', 'p'), WORD('r', 'o', 'c', 's', 0, 0, 0, 0)))
+    return 0;
+  level = levels_above(BPF_CORE_READ(path, dentry, d_parent, d_inode, i_ino), &is_root);
+  return level < 0 ? 0 : refuse_file(SLUICE_ATTEMPT_CGROUP, level, name);
 }
 
 /* The process whose file in /proc this is; 0: of none. */
@@ -330,21 +355,23 @@ int BPF_PROG(protect_file_open, struct file *file, int ret) {
 }
 
 /* One task at a time is between these two: they hold cgroup_mutex. In between the kernel asks whether the caller may write
- * the file of the cgroup that the old and the new one have in common: there the move is refused. Hierarchies of version 1
- * are not asked; that is told. */
+ * the cgroup.procs of the cgroup that the old and the new one have in common; runtime/load/cgroup_guard.h sees to it that this
+ * takes a capability, and there the move is refused. Hierarchies of version 1 do not ask; that is told. */
 SEC("fexit/cgroup_procs_write_start")
 int protect_move_begins(__u64 *ctx) {
   __u64 task = 0;
 
   control.mover = 0;
-  if (bpf_get_func_ret(ctx, &task) || !task || is_trusted()) return 0;
+  if (bpf_get_func_ret(ctx, &task) || !task || may_all()) return 0;
   if (is_agent(BPF_CORE_READ((struct task_struct *)task, tgid))) control.mover = bpf_get_current_task();
   return 0;
 }
 
-SEC("lsm/inode_permission")
-int BPF_PROG(protect_move, struct inode *inode, int mask, int ret) {
-  if (!(mask & MAY_WRITE) || ret || !control.mover || control.mover != bpf_get_current_task()) return ret;
+SEC("lsm/capable")
+int BPF_PROG(protect_move, const struct cred *cred, struct user_namespace *ns, int capability,
+             unsigned int options, int ret) {
+  if (ret || !control.mover || capability != CAP_DAC_OVERRIDE || control.mover != bpf_get_current_task())
+    return ret;
   control.mover = 0;
   return refuse(SLUICE_ATTEMPT_MOVE, 0);
 }

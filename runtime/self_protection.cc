@@ -64,7 +64,8 @@ std::string WhatWasTried(const ring::Record& record) {
 // Who is trusted with it, or what could not refuse it.
 std::string Outcome(const sluice_record& header) {
   if (header.numbers[2] == 0) return "refused";
-  return header.numbers[0] == SLUICE_ATTEMPT_MOVE ? "not refused: a cgroup hierarchy of version 1"
+  return header.numbers[0] == SLUICE_ATTEMPT_MOVE ? "not refused: the kernel asked nobody (version 1 of "
+                                                    "cgroups, or mounted after the agent's start)"
                                                   : "let through: it came from init";
 }
 

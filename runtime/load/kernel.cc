@@ -18,6 +18,7 @@
 #include "compiler/kplan/model.h"
 #include "runtime/load/attach.h"
 #include "runtime/load/calls.h"
+#include "runtime/load/cgroup_guard.h"
 #include "runtime/load/companions.h"
 #include "runtime/load/file_names.h"
 #include "runtime/load/libbpf_log.h"
@@ -91,6 +92,7 @@ struct Kernel::State {
   Companions companions;
   GracePeriod grace_period;
   FileNames file_names;
+  CgroupGuard cgroup_guard;
   std::unique_ptr<Pins> pins;  // null: nothing is pinned
   RecordMerge merge;
   uint32_t generation = 0;  // the last one given out
@@ -216,6 +218,7 @@ source::Status Kernel::State::Protect() {
   // The iterator tells the programs which task they protect.
   source::Status known = control().agent_task != 0 ? absl::OkStatus() : attachments.IterateTasks();
   if (known.ok()) known = attachments.Attach(SLUICE_POINT_PROTECT);
+  if (known.ok()) cgroup_guard.Engage();
   return known.ok() ? NoteOwnObjects() : known;
 }
 
@@ -443,6 +446,7 @@ void Kernel::Detach() {
   }
   state.grace_period.Wait().IgnoreError();
   state.companions.DetachAllBut({});
+  state.cgroup_guard.Release();
   state.attachments.DetachAll();
   state.detached = true;
   state.flushing = true;

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/load/calls.h"
+#include "runtime/load/cgroup_guard.h"
 #include "runtime/load/probe.h"
 #include "runtime/load/record_merge.h"
 #include "runtime/load/seeds.h"
@@ -275,6 +276,19 @@ TEST_F(SeedsTest, UnknownPathOfAnAncestorIsUnknownWhereAnAtomAsksForIt) {
   Exec(20, 10, "sh", "/bin/sh");
   EXPECT_EQ(SeedOf(10).self_generation[1], 0u);
   EXPECT_EQ(SeedOf(20).ancestors_generation[1], 0u);
+}
+
+TEST(CgroupGuard, FindsTheUnifiedHierarchyAndTheFilesAboveACgroup) {
+  EXPECT_EQ(UnifiedMount("24 30 0:22 / /proc rw - proc proc rw\n"
+                         "35 24 0:30 /inner /mnt rw - cgroup2 none rw\n"
+                         "36 24 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"),
+            "/sys/fs/cgroup");
+  EXPECT_EQ(UnifiedMount("36 24 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\nshort\n"), "");
+  EXPECT_THAT(ProcsFiles("/c", "5:cpu:/a\n0::/system.slice/sluice.service\n"),
+              ElementsAre("/c/system.slice/sluice.service/cgroup.procs", "/c/system.slice/cgroup.procs",
+                          "/c/cgroup.procs"));
+  EXPECT_THAT(ProcsFiles("/c", "0::/\n"), ElementsAre("/c/cgroup.procs"));
+  EXPECT_THAT(ProcsFiles("/c", "0::/../x\n"), ElementsAre());
 }
 
 }  // namespace

@@ -139,7 +139,7 @@ void TellTakenOver(const EngineSnapshot& engine) {
   uint64_t mitigated = 0;
   for (const auto& [hook, count] : engine.unattended) mitigated += count;
   Log(mitigated > 0 ? Severity::kWarning : Severity::kInfo,
-      fmt::format("took over from an earlier agent: {}; {} refused or killed while none ran",
+      fmt::format("took over from an earlier agent: {}; {} refused or killed that no agent told of",
                   Count(engine.taken_over, "program"), Count(mitigated, "call")));
 }
 

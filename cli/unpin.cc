@@ -23,7 +23,7 @@ int Unpin() {
     return kHost;
   }
   const uint64_t mitigated = std::accumulate(taken->mitigated.begin(), taken->mitigated.end(), uint64_t{0});
-  Tell(fmt::format("sluice: {} taken away; {} refused or killed while no agent ran\n",
+  Tell(fmt::format("sluice: {} taken away; {} refused or killed that no agent told of\n",
                    Count(taken->programs, "program"), Count(mitigated, "call")));
   return kFine;
 }

@@ -49,11 +49,10 @@ struct EngineSnapshot {
   int64_t taken_ns = 0;  // CLOCK_BOOTTIME
   uint64_t rules_active = 0, reloads = 0, reloads_failed = 0;
   bool last_reload_failed = false;
-  uint64_t pinned = 0;      // programs that stay in force when the agent ends
-  uint64_t attempts = 0;    // on the agent, refused by its own protection
-  uint64_t taken_over = 0;  // programs of earlier agents that this one took away
-  std::map<std::string, uint64_t>
-      unattended;  // by hook: refused or killed while no agent ran, told by this one
+  uint64_t pinned = 0;                         // programs that stay in force when the agent ends
+  uint64_t attempts = 0;                       // on the agent, refused by its own protection
+  uint64_t taken_over = 0;                     // programs of earlier agents that this one took away
+  std::map<std::string, uint64_t> unattended;  // by hook: refused or killed and told by no earlier agent
   std::vector<load::HookCounters> hooks;
   std::map<std::string, RuleCounts> rules;  // by name; those that ever matched or were timed
   EngineStats stats;

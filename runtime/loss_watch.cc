@@ -53,8 +53,8 @@ alert::Alert Unattended(const std::map<std::string, uint64_t>& by_hook, const al
     alert.fields.push_back(Number("unattended." + hook, count));
   }
   alert.output = fmt::format(
-      "{} calls were refused or killed by pinned mitigations while no agent ran: nothing else was watched | "
-      "{}",
+      "{} calls were refused or killed by pinned mitigations while no agent ran, or before it could read of "
+      "them: nothing else was watched | {}",
       calls, where);
   return alert;
 }

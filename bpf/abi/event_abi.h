@@ -34,6 +34,7 @@ enum sluice_record_kind {
 #define SLUICE_EVENT_GIVEN \
   512u /* failed before the hook: the path is the one given, made absolute; other operands are absent */
 
+/* Up to `flags` it never changes: a later agent counts what an earlier one had not read. */
 struct sluice_record {
   __u32 size; /* of the whole record */
   __u16 kind;

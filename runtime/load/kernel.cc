@@ -170,8 +170,12 @@ source::Status Kernel::State::Open(const Options& given) {
   attachments.Add(skeleton->obj);
   if (source::Status stored = StoreCalls({}); !stored.ok()) return stored;
   if (pins != nullptr) {
-    source::Status pinned = pins->PinMap(bpf_map__fd(skeleton->maps.data_handover), "handover");
-    if (!pinned.ok()) return pinned;
+    const std::pair<const bpf_map*, const char*> kept[] = {{skeleton->maps.data_handover, kHandoverPin},
+                                                           {skeleton->maps.mitigations, kMitigationsPin},
+                                                           {skeleton->maps.events, kEventsPin}};
+    for (const auto& [map, name] : kept) {
+      if (source::Status pinned = pins->PinMap(bpf_map__fd(map), name); !pinned.ok()) return pinned;
+    }
   }
   rings = ring_buffer__new(bpf_map__fd(skeleton->maps.mitigations), Take, this, nullptr);
   if (rings == nullptr || ring_buffer__add(rings, bpf_map__fd(skeleton->maps.events), Take, this) != 0) {

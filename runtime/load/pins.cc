@@ -17,7 +17,10 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
+
+#include "bpf/abi/event_abi.h"
 
 namespace sluice::load {
 namespace {
@@ -25,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSetPrefix = "set-";
-constexpr const char* kHandover = "handover";
+constexpr const char* kMapPins[] = {kHandoverPin, kMitigationsPin, kEventsPin};
 constexpr int kLockTries = 5;  // who takes leftovers away may remove the folder just then
 
 source::Status Fault(const std::string& path, int error) {
@@ -83,6 +86,23 @@ source::Result<int> Lock(const std::string& folder) {
   return Fault(folder, ENOENT);
 }
 
+bool IsMap(const std::string& name) {
+  return std::find(std::begin(kMapPins), std::end(kMapPins), name) != std::end(kMapPins);
+}
+
+// A ring's callback. Another version's records have the same head.
+int CountMitigation(void* mitigated, void* record, size_t bytes) {
+  sluice_record header{};
+  constexpr size_t kHead = offsetof(sluice_record, type);
+  if (bytes < kHead) return 0;
+  std::memcpy(&header, record, kHead);
+  const bool counts =
+      header.kind == SLUICE_RECORD_EVENT && (header.flags & (SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED)) != 0;
+  if (counts)
+    ++(*static_cast<decltype(TakenOver::mitigated)*>(mitigated))[header.hook % SLUICE_HANDOVER_HOOKS];
+  return 0;
+}
+
 bpf_link_info InfoOf(int link) {
   bpf_link_info info{};
   uint32_t bytes = sizeof info;
@@ -94,7 +114,9 @@ bpf_link_info InfoOf(int link) {
 // A set that another process made: its links are only known by their names.
 struct Pins::Other {
   explicit Other(std::string path) : folder(std::move(path)) {
-    const int map = bpf_obj_get((folder + "/" + kHandover).c_str());
+    rings = {bpf_obj_get((folder + "/" + kMitigationsPin).c_str()),
+             bpf_obj_get((folder + "/" + kEventsPin).c_str())};
+    const int map = bpf_obj_get((folder + "/" + kHandoverPin).c_str());
     bpf_map_info info{};
     uint32_t bytes = sizeof info;
     const bool known = map >= 0 && bpf_obj_get_info_by_fd(map, &info, &bytes) == 0 &&
@@ -109,6 +131,9 @@ struct Pins::Other {
   }
   ~Other() {
     if (handover != nullptr) munmap(handover, sizeof *handover);
+    for (const int ring : rings) {
+      if (ring >= 0) close(ring);
+    }
   }
   Other(const Other&) = delete;
   Other& operator=(const Other&) = delete;
@@ -117,7 +142,7 @@ struct Pins::Other {
     for (const std::string& name : NamesIn(folder)) {
       const std::string path = folder + "/" + name;
       if (const int link = bpf_obj_get(path.c_str()); link >= 0) {
-        if (const uint32_t id = name == kHandover ? 0 : InfoOf(link).prog_id; id != 0) programs.push_back(id);
+        if (const uint32_t id = IsMap(name) ? 0 : InfoOf(link).prog_id; id != 0) programs.push_back(id);
         close(link);
       }
       if (unlink(path.c_str()) != 0 && errno != ENOENT) return Fault(path, errno);
@@ -126,8 +151,22 @@ struct Pins::Other {
     return absl::OkStatus();
   }
 
+  // Adds what was mitigated and not read. REQUIRES: the programs are gone.
+  void Count(TakenOver& taken) const {
+    for (size_t hook = 0; handover != nullptr && hook < taken.mitigated.size(); ++hook)
+      taken.mitigated[hook] += __atomic_load_n(&handover->mitigated[hook], __ATOMIC_ACQUIRE);
+    for (const int map : rings) {
+      ring_buffer* ring =
+          map < 0 ? nullptr : ring_buffer__new(map, CountMitigation, &taken.mitigated, nullptr);
+      if (ring == nullptr) continue;
+      ring_buffer__consume(ring);
+      ring_buffer__free(ring);
+    }
+  }
+
   const std::string folder;
   sluice_handover* handover = nullptr;  // shared with the programs; null: there is none
+  std::array<int, 2> rings = {-1, -1};
 };
 
 Pins::Pins(std::string folder, int lock) : folder_(std::move(folder)), lock_(lock) {}
@@ -188,11 +227,7 @@ source::Result<TakenOver> Pins::TakeAwayOthers() {
   }
   WaitUntilGone(programs, bpf_prog_get_fd_by_id);  // a link loses its id before its program is detached
   taken.programs = programs.size();
-  for (const std::unique_ptr<Other>& other : others_) {
-    if (other->handover == nullptr) continue;
-    for (size_t hook = 0; hook < taken.mitigated.size(); ++hook)
-      taken.mitigated[hook] += __atomic_load_n(&other->handover->mitigated[hook], __ATOMIC_ACQUIRE);
-  }
+  for (const std::unique_ptr<Other>& other : others_) other->Count(taken);
   others_.clear();
   return taken;
 }

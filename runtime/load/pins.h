@@ -1,7 +1,7 @@
 // load/pins.h - mitigations that outlive the agent: links pinned in the kernel's BPF file system.
 //
-// An agent keeps its links in a set of its own, FOLDER/set-N, beside `handover`, the map that says what was refused
-// while nobody read the records (sluice_handover). The next agent attaches its own programs first; then it takes the
+// An agent keeps its links in a set of its own, FOLDER/set-N, beside maps: `handover` says what was refused while nobody
+// read the records (sluice_handover); the rings hold what an agent that was killed had not read. The next agent attaches its own programs first; then it takes the
 // earlier sets away, whole or left over from a crash, whatever version made them. So nothing is ever unguarded.
 //
 // Threads: owner thread. Ownership: the folder is locked for one agent at a time. Unless it is kept the own set goes
@@ -25,11 +25,13 @@
 namespace sluice::load {
 
 inline constexpr const char* kPinFolder = "/sys/fs/bpf/sluice";
+inline constexpr const char *kHandoverPin = "handover", *kMitigationsPin = "mitigations",
+                            *kEventsPin = "events";
 
 // What an earlier agent had left in force, by now taken away.
 struct TakenOver {
   uint64_t programs = 0;
-  std::array<uint64_t, SLUICE_HANDOVER_HOOKS> mitigated{};  // by hook, while no agent read
+  std::array<uint64_t, SLUICE_HANDOVER_HOOKS> mitigated{};  // by hook; nobody read of them
 };
 
 class Pins {

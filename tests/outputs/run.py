@@ -550,11 +550,12 @@ def case_sigkill_loses_nothing_that_was_raised(case):
     with peers.Server() as server:
         server.script = ["hang"] * 1000
         for turn in range(kills):
-            agent = Agent(case, [webhook(server, timeout="60s")])
-            agent.feed(range(turn * 500, turn * 500 + 500))
             spool = case.folder / "state/outputs/hook"
             size = lambda: sum(f.stat().st_size for f in spool.glob("*.segment"))
-            peers.wait_for(lambda: size() > 0, 5)
+            before = size()
+            agent = Agent(case, [webhook(server, timeout="60s")])
+            agent.feed(range(turn * 500, turn * 500 + 500))
+            check(peers.wait_for(lambda: size() > before, 30), "nothing is spooled")
             last = -1
             while last != size():
                 last = size()

@@ -85,6 +85,8 @@ static __noinline void name_of_exec(struct scratch *s, struct linux_binprm *bprm
   s->match.bytes[SLUICE_STR_NAME] = name_bytes(s->name.value);
 }
 
+#define IMAGE_LOOKUPS (SLUICE_STRING_BITS(SLUICE_STR_EXEPATH) | TEXT_LOOKUPS)
+
 /* The lookups of one round, the path last. 0: no clause survives it. */
 SLUICE_INLINE __u64 match_round(struct scratch *s, const struct sluice_hook_config *config,
                                 struct task_struct *task, struct linux_binprm *bprm) {
@@ -104,12 +106,15 @@ SLUICE_INLINE __u64 match_round(struct scratch *s, const struct sluice_hook_conf
     name_of_exec(s, bprm);
     standing = match_name_text(s->index, standing);
   }
-  standing = match_early(s, config, standing, SLUICE_STRING_BITS(SLUICE_STR_EXEPATH));
+  standing = match_early(s, config, standing, IMAGE_LOOKUPS);
   if (!standing) return 0;
   match_file_of(s, config, SLUICE_STR_EXEPATH, (__u64)BPF_CORE_READ(bprm, file, f_inode), standing);
   path_of_file(s, task, bprm->file, SLUICE_STR_EXEPATH);
-  if (!(config->used & SLUICE_STRING_BITS(SLUICE_STR_EXEPATH))) return standing;
-  standing = match_exec_path(s->index, standing);
+  read_digest(s->index, (__u64)BPF_CORE_READ(bprm, file, f_inode));
+  if (!(config->used & IMAGE_LOOKUPS)) return standing;
+  if (config->used & TEXT_LOOKUPS) standing = match_short_text(s->index, standing);
+  if (standing && (config->used & SLUICE_STRING_BITS(SLUICE_STR_EXEPATH)))
+    standing = match_exec_path(s->index, standing);
   return standing && sluice_match_finish(m, config);
 }
 
@@ -128,6 +133,12 @@ SLUICE_INLINE __u32 put_parked_rounds(char *buffer, __u32 at, __u32 limit, struc
     at = put_item(buffer, at, limit, SLUICE_ITEM_ROUND_SET, 0, parked->round_set[i], 8 * SLUICE_WORDS, 0);
     at = put_item(buffer, at, limit, SLUICE_ITEM_ROUND_PATH, bytes ? 0 : SLUICE_ITEM_UNKNOWN,
                   parked->paths + from, bytes, 0);
+    bytes = parked->digest_bytes[i];
+    if (!bytes) continue;
+    BOUND(bytes, DIGEST_UNKNOWN);
+    at =
+        put_item(buffer, at, limit, SLUICE_ITEM_ROUND_TEXT, bytes == DIGEST_UNKNOWN ? SLUICE_ITEM_UNKNOWN : 0,
+                 parked->digests[i], bytes == DIGEST_UNKNOWN ? 0 : bytes, 0);
   }
   return at;
 }
@@ -150,6 +161,7 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
   bytes = s->match.bytes[SLUICE_STR_NAME];
   BOUND(bytes, SLUICE_NAME_BYTES - 1);
   at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_NAME, 0, s->name.value, bytes, 0);
+  at = put_text(s, at);
   at = put_doubts(s, at, verdict);
   if (parked && parked->open) {
     at = put_parked_rounds(buffer, at, RECORD_LIMIT, parked);
@@ -162,6 +174,15 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
   if (verdict & SLUICE_VERDICT_KILL) kill_task(SLUICE_HOOK_BPRM_CHECK);
   send_record(s, SLUICE_HOOK_BPRM_CHECK, at, 1);
   return hook_result(verdict);
+}
+
+SLUICE_INLINE void keep_digest(struct scratch *s, struct parked_exec *parked, __u32 round) {
+  __u32 state = s->match.state[SLUICE_STR_TEXT];
+
+  parked->digest_bytes[round] = state == SLUICE_TEXT_PRESENT   ? s->match.bytes[SLUICE_STR_TEXT]
+                                : state == SLUICE_TEXT_UNKNOWN ? DIGEST_UNKNOWN
+                                                               : 0;
+  __builtin_memcpy(parked->digests[round], s->text.value, DIGEST_TEXT_BYTES);
 }
 
 /* Keeps the round's set and path until the new image is in place. 0: there is no memory for it. */
@@ -203,6 +224,7 @@ static __noinline int park(struct scratch *s, struct task_struct *task, int firs
   if (at + bytes >= PARKED_BYTES) bytes = 0;
   BOUND(at, PARKED_BYTES - 1);
   bpf_probe_read_kernel(parked->paths + at, bytes, s->record.path.value);
+  keep_digest(s, parked, round);
   parked->path_at[round] = at;
   parked->path_bytes[round] = bytes;
   parked->used = at + bytes;

@@ -28,6 +28,8 @@ int BPF_PROG(memory_mmap_file, struct file *file, unsigned long wanted, unsigned
   if (!(protection & PROT_EXEC)) return 0; /* no event */
   e.flags = (__u32)flags | (protection & PROT_MASK) << SLUICE_FLAG_PROT_SHIFT;
   put_file(&e, file);
+  e.options |= EVENT_DIGEST;
+  e.text = (__u64)BPF_CORE_READ(file, f_inode);
   return decided(&e);
 }
 

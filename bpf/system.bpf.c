@@ -5,13 +5,13 @@
  *
  * Fail direction: allow (lib/decide.bpf.h).
  */
+#include "lib/disk.bpf.h"
 #include "lib/event.bpf.h"
 
 char LICENSE[] __weak SEC("license") = "GPL";
 
 #define MS_MGC_MSK 0xffff0000ul
 #define MS_MGC_VAL 0xc0ed0000ul
-#define GENHD_FL_REMOVABLE 1
 #define ESRCH 3
 #define NR_ptrace 101
 #define NR_ptrace_compat 26
@@ -37,7 +37,7 @@ int BPF_PROG(system_sb_kern_mount, struct super_block *sb, int ret) {
   struct hook_event e = SYSTEM_EVENT(SLUICE_HOOK_SB_KERN_MOUNT);
 
   if (ret) return ret;
-  e.numbers[0] = BPF_CORE_READ(sb, s_bdev, bd_disk, flags) & GENHD_FL_REMOVABLE;
+  describe_device(&e, sb);
   e.target_text = (__u64)sb + bpf_core_field_offset(struct super_block, s_id);
   e.text = (__u64)BPF_CORE_READ(sb, s_type, name);
   return decided(&e);
@@ -91,7 +91,8 @@ int BPF_PROG(system_kernel_read_file, struct file *file, enum kernel_read_file_i
 
   if (ret) return ret;
   e.numbers[0] = id;
-  e.options = EVENT_OPEN_FILE;
+  e.options = EVENT_OPEN_FILE | EVENT_DIGEST;
+  e.text = (__u64)BPF_CORE_READ(file, f_inode);
   e.mnt = (__u64)BPF_CORE_READ(file, f_path.mnt);
   e.dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
   return decided(&e);

@@ -41,7 +41,7 @@ struct Arguments {
 constexpr std::string_view kEveryEvent = R"(# allow: no-event-type
 rule "every event" {
   desc:      "what a capture without rules asks for"
-  condition: proc.pid exists
+  condition: proc.pid exists or evt.hook = module_hidden
   output:    "%proc.env[PATH] %proc.cwd"
   priority:  debug
 }

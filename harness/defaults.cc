@@ -404,6 +404,7 @@ void FillEvent(Fields& fields, check::HookId hook, check::EventType type, size_t
   Default(fields, "evt.dir", "<");
   Default(fields, "evt.num", std::to_string(number));
   Default(fields, "evt.cpu", "0");
+  Default(fields, "evt.uptime.s", "3600");
   Default(fields, "evt.hostname", "host");
   const bool exec = hook == SLUICE_HOOK_BPRM_CHECK;
   Default(fields, "proc.duration", std::to_string(exec ? 0 : 60 * kSecond));

@@ -21,7 +21,8 @@ struct Number {
 constexpr Number kNumbers[] = {
     {FieldId::kUserUid, SLUICE_INT_UID},           {FieldId::kGroupGid, SLUICE_INT_GID},
     {FieldId::kUserLoginuid, SLUICE_INT_LOGINUID}, {FieldId::kProcCgroupId, SLUICE_INT_CGROUP},
-    {FieldId::kProcMntNs, SLUICE_INT_MNT_NS},      {FieldId::kProcPidNs, SLUICE_INT_PID_NS}};
+    {FieldId::kProcMntNs, SLUICE_INT_MNT_NS},      {FieldId::kProcPidNs, SLUICE_INT_PID_NS},
+    {FieldId::kEvtUptimeS, SLUICE_INT_UPTIME}};
 
 constexpr Number kCapabilitySets[] = {{FieldId::kThreadCapEffective, SLUICE_WORD_CAP_EFFECTIVE},
                                       {FieldId::kThreadCapPermitted, SLUICE_WORD_CAP_PERMITTED},

@@ -19,6 +19,7 @@
 #include "runtime/judge.h"
 #include "runtime/load/record_merge.h"
 #include "runtime/loss_watch.h"
+#include "runtime/module_watch.h"
 #include "runtime/reload.h"
 #include "runtime/ring/record.h"
 #include "runtime/rule_files.h"
@@ -97,6 +98,8 @@ struct Engine::State {
   source::Status Activate(Compilation& compilation, bool same_rules = false);
   source::Status Poll(int timeout_ms);
   void Apply(std::string_view bytes);
+  void WatchModule(std::string_view bytes);
+  void TellHiddenModules();
   void SetHost();
   void SetNames(std::shared_ptr<const eval::Names> names);
   void FollowContainers();
@@ -127,10 +130,12 @@ struct Engine::State {
   std::unique_ptr<hosts::Resolver> resolver;  // while rules name hosts
   lineage::Tree tree{lineage::Limits{}};
   std::unique_ptr<load::Kernel> kernel;
+  std::unique_ptr<ModuleWatch> modules;  // asks the kernel
   ring::Record record;
   EngineStats stats;
   LagHistogram lag;
   std::shared_ptr<const uplan::UserPlan> active;
+  uint32_t generation = 0;  // of the active rules
   uint64_t rules_active = 0, taken_over = 0;
   std::map<std::string, uint64_t> unattended;
   std::atomic<uint64_t> reloads = 0, reloads_failed = 0;
@@ -235,6 +240,8 @@ source::Status Engine::State::Open() {
   source::Result<std::unique_ptr<load::Kernel>> opened = load::Kernel::Open(options.load);
   if (!opened.ok()) return opened.status();
   kernel = std::move(*opened);
+  modules =
+      std::make_unique<ModuleWatch>([this](uint64_t address) { return kernel->ModuleLoadedNs(address); });
   if (source::Status status = kernel->AttachLineage(); !status.ok()) return status;
   source::Result<std::vector<lineage::ProcEntry>> processes = lineage::ReadProcesses("/proc", false);
   if (!processes.ok()) return processes.status();
@@ -285,8 +292,9 @@ source::Status Engine::State::Activate(Compilation& compilation, bool same_rules
     for (size_t i = 0; i < mitigations.size(); ++i) mitigations[i].bounds = (*rows)[i];
   }
   kernel->AuditAll(enforcement.state().audit_all);
-  source::Result<uint32_t> generation = kernel->Swap(compilation.kernel, tree, drain);
-  if (!generation.ok()) return generation.status();
+  const source::Result<uint32_t> swapped = kernel->Swap(compilation.kernel, tree, drain);
+  if (!swapped.ok()) return swapped.status();
+  generation = *swapped;
   rules_active = compilation.user.checked.rules.size();
   if (!same_rules) {
     const auto& rules = compilation.user.checked.rules;
@@ -303,9 +311,9 @@ source::Status Engine::State::Activate(Compilation& compilation, bool same_rules
     resolver->Ask(std::move(names));
   }
   if (options.capture != nullptr)
-    options.capture->Rules(*generation, capture::FingerprintOf(compilation), options.every_event);
+    options.capture->Rules(generation, capture::FingerprintOf(compilation), options.every_event);
   active = std::make_shared<const uplan::UserPlan>(std::move(compilation.user));
-  judge.Add(*generation, active);
+  judge.Add(generation, active);
   return absl::OkStatus();
 }
 
@@ -322,10 +330,38 @@ void Engine::State::Apply(std::string_view bytes) {
     return;
   }
   if (record.header.kind == SLUICE_RECORD_ATTEMPT) return Raise(attempts.Tell(record, host));
+  if (record.header.kind == SLUICE_RECORD_EVENT && record.header.hook == SLUICE_HOOK_MODULE_HIDDEN) {
+    WatchModule(bytes);
+    return;
+  }
   if (options.capture != nullptr) options.capture->Record(bytes);
   if (record.header.kind != SLUICE_RECORD_EVENT) tree.Apply(record);
   if (options.every_event) return;
   judge.Apply(record, tree.Find({.pid = record.header.pid, .start_ns = record.header.start_ns}));
+}
+
+// The load of a module: an event once the module has hidden itself.
+void Engine::State::WatchModule(std::string_view bytes) {
+  const sluice_record& header = record.header;
+  modules->Add({.name = std::string(record.text.bytes),
+                .address = header.numbers[1],
+                .loaded_ns = header.numbers[2],
+                .record = std::string(bytes),
+                .process = tree.Find({.pid = header.pid, .start_ns = header.start_ns})});
+}
+
+void Engine::State::TellHiddenModules() {
+  for (const ModuleLoad& load : modules->Take()) {
+    if (!ring::Decode(load.record, record).ok()) continue;
+    if (options.capture != nullptr) options.capture->Record(load.record);
+    if (options.every_event) continue;
+    if (record.header.generation != generation) {  // the rules of today, all of them
+      record.header.generation = generation;
+      record.header.flags |= SLUICE_EVENT_UNDECIDED;
+      std::fill(std::begin(record.header.set), std::end(record.header.set), ~uint64_t{0});
+    }
+    judge.Apply(record, load.process);
+  }
 }
 
 source::Status Engine::State::Loop(Reloader& reloader, Reloader& refill) {
@@ -336,6 +372,7 @@ source::Status Engine::State::Loop(Reloader& reloader, Reloader& refill) {
     judged_until_ns = begin_ns - static_cast<int64_t>(load::kReorderNs);
     FollowContainers();
     FollowHosts();
+    TellHiddenModules();
     if (reload.exchange(false)) reloader.Request();
     if (std::optional<Fresh> fresh = reloader.Take()) FinishReload(reloader, std::move(*fresh));
     TakeAudit();
@@ -536,9 +573,11 @@ void Engine::State::Close() {
   } while (Poll(0).ok() && handed_over > 0);
   if (const std::lock_guard lock(audit_mutex); !stopped_by.empty())
     Raise(StopAsked(stopped_by, host, ClockNs(CLOCK_BOOTTIME)));
+  TellHiddenModules();
   LookAtFuses(ClockNs(CLOCK_BOOTTIME));
   if (kernel->pinned() == 0) stats.tree_records_lost = kernel->TreeRecordsLost();
   Publish(ClockNs(CLOCK_BOOTTIME), kernel->Counters(), true);
+  modules.reset();
   kernel.reset();
 }
 

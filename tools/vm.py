@@ -30,6 +30,8 @@ COPY_BYTES, COPY_FILES = 32 << 20, 1000  # a folder up to this size is copied, a
 CONSOLE_TAIL = 32 << 10
 PR_SET_PDEATHSIG = 1
 BOOT_SECONDS = 90
+# Empty USB disks, until xhci-pci and usb-storage are loaded no more than a controller: one says that it is removable.
+STICKS, STICK_BYTES = (("on", "usb1"), ("off", "usb2")), 64 << 20
 # With a host thread per CPU, emulation is a sixth faster, but code that the kernel patches at run time (static keys,
 # trampolines) is sometimes run stale: 2 of 30 guests hung or died. Taking turns is safe.
 TCG = {False: "tcg,thread=single", True: "tcg,thread=multi"}
@@ -237,7 +239,7 @@ def kvm_works():
         return False
 
 
-def qemu_command(options, interactive, use_kvm, initrd_fd, outputs):
+def qemu_command(options, interactive, use_kvm, initrd_fd, outputs, stick_fds):
     arguments = ["console=ttyS0", "panic=-1", "oops=panic", "quiet", "no_timer_check"]
     machine = ["-accel", TCG[options.parallel], "-cpu", "Nehalem", "-smp", "2"]
     if use_kvm:
@@ -251,6 +253,10 @@ def qemu_command(options, interactive, use_kvm, initrd_fd, outputs):
     command += ["-initrd", f"/proc/self/fd/{initrd_fd}", "-append", " ".join([*arguments, options.append])]
     command += ["-rtc", "base=utc", "-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
     command += ["-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"]
+    command += ["-device", "qemu-xhci"]
+    for (removable, name), fd in zip(STICKS, stick_fds):
+        command += ["-drive", f"if=none,id={name},format=raw,file=/proc/self/fd/{fd}"]
+        command += ["-device", f"usb-storage,drive={name},serial={name},removable={removable}"]
     for number, (name, fd) in enumerate(outputs.items(), 1):
         command += ["-add-fd", f"fd={fd},set={number}", "-chardev", f"file,id={name},path=/dev/fdset/{number},append=on"]
         if name == "console":
@@ -283,6 +289,9 @@ class Guest:
         names = ("console", "status", "stdout", "stderr")
         pipes = {name: os.pipe() for name in names}
         outputs = {name: pipes[name][1] for name in names}
+        sticks = [os.memfd_create(name) for _, name in STICKS]
+        for stick in sticks:
+            os.ftruncate(stick, STICK_BYTES)
         libc = ctypes.CDLL(None)
 
         def die_with_parent():
@@ -291,14 +300,14 @@ class Guest:
                 os.setsid()  # Ctrl-C is ours to handle
 
         self.process = subprocess.Popen(
-            qemu_command(self.options, self.interactive, self.use_kvm, self.initrd_fd, outputs),
-            pass_fds=[self.initrd_fd, *outputs.values()],
+            qemu_command(self.options, self.interactive, self.use_kvm, self.initrd_fd, outputs, sticks),
+            pass_fds=[self.initrd_fd, *outputs.values(), *sticks],
             stdin=None if self.interactive else subprocess.DEVNULL,
             stdout=None if self.interactive else outputs["console"],
             stderr=outputs["console"],
             preexec_fn=die_with_parent,
         )
-        for fd in outputs.values():
+        for fd in (*outputs.values(), *sticks):
             os.close(fd)
         return {name: pipes[name][0] for name in names}
 

@@ -80,8 +80,9 @@ enum sluice_item_tag {
   SLUICE_ITEM_TEXT = 13,   /* SLUICE_STR_TEXT */
   SLUICE_ITEM_LOCAL = 14,  /* 16 bytes, as enum sluice_end says */
   SLUICE_ITEM_REMOTE = 15,
-  SLUICE_ITEM_UNDECIDED = 16, /* SLUICE_WORDS words: the clauses of the set that were undecided */
-  SLUICE_ITEM_AUDITED = 17,   /* likewise: those that were audited, where others refused */
+  SLUICE_ITEM_UNDECIDED = 16,  /* SLUICE_WORDS words: the clauses of the set that were undecided */
+  SLUICE_ITEM_ROUND_TEXT = 18, /* exec: SLUICE_STR_TEXT of the round whose path came before */
+  SLUICE_ITEM_AUDITED = 17,    /* likewise: those that were audited, where others refused */
 };
 #define SLUICE_ITEM_TRUNCATED 1u /* bytes beyond the stated limit are missing: unknown, not absent */
 #define SLUICE_ITEM_UNKNOWN 2u   /* could not be had; length 0 */

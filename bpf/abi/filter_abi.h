@@ -31,7 +31,7 @@
 #define SLUICE_WORDS 16                               /* 64-bit words of a set */
 #define SLUICE_BIT_MASKS 10                           /* flag tests per hook; 2^10 dense entries */
 #define SLUICE_WORDS_OF_FLAGS 4                       /* enum sluice_flag_word */
-#define SLUICE_INTS 12                                /* integer subjects */
+#define SLUICE_INTS 13                                /* integer subjects */
 #define SLUICE_ARGS 5                                 /* of those, numbers that only the hook knows */
 #define SLUICE_ABSENT_INT (-0x7fffffffffffffffll - 1) /* no such number */
 #define SLUICE_ENDS 2                                 /* of a connection */
@@ -47,10 +47,11 @@
                                 */
 #define SLUICE_SUFFIX_BYTES 64 /* of the value, reversed */
 #define SLUICE_PATH_BYTES 4096
-#define SLUICE_END_WORDS 8      /* 64-bit words of the filters over both ends of a path */
-#define SLUICE_MITIGATIONS 4096 /* rules that deny or kill, per rule set */
-#define SLUICE_CGROUP_SCOPES 32 /* distinct cgroups that scopes name, per rule set */
-#define SLUICE_CGROUP_BYTES 256 /* of such a path; its names are at most SLUICE_CGROUP_DEPTH */
+#define SLUICE_END_WORDS 8          /* 64-bit words of the filters over both ends of a path */
+#define SLUICE_MITIGATIONS 4096     /* rules that deny or kill, per rule set */
+#define SLUICE_WATCHED_MODULES 4096 /* that were loaded and not freed */
+#define SLUICE_CGROUP_SCOPES 32     /* distinct cgroups that scopes name, per rule set */
+#define SLUICE_CGROUP_BYTES 256     /* of such a path; its names are at most SLUICE_CGROUP_DEPTH */
 #define SLUICE_CGROUP_DEPTH 16
 
 /* Decision points. Append only; the name is the LSM hook's. IMAGE is no hook of the kernel: its "clauses" are
@@ -100,7 +101,9 @@ enum sluice_hook {
   SLUICE_HOOK_SYS_EXIT =
       41, /* no LSM hook: calls that none covers, decided when they return (dup, setns, ...) */
   SLUICE_HOOK_BPRM_COMMITTED = 42, /* the new image is there: kills that ask its arguments or environment */
-  SLUICE_HOOKS = 43,
+  SLUICE_HOOK_MODULE_HIDDEN =
+      43, /* no LSM hook: the load of a module, which user space judges when the module hides itself */
+  SLUICE_HOOKS = 44,
 };
 
 /* Programs that belong to no decision point, in the mask of hooks to attach. */
@@ -158,7 +161,8 @@ enum sluice_int {
   SLUICE_INT_CGROUP = 4,   /* proc.cgroup_id */
   SLUICE_INT_MNT_NS = 5,   /* proc.mnt_ns */
   SLUICE_INT_PID_NS = 6,   /* proc.pid_ns */
-  SLUICE_INT_ARG = 7,      /* the hook's own, SLUICE_ARGS of them: numbers[1..] of its record */
+  SLUICE_INT_UPTIME = 7,   /* evt.uptime.s */
+  SLUICE_INT_ARG = 8,      /* the hook's own, SLUICE_ARGS of them: numbers[1..] of its record */
 };
 
 /* bprm_check_security: what descriptors 0, 1 and 2 lead to, its first numbers; of a socket its family. */
@@ -224,7 +228,7 @@ enum sluice_lookup {
   SLUICE_LOOKUP_LINEAGE = SLUICE_LOOKUP_INT + SLUICE_INTS,
   SLUICE_LOOKUP_NET = SLUICE_LOOKUP_LINEAGE + SLUICE_LINEAGE_LEVELS,     /* + enum sluice_end */
   SLUICE_LOOKUP_STRING = SLUICE_LOOKUP_NET + SLUICE_ENDS,                /* + enum sluice_string * 4 + mode */
-  SLUICE_LOOKUPS = SLUICE_LOOKUP_STRING + SLUICE_STRINGS * SLUICE_MODES, /* 49 */
+  SLUICE_LOOKUPS = SLUICE_LOOKUP_STRING + SLUICE_STRINGS * SLUICE_MODES, /* 50 */
 };
 
 /* Lookups whose value is a word of atoms, one class per atom: the levels of lineage, then what each string contains. */

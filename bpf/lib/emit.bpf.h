@@ -232,6 +232,16 @@ SLUICE_INLINE __u32 put_path(struct scratch *s, __u32 string, __u32 tag) {
 }
 
 /* Target, text and addresses, as items. */
+SLUICE_INLINE __u32 put_text(struct scratch *s, __u32 at) {
+  int present = s->match.state[SLUICE_STR_TEXT] == SLUICE_TEXT_PRESENT;
+  __u32 bytes = present ? s->match.bytes[SLUICE_STR_TEXT] : 0;
+
+  if (s->match.state[SLUICE_STR_TEXT] == SLUICE_TEXT_ABSENT) return at;
+  BOUND(bytes, SLUICE_IMAGE_HEAD - 1);
+  return put_item((char *)&s->record, at, RECORD_LIMIT, SLUICE_ITEM_TEXT, present ? 0 : SLUICE_ITEM_UNKNOWN,
+                  s->text.value, bytes, 0);
+}
+
 SLUICE_INLINE __u32 put_operands(struct scratch *s, __u32 at) {
   char *buffer = (char *)&s->record;
   __u32 bytes;
@@ -244,14 +254,7 @@ SLUICE_INLINE __u32 put_operands(struct scratch *s, __u32 at) {
     at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_TARGET, present ? 0 : SLUICE_ITEM_UNKNOWN,
                   s->target.value, bytes, 0);
   }
-  if (s->match.state[SLUICE_STR_TEXT] != SLUICE_TEXT_ABSENT) {
-    int present = s->match.state[SLUICE_STR_TEXT] == SLUICE_TEXT_PRESENT;
-
-    bytes = present ? s->match.bytes[SLUICE_STR_TEXT] : 0;
-    BOUND(bytes, SLUICE_IMAGE_HEAD - 1);
-    at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_TEXT, present ? 0 : SLUICE_ITEM_UNKNOWN,
-                  s->text.value, bytes, 0);
-  }
+  at = put_text(s, at);
   if (s->match.ends_known & 1u << SLUICE_END_LOCAL)
     at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_LOCAL, 0, s->match.ends[SLUICE_END_LOCAL], 16, 0);
   if (s->match.ends_known & 1u << SLUICE_END_REMOTE)

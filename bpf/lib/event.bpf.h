@@ -10,10 +10,12 @@
 #pragma once
 
 #include "decide.bpf.h"
+#include "verity.bpf.h"
 
 #define EVENT_OPEN_FILE 1u /* PATH is of an open file, which may be unlinked since */
 #define EVENT_RETURNED 4u  /* the call has returned: `result` */
 #define EVENT_FAILED 8u    /* it failed before it came to the hook */
+#define EVENT_DIGEST 16u   /* the text is the digest of the inode at `text` */
 #define EVENT_ABSTRACT 2u  /* the target is the abstract name of a UNIX socket: shown with an `@` */
 struct hook_event {
   __u16 hook;
@@ -117,7 +119,11 @@ SLUICE_INLINE void build_texts(struct scratch *s, const struct hook_event *e) {
     walk_event_path(s->index, SLUICE_STR_TARGET, e->target_mnt, e->target_dentry, 0);
   else
     read_target(s, e);
-  read_text(s, SLUICE_STR_TEXT, s->text.value, SLUICE_IMAGE_HEAD, e->options & EVENT_RETURNED ? 0 : e->text);
+  if (e->options & EVENT_DIGEST)
+    read_digest(s->index, e->text);
+  else
+    read_text(s, SLUICE_STR_TEXT, s->text.value, SLUICE_IMAGE_HEAD,
+              e->options & EVENT_RETURNED ? 0 : e->text);
 }
 
 /* 0: dropped. */

@@ -134,6 +134,8 @@ struct task_creds {
 
 /* An exec whose surviving set waits for the new image. One per task, made only when a set survives. */
 #define PARKED_BYTES 8192
+#define DIGEST_TEXT_BYTES 136 /* lib/verity.bpf.h */
+#define DIGEST_UNKNOWN 255
 struct parked_exec {
   __u32 open; /* counted in totals.parked */
   __u32 slot, generation;
@@ -150,6 +152,8 @@ struct parked_exec {
   __u64 round_set[SLUICE_ROUNDS][SLUICE_WORDS];
   __u32 path_at[SLUICE_ROUNDS];
   __u32 path_bytes[SLUICE_ROUNDS];
+  __u32 digest_bytes[SLUICE_ROUNDS]; /* 0: none */
+  char digests[SLUICE_ROUNDS][DIGEST_TEXT_BYTES];
   char paths[PARKED_BYTES + SLUICE_PATH_BYTES];
 };
 

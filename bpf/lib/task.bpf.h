@@ -125,6 +125,7 @@ SLUICE_INLINE __u32 pid_namespace(struct task_struct *task) {
   return BPF_CORE_READ(upid.ns, ns.inum);
 }
 
+#define NS_PER_SECOND 1000000000ull
 #define PLACE_INTS \
   (7ull << (SLUICE_LOOKUP_INT + SLUICE_INT_CGROUP)) /* of where a process lives: dear, and seldom asked */
 
@@ -137,6 +138,8 @@ SLUICE_INLINE void fill_ints(struct sluice_match *m, const struct sluice_hook_co
     m->ints[SLUICE_INT_MNT_NS] = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
     m->ints[SLUICE_INT_PID_NS] = pid_namespace(task);
   }
+  if (config->used & 1ull << (SLUICE_LOOKUP_INT + SLUICE_INT_UPTIME))
+    m->ints[SLUICE_INT_UPTIME] = bpf_ktime_get_boot_ns() / NS_PER_SECOND;
   m->ints[SLUICE_INT_UID] = cred->euid.val;
   m->ints[SLUICE_INT_GID] = cred->egid.val;
   m->ints[SLUICE_INT_LOGINUID] = (__s32)task->loginuid.val;

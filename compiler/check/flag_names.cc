@@ -154,6 +154,7 @@ const NameTable& NamesOf(Names names) {
         {"LAZYTIME", 1 << 25}}},
       {Names::kUmountFlags, {{"FORCE", 1}, {"DETACH", 2}, {"EXPIRE", 4}, {"NOFOLLOW", 8}}},
       {Names::kBooleans, {{"false", 0}, {"true", 1}}},
+      {Names::kBuses, {{"usb", 1}, {"firewire", 2}, {"mmc", 3}}},
       {Names::kKernelFiles,
        {{"unknown", 0},
         {"firmware", 1},

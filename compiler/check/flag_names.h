@@ -33,6 +33,7 @@ enum class Names : uint8_t {
   kMountFlags,
   kUmountFlags,
   kBooleans,
+  kBuses,
   kKernelFiles,
   kBpfCommands,
   kPtraceRequests,

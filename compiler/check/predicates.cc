@@ -52,6 +52,10 @@ bool NamesType(const Term& term) {
          (term.field.field == FieldId::kEvtType || term.field.field == FieldId::kSyscallType);
 }
 
+bool IsDigest(const Term& term) {
+  return term.kind == Term::Kind::kField && term.field.field == FieldId::kFsVerityDigest;
+}
+
 bool ComparesWholeNames(ast::Op op) {
   return op == ast::Op::kEq || op == ast::Op::kNe || op == ast::Op::kIn || op == ast::Op::kIntersects;
 }
@@ -200,6 +204,7 @@ bool PredicateTable::ResolveValues(const ast::Check& check, Predicate& predicate
       set_uses_.push_back({word.text, predicate.left, word.span});
   }
   const bool type_names = NamesType(predicate.left) && ComparesWholeNames(check.op);
+  const bool digests = IsDigest(predicate.left) && ComparesWholeNames(check.op);
   std::unordered_set<std::string_view> seen;
   predicate.values.reserve(words.size());
   bool ok = true;
@@ -210,7 +215,8 @@ bool PredicateTable::ResolveValues(const ast::Check& check, Predicate& predicate
       continue;
     }
     Value value;
-    const ValueFault fault = ParseValue(predicate.left.type, check.op, *word, value);
+    ValueFault fault = ParseValue(predicate.left.type, check.op, *word, value);
+    if (digests && fault.ok() && word->span.valid()) fault = DigestFault(word->text);
     if (!fault.ok() && !word->span.valid()) {
       ok = false;  // a set's member, of another type: sets.cc says so
     } else if (!fault.ok()) {

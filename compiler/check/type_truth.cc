@@ -59,6 +59,7 @@ std::optional<Range> RangeOf(const Term& term) {
     case FieldId::kEvtRawtime:
     case FieldId::kEvtCpu:
     case FieldId::kProcCgroupId:
+    case FieldId::kEvtUptimeS:
       return Range{0, kMost};
     case FieldId::kUserUid:
     case FieldId::kGroupGid:

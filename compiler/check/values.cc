@@ -171,6 +171,18 @@ ValueFault ParseNetValue(Type type, const ast::Word& word, Value& value) {
 
 }  // namespace
 
+ValueFault DigestFault(std::string_view text) {
+  const bool long_one = text.starts_with("sha512:");
+  const std::string_view digits =
+      text.substr(std::min<size_t>(text.size(), std::string_view("sha256:").size()));
+  if ((long_one || text.starts_with("sha256:")) && digits.size() == (long_one ? 128 : 64) &&
+      digits.find_first_not_of("0123456789abcdef") == std::string_view::npos)
+    return {};
+  return {
+      fmt::format("`{}` is not a digest of fs-verity", text),
+      "sha256: and 64 hexadecimal digits in lower case (sha512: 128), as `fsverity measure FILE` prints it"};
+}
+
 std::optional<int64_t> ParseInteger(std::string_view text) {
   bool negative = false;
   if (!text.empty() && (text[0] == '+' || text[0] == '-')) {

@@ -21,6 +21,9 @@ struct ValueFault {
 // Fills `value` with the constant that `word` means where a field of `type` is compared by `op`.
 ValueFault ParseValue(Type type, ast::Op op, const ast::Word& word, Value& value);
 
+// Of a value that fs.verity.digest is compared with as a whole.
+ValueFault DigestFault(std::string_view text);
+
 std::optional<int64_t> ParseInteger(std::string_view text);  // decimal or 0x..., with an optional sign
 std::optional<Net> ParseAddress(std::string_view text);      // the net has the address's full prefix
 std::optional<Net> ParseNet(std::string_view text);          // a.b.c.d/n, h::/n, or an address

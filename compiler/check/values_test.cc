@@ -20,6 +20,16 @@ bool Refused(Type type, std::string text, ast::Op op = ast::Op::kEq) {
   return !ParseValue(type, op, {std::move(text), {}, false}, value).ok();
 }
 
+TEST(DigestFault, WholeDigestsInLowerCase) {
+  const std::string digits(64, 'a');
+  EXPECT_TRUE(DigestFault("sha256:" + digits).ok());
+  EXPECT_TRUE(DigestFault("sha512:" + digits + digits).ok());
+  for (const std::string& bad :
+       {std::string(), std::string("sha256"), std::string("sha256:"), digits, "sha256:" + digits + "a",
+        "sha512:" + digits, "sha256:" + std::string(64, 'A'), "md5:" + digits})
+    EXPECT_FALSE(DigestFault(bad).ok()) << bad;
+}
+
 TEST(Values, Integers) {
   EXPECT_EQ(ParseInteger("0"), 0);
   EXPECT_EQ(ParseInteger("+5"), 5);

@@ -69,6 +69,7 @@ constexpr Subject kSubjects[] = {
     {FieldId::kProcCgroupId, SubjectKind::kNumber, SLUICE_INT_CGROUP},
     {FieldId::kProcMntNs, SubjectKind::kNumber, SLUICE_INT_MNT_NS},
     {FieldId::kProcPidNs, SubjectKind::kNumber, SLUICE_INT_PID_NS},
+    {FieldId::kEvtUptimeS, SubjectKind::kNumber, SLUICE_INT_UPTIME},
     {FieldId::kProcName, SubjectKind::kText, SLUICE_STR_NAME},
     {FieldId::kProcExepath, SubjectKind::kText, SLUICE_STR_EXEPATH},
     {FieldId::kProcPname, SubjectKind::kLineage, SLUICE_STR_NAME, false, 1},

@@ -74,13 +74,17 @@ void MitigationCheck::ReportLiteral(const check::CheckedRule& rule, check::HookI
                                     : lowered.help + "; or make the rule an alert: `action: alert`";
 }
 
-void MitigationCheck::RefuseReturned(check::RuleId id) {
+void MitigationCheck::RefuseReturned(check::RuleId id, const check::HookRow& hook) {
   const check::CheckedRule& rule = rules_.rules[id];
   diag::Diagnostic& error =
       diagnostics_.Add(Code::E301, ActionSpan(rule),
-                       fmt::format("`{}` names a call that cannot be refused", rule.rule.name.text));
-  error.note = "no hook of the kernel covers it: it is told when it has returned (`evt.hook` is `sys_exit`)";
-  error.help = "leave the call out, or make the rule an alert: `action: alert`";
+                       fmt::format("`{}` names {} that cannot be refused", rule.rule.name.text,
+                                   hook.id == SLUICE_HOOK_SYS_EXIT ? "a call" : "an event"));
+  error.note =
+      hook.id == SLUICE_HOOK_SYS_EXIT
+          ? "no hook of the kernel covers it: it is told when it has returned (`evt.hook` is `sys_exit`)"
+          : fmt::format("`{}` is told when it has happened", hook.name);
+  error.help = "leave it out, or make the rule an alert: `action: alert`";
 }
 
 bool MitigationCheck::Exact(check::RuleId id, check::HookId hook, const Expansion& expansion,

@@ -25,8 +25,8 @@ class MitigationCheck {
   bool Decidable(check::RuleId rule, check::HookId hook, const norm::Condition& whole);
   // After expansion: nothing was left.
   bool Exact(check::RuleId rule, check::HookId hook, const Expansion& expansion, uint32_t max_clauses);
-  // A mitigation names a call that is told when it has returned.
-  void RefuseReturned(check::RuleId rule);
+  // A mitigation names what is told when it has happened: at `hook`.
+  void RefuseReturned(check::RuleId rule, const check::HookRow& hook);
   // W209, once: an open that is denied may have made its file already.
   void WarnOfCreation(check::RuleId rule, const Expansion& expansion, const Interner& interner);
 

@@ -18,7 +18,7 @@ constexpr std::string_view kStrings[] = {"proc.name",    "proc.exepath", "fd.nam
 constexpr std::string_view kCapabilitySets[] = {"cap_effective", "cap_permitted", "cap_inheritable"};
 constexpr std::string_view kModes[] = {"exact", "prefix", "suffix", "contains"};
 constexpr std::string_view kInts[] = {"user.uid",       "group.gid",   "user.loginuid", "evt.rawres",
-                                      "proc.cgroup_id", "proc.mnt_ns", "proc.pid_ns"};
+                                      "proc.cgroup_id", "proc.mnt_ns", "proc.pid_ns",   "evt.uptime.s"};
 
 std::string Quote(std::string_view text) {
   std::string out = "\"";

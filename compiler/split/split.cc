@@ -80,11 +80,17 @@ class Splitter {
       placed.rule = rule;
       lowering_.For(IsMitigation(normal_.checked.rules[rule]));
       if (DecidesExecElsewhere(rule, row.id)) continue;
+      if (row.id == SLUICE_HOOK_MODULE_HIDDEN && !NamesHook(normal_.conditions[rule], row.name)) continue;
       placed.whole = Specialise(normal_.conditions[rule], row.id, lowering_);
       if (placed.whole.kind == Condition::Kind::kFalse) continue;
       const bool mitigation = IsMitigation(normal_.checked.rules[rule]);
       if (row.id == SLUICE_HOOK_SYS_EXIT) {
         PlaceReturned(std::move(placed), mitigation, somewhere);
+        continue;
+      }
+      if (mitigation && row.id == SLUICE_HOOK_MODULE_HIDDEN) {
+        somewhere = true;
+        mitigation_.RefuseReturned(rule, row);
         continue;
       }
       if (mitigation && !mitigation_.Decidable(rule, row.id, placed.whole)) {
@@ -151,10 +157,24 @@ class Splitter {
     if (placed.expansion.clauses.empty()) return;
     somewhere = true;
     if (mitigation) {
-      mitigation_.RefuseReturned(placed.rule);
+      mitigation_.RefuseReturned(placed.rule, *check::FindHook(SLUICE_HOOK_SYS_EXIT));
     } else {
       placed_[SLUICE_HOOK_SYS_EXIT].push_back(std::move(placed));
     }
+  }
+
+  // Modules are watched only for a rule that asks for those that hide.
+  bool NamesHook(const Condition& condition, std::string_view name) const {
+    bool names = false;
+    ForEachLiteral(condition, [&](const Condition& literal) {
+      const check::Predicate& predicate = normal_.checked.predicates[literal.predicate];
+      if (predicate.left.kind != check::Term::Kind::kField ||
+          predicate.left.field.field != check::FieldId::kEvtHook)
+        return;
+      names = names || std::any_of(predicate.values.begin(), predicate.values.end(),
+                                   [&](const check::Value& value) { return value.text == name; });
+    });
+    return names;
   }
 
   bool NamesType(const Kernel& kernel) const {

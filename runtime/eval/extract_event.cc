@@ -127,6 +127,10 @@ Value ErrorText(RecordView& view, int64_t result) {
 
 const std::vector<ExtractorRow>& EventExtractors() {
   static const std::vector<ExtractorRow> rows = {
+      {FieldId::kEvtUptimeS,
+       [](RecordView& v, const FieldUse&) {
+         return Value::Number(static_cast<int64_t>(v.header().time_ns) / kNsPerSecond);
+       }},
       {FieldId::kEvtTime, Time<TimeStyle::kTime>},
       {FieldId::kEvtTimeS, Time<TimeStyle::kTimeSeconds>},
       {FieldId::kEvtTimeIso8601, Time<TimeStyle::kIso8601>},

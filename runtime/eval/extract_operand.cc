@@ -16,8 +16,13 @@ const ring::Text& TextAt(const RecordView& view, uint32_t place) {
   switch (place) {
     case SLUICE_STR_TARGET:
       return view.record->target;
-    case SLUICE_STR_TEXT:
-      return view.record->text;
+    case SLUICE_STR_TEXT: {
+      const ring::Record& record = *view.record;
+      if (!view.IsExec() || record.rounds.empty()) return record.text;
+      const auto round = static_cast<size_t>(view.round);
+      if (view.round >= 0 && round < record.rounds.size()) return record.rounds[round].text;
+      return view.IsRefusedExec() ? record.text : record.rounds.back().text;
+    }
     default:
       return view.record->path;
   }

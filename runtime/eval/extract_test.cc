@@ -125,7 +125,9 @@ class Extract : public testing::Test {
     builder.Item(SLUICE_ITEM_FILENAME, "./job.sh").Item(SLUICE_ITEM_ARGS, Nul("./job.sh|a b||-v|"));
     builder.Item(SLUICE_ITEM_ENV, Nul("PATH=/bin|EMPTY=|")).Item(SLUICE_ITEM_CWD, "/srv");
     const uint64_t set[SLUICE_WORDS] = {1};
-    return builder.Round(set, "/srv/job.sh").Round(set, "/bin/dash");
+    return builder.Round(set, "/srv/job.sh")
+        .Round(set, "/bin/dash")
+        .Item(SLUICE_ITEM_ROUND_TEXT, "sha256:17");
   }
 
   void Load(const RecordBuilder& builder, std::shared_ptr<const Link> self, int round = -1) {
@@ -424,6 +426,25 @@ TEST_F(Extract, EverySuppliedFieldHasAValueOrSaysWhyNot) {
       EXPECT_NE(value, "absent") << row.name << ": fields.def says that it is supplied";
     }
   }
+}
+
+TEST_F(Extract, EachRoundHasItsOwnDigest) {
+  Load(Exec(), Chain(), 0);
+  EXPECT_EQ(Get("fs.verity.digest"), "absent");
+  Load(Exec(), Chain(), 1);
+  EXPECT_EQ(Get("fs.verity.digest"), "\"sha256:17\"");
+  RecordBuilder refused(SLUICE_RECORD_EVENT, SLUICE_HOOK_BPRM_CHECK);
+  const uint64_t set[SLUICE_WORDS] = {1};
+  refused.Round(set, "/srv/job.sh").Item(SLUICE_ITEM_TEXT, "sha256:18");
+  Load(refused, Chain());
+  EXPECT_EQ(Get("fs.verity.digest"), "\"sha256:18\"");
+}
+
+TEST_F(Extract, TheUptimeIsInWholeSeconds) {
+  RecordBuilder open = Open();
+  open.header().time_ns = 599'999'999'999;
+  Load(open, Chain());
+  EXPECT_EQ(Get("evt.uptime.s"), "599");
 }
 
 TEST_F(Extract, FieldsThatAreNotSuppliedAreAbsent) {

@@ -408,6 +408,12 @@ source::Status Kernel::Poll(int timeout_ms, const std::function<void(std::string
   return absl::OkStatus();
 }
 
+uint64_t Kernel::ModuleLoadedNs(uint64_t address) const {
+  uint64_t loaded_ns = 0;
+  const int map = bpf_map__fd(state_->skeleton->maps.loaded_modules);
+  return bpf_map_lookup_elem(map, &address, &loaded_ns) == 0 ? loaded_ns : 0;
+}
+
 std::vector<HookCounters> Kernel::Counters() const {
   const int cpus = libbpf_num_possible_cpus();
   std::vector<sluice_hook_stats> per_cpu(static_cast<size_t>(std::max(cpus, 1)));

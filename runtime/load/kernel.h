@@ -84,6 +84,10 @@ class Kernel {
   // The bytes are valid during the call only.
   source::Status Poll(int timeout_ms, const std::function<void(std::string_view record)>& callback);
 
+  // When the module of this address was loaded, in nanoseconds since boot; 0: it has been freed since, or nobody asked
+  // for module_hidden then. From any thread.
+  uint64_t ModuleLoadedNs(uint64_t address) const;
+
   // Of the hooks that a rule set has needed so far.
   std::vector<HookCounters> Counters() const;
   uint64_t TreeRecordsLost() const;

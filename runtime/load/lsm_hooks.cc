@@ -11,6 +11,9 @@ namespace sluice::load {
 namespace {
 
 constexpr char kPrefix[] = "bpf_lsm_";
+// The one decision point that is a tracepoint (bpf/module.bpf.c): its type, and the sections of its programs.
+constexpr char kModuleHidden[] = "module_hidden", kModuleTracepoint[] = "btf_trace_module_load",
+               kModuleSections[] = "tp_btf/module_";
 
 std::set<std::string> ReadHooks() {
   std::set<std::string> hooks;
@@ -18,8 +21,10 @@ std::set<std::string> ReadHooks() {
   if (libbpf_get_error(types) != 0) return hooks;
   for (uint32_t id = 1; id < btf__type_cnt(types); ++id) {
     const btf_type* type = btf__type_by_id(types, id);
-    if (!btf_is_func(type)) continue;
+    if (!btf_is_func(type) && !btf_is_typedef(type)) continue;
     const char* name = btf__name_by_offset(types, type->name_off);
+    if (std::strcmp(name, kModuleTracepoint) == 0) hooks.insert(kModuleHidden);
+    if (!btf_is_func(type)) continue;
     if (std::strncmp(name, kPrefix, sizeof kPrefix - 1) == 0) hooks.insert(name + sizeof kPrefix - 1);
   }
   btf__free(types);
@@ -40,6 +45,7 @@ bool IsCompanion(const bpf_program* program) {
 
 std::string LsmHookOf(const bpf_program* program) {
   const std::string section = bpf_program__section_name(program);
+  if (section.rfind(kModuleSections, 0) == 0) return kModuleHidden;
   for (const char* prefix : {"lsm/", "lsm.s/"}) {
     if (section.rfind(prefix, 0) == 0) return section.substr(std::strlen(prefix));
   }

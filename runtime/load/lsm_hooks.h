@@ -12,7 +12,8 @@
 
 namespace sluice::load {
 
-// "file_open" of a program in the section "lsm/file_open"; "" when it is no LSM program.
+// "file_open" of a program in the section "lsm/file_open", "module_hidden" of those at the tracepoints of modules; "" of
+// others.
 std::string LsmHookOf(const bpf_program* program);
 
 // The decision point that a program serves: some hooks of the kernel are one of ours (file_truncate is

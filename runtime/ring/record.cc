@@ -81,11 +81,16 @@ const char* AddRound(Record& record, const sluice_item& item, std::string_view b
     return nullptr;
   }
   if (awaits_path) return "a round's set without its path";
+  if (item.tag == SLUICE_ITEM_ROUND_TEXT) {
+    if (record.rounds.empty()) return "a round's text without its set";
+    record.rounds.back().text = TextOf(item, bytes);
+    return nullptr;
+  }
   if (bytes.size() != kSetBytes) return "a round's set has the wrong length";
   if (record.rounds.size() == SLUICE_ROUNDS) return "too many rounds";
   auto& set = record.round_sets[record.rounds.size()];
   std::memcpy(set.data(), bytes.data(), kSetBytes);
-  record.rounds.push_back({set.data(), {}});
+  record.rounds.push_back({set.data(), {}, {}});
   awaits_path = true;
   return nullptr;
 }
@@ -117,7 +122,8 @@ source::Status Decode(std::string_view bytes, Record& record) {
     const size_t body = at + sizeof(item);
     if (item.length > size - body) return Fault(at, "an item is longer than the record");
     const std::string_view value = bytes.substr(body, item.length);
-    if (item.tag == SLUICE_ITEM_ROUND_SET || item.tag == SLUICE_ITEM_ROUND_PATH) {
+    if (item.tag == SLUICE_ITEM_ROUND_SET || item.tag == SLUICE_ITEM_ROUND_PATH ||
+        item.tag == SLUICE_ITEM_ROUND_TEXT) {
       if (const char* fault = AddRound(record, item, value, awaits_path)) return Fault(at, fault);
     } else if (item.tag == SLUICE_ITEM_UNDECIDED) {
       if (value.size() != kSetBytes) return Fault(at, "the undecided set has the wrong length");

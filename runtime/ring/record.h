@@ -28,7 +28,7 @@ struct Text {
 
 struct Round {                    // of an exec: the script, then its interpreter
   const uint64_t* set = nullptr;  // SLUICE_WORDS words, aligned: points into the Record's own round_sets
-  Text path;
+  Text path, text;
 };
 
 // Holds pointers into itself, so it is neither copied nor moved; one Record is reused for a whole stream.

@@ -49,14 +49,16 @@ TEST(Record, AbsentUnknownEmptyAndTruncatedAreFourThings) {
 TEST(Record, RoundsOfAnExecKeepTheirSets) {
   uint64_t script[SLUICE_WORDS] = {1}, interpreter[SLUICE_WORDS] = {2, 7};
   RecordBuilder builder(SLUICE_RECORD_EXEC, SLUICE_HOOK_BPRM_CHECK);
-  builder.Round(script, "/tmp/x.sh").Round(interpreter, "/bin/sh");
+  builder.Round(script, "/tmp/x.sh").Item(SLUICE_ITEM_ROUND_TEXT, "sha256:00").Round(interpreter, "/bin/sh");
   const std::string bytes = builder.Bytes();
   Record record;
   ASSERT_TRUE(Decode(bytes, record).ok());
   ASSERT_EQ(record.rounds.size(), 2u);
   EXPECT_EQ(record.rounds[0].set[0], 1u);
   EXPECT_EQ(record.rounds[0].path.bytes, "/tmp/x.sh");
+  EXPECT_EQ(record.rounds[0].text.bytes, "sha256:00");
   EXPECT_EQ(record.rounds[1].set[1], 7u);
+  EXPECT_EQ(record.rounds[1].text.state, Text::State::kAbsent);
   EXPECT_EQ(record.rounds[1].path.bytes, "/bin/sh");
 }
 
@@ -114,6 +116,8 @@ TEST(Record, MalformedBytesAreErrorsThatSayWhere) {
        },
        "byte 352: an item's head"},
       {"path without set", [](std::string& b) { Put<uint16_t>(b, kItems, SLUICE_ITEM_ROUND_PATH); },
+       "without its set"},
+      {"text without set", [](std::string& b) { Put<uint16_t>(b, kItems, SLUICE_ITEM_ROUND_TEXT); },
        "without its set"},
       {"short set", [](std::string& b) { Put<uint16_t>(b, kItems, SLUICE_ITEM_ROUND_SET); }, "wrong length"},
   };

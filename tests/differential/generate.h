@@ -53,7 +53,7 @@ struct EventCase {
   std::array<int64_t, SLUICE_ARGS> numbers;  // SLUICE_ABSENT_INT: none
   bool exepath_unknown = false, path_unknown = false;
   uint64_t flags = 0;
-  int64_t uid = 0, gid = 0, loginuid = 0, cgroup_id = 0, mnt_ns = 0, pid_ns = 0;
+  int64_t uid = 0, gid = 0, loginuid = 0, cgroup_id = 0, mnt_ns = 0, pid_ns = 0, uptime_s = 0;
   std::vector<Image> ancestors;  // the parent first
   bool lineage_known = true;
   naive::Event fields;    // with what could not be had as unknown

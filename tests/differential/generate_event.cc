@@ -41,6 +41,8 @@ void AddProcess(EventCase& event, Random& random) {
   event.cgroup_id = SomeNumber(random);
   event.mnt_ns = SomeNumber(random);
   event.pid_ns = SomeNumber(random);
+  event.uptime_s = SomeNumber(random);
+  event.fields["evt.uptime.s"] = Value::Of(event.uptime_s);
   event.fields["proc.cgroup_id"] = Value::Of(event.cgroup_id);
   event.fields["proc.mnt_ns"] = Value::Of(event.mnt_ns);
   event.fields["proc.pid_ns"] = Value::Of(event.pid_ns);
@@ -150,9 +152,12 @@ void Hide(EventCase& event, Random& random) {
 
 EventCase GenerateEvent(Random& random) {
   EventCase event;
-  do {  // not those of some rules only: that name a call without a hook, that kill a new image for its arguments
+  // Not those of some rules only: that name a call without a hook, that kill a new image for its arguments, that name
+  // the hook.
+  do {
     event.hook = random.Pick(check::Hooks()).id;
-  } while (event.hook == SLUICE_HOOK_SYS_EXIT || event.hook == SLUICE_HOOK_BPRM_COMMITTED);
+  } while (event.hook == SLUICE_HOOK_SYS_EXIT || event.hook == SLUICE_HOOK_BPRM_COMMITTED ||
+           event.hook == SLUICE_HOOK_MODULE_HIDDEN);
   std::vector<check::EventType> types;
   for (const check::EventRow& row : check::Events()) {
     if (row.IsAt(event.hook)) types.push_back(row.type);

@@ -67,6 +67,7 @@ const std::vector<FieldSpec> kFields = {
     {"proc.cgroup_id", Words::kNumber},
     {"proc.mnt_ns", Words::kNumber},
     {"proc.pid_ns", Words::kNumber},
+    {"evt.uptime.s", Words::kNumber},
     {"evt.is_open_read", Words::kBool},
     {"evt.is_open_write", Words::kBool},
     {"evt.is_open_exec", Words::kBool},

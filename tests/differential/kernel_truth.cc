@@ -72,7 +72,7 @@ Truth TestTruth(uint32_t lookup, const split::Test& test, const split::Partition
   if (lookup == SLUICE_LOOKUP_BITS) return Known(Result(test, true, (event.flags & test.flags) != 0));
   if (lookup < SLUICE_LOOKUP_LINEAGE) {
     const int64_t numbers[] = {event.uid,       event.gid,    event.loginuid, SLUICE_ABSENT_INT,
-                               event.cgroup_id, event.mnt_ns, event.pid_ns};
+                               event.cgroup_id, event.mnt_ns, event.pid_ns,   event.uptime_s};
     const uint32_t subject = lookup - SLUICE_LOOKUP_INT;
     const int64_t number =
         subject < SLUICE_INT_ARG ? numbers[subject] : event.numbers[subject - SLUICE_INT_ARG];

@@ -159,10 +159,12 @@ static long call_mprotect(char **w) {
 
 static long call_mount(char **w) { return mount(w[0], w[1], w[2], (unsigned long)number(w[3]), NULL); }
 static long call_umount(char **w) { return umount2(w[0], (int)number(w[1])); }
-static long call_fsmount(char **w) {
+static long call_fsmount(char **w) { /* w[2]: the device, or NULL */
   int context = (int)syscall(SYS_fsopen, w[0], 0), file;
 
-  if (context < 0 || syscall(SYS_fsconfig, context, 6, NULL, NULL, 0) < 0) return -1;
+  if (context < 0) return -1;
+  if (w[2] && syscall(SYS_fsconfig, context, 1, "source", w[2], 0) < 0) return -1;
+  if (syscall(SYS_fsconfig, context, 6, NULL, NULL, 0) < 0) return -1;
   file = (int)syscall(SYS_fsmount, context, 0, 0);
   if (file < 0) return -1;
   return syscall(SYS_move_mount, file, "", AT_FDCWD, w[1], 4);
@@ -374,6 +376,7 @@ static const struct {
     {"mount", 4, call_mount},
     {"umount", 2, call_umount},
     {"fsmount", 2, call_fsmount},
+    {"fsmountdev", 3, call_fsmount},
     {"chroot", 1, call_chroot},
     {"pivot", 2, call_pivot},
     {"finit", 1, call_finit},

@@ -126,7 +126,12 @@ int BPF_PROG(system_bpf, int command, union bpf_attr *attributes, unsigned int s
 }
 
 SLUICE_INLINE void put_process(struct hook_event *e, struct task_struct *other) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  __u32 owner = BPF_CORE_READ(other, real_cred, euid.val);
+
   e->numbers[1] = BPF_CORE_READ(other, tgid);
+  e->numbers[2] = owner;
+  e->numbers[3] = owner != task->cred->euid.val;
   e->text = (__u64)other + bpf_core_field_offset(struct task_struct, comm);
 }
 

@@ -2,7 +2,8 @@
 
 The guest sees the machine's own file system: every program, the repository and its build, each at its own path. What
 the job writes is gone afterwards; /tmp and /run are empty at first, but for the job's folder. The job runs as root in
-the repository's root, `sluice` on its PATH is build/sluice. Its output, nothing else, goes to stdout and stderr.
+the repository's root, `sluice` on its PATH is build/sluice. Its output, nothing else, goes to stdout and stderr. Two
+empty USB disks are there once the job has called `modprobe -a xhci-pci usb-storage sd_mod`.
 
 Exit status: the job's; 2 after wrong usage; 124 when the time limit was reached; 125 when the guest failed (kernel
 panic, no boot). With neither script nor command: a shell, or, when stdin is no terminal, what stdin says.

@@ -358,6 +358,7 @@ void Engine::State::TellHiddenModules() {
     if (record.header.generation != generation) {  // the rules of today, all of them
       record.header.generation = generation;
       record.header.flags |= SLUICE_EVENT_UNDECIDED;
+      record.undecided.reset();
       std::fill(std::begin(record.header.set), std::end(record.header.set), ~uint64_t{0});
     }
     judge.Apply(record, load.process);

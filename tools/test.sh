@@ -82,7 +82,7 @@ outputs() {
 }
 
 live() {
-  bash tools/vm.sh --no-build --kernel "$1" --timeout 1800 --script tests/live/run.sh --kernel "$1" |
+  bash tools/vm.sh --no-build --kernel "$1" --timeout 2700 --script tests/live/run.sh --kernel "$1" |
     sed -u "s#^\(PASS\|FAIL\|SKIP\) #\1 live-$1/#"
   return "${PIPESTATUS[0]}"
 }

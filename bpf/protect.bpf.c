@@ -191,9 +191,10 @@ SLUICE_INLINE int is_taken(__u64 key) {
   return bpf_map_lookup_elem(&own_objects, &key) && !is_trusted();
 }
 
+/* Not to read with either: a program may write through such a descriptor, and before 6.5 it may freeze the map. */
 SEC("lsm/bpf_map")
 int BPF_PROG(protect_bpf_map, struct bpf_map *map, fmode_t mode, int ret) {
-  if (ret || !(mode & FMODE_WRITE) || !is_taken(SLUICE_OWN_MAP | map->id)) return ret;
+  if (ret || !is_taken(SLUICE_OWN_MAP | map->id)) return ret;
   return refuse(SLUICE_ATTEMPT_MAP, map->id);
 }
 
@@ -244,7 +245,9 @@ int BPF_PROG(protect_inode_rmdir, struct inode *directory, struct dentry *dentry
 SEC("lsm/inode_rename")
 int BPF_PROG(protect_inode_rename, struct inode *old_directory, struct dentry *old_dentry,
              struct inode *new_directory, struct dentry *new_dentry, int ret) {
-  return ret ? ret : guard_pin(old_dentry);
+  if (ret) return ret;
+  if (guard_pin(old_dentry)) return -EPERM;
+  return guard_pin(new_dentry); /* what is there goes */
 }
 
 SEC("lsm/sb_umount")

@@ -52,6 +52,8 @@ std::vector<std::string> HostNamesOf(const check::CheckedRules& checked) {
   std::vector<std::string> names;
   for (const check::Predicate& predicate : checked.predicates) {
     if (predicate.left.kind != check::Term::Kind::kField) continue;
+    if (predicate.op != ast::Op::kEq && predicate.op != ast::Op::kNe && predicate.op != ast::Op::kIn)
+      continue;
     switch (predicate.left.field.field) {
       case check::FieldId::kFdCipName:
       case check::FieldId::kFdSipName:
@@ -127,7 +129,7 @@ struct Engine::State {
   Judge judge;
   LossWatch losses;
   std::unique_ptr<container::Watch> containers;
-  std::unique_ptr<hosts::Resolver> resolver;  // while rules name hosts
+  std::unique_ptr<hosts::Resolver> resolver;
   lineage::Tree tree{lineage::Limits{}};
   std::unique_ptr<load::Kernel> kernel;
   std::unique_ptr<ModuleWatch> modules;  // asks the kernel
@@ -237,6 +239,7 @@ source::Status Engine::State::Open() {
   SetHost();
   SetNames(std::make_shared<const eval::Names>(eval::Names::Read("/etc")));
   containers = std::make_unique<container::Watch>();
+  resolver = std::make_unique<hosts::Resolver>();
   source::Result<std::unique_ptr<load::Kernel>> opened = load::Kernel::Open(options.load);
   if (!opened.ok()) return opened.status();
   kernel = std::move(*opened);
@@ -273,7 +276,6 @@ void Engine::State::FollowContainers() {
 }
 
 void Engine::State::FollowHosts() {
-  if (resolver == nullptr) return;
   std::shared_ptr<const hosts::Table> table = resolver->Take();
   if (table == nullptr) return;
   if (options.capture != nullptr) options.capture->Hosts(*table);
@@ -305,11 +307,7 @@ source::Status Engine::State::Activate(Compilation& compilation, bool same_rules
     sets.MarkChanged();  // what was added while these were compiled
   }
   enforcement.Activate(compilation.kernel);
-  if (std::vector<std::string> names = HostNamesOf(compilation.user.checked);
-      resolver != nullptr || !names.empty()) {
-    if (resolver == nullptr) resolver = std::make_unique<hosts::Resolver>();
-    resolver->Ask(std::move(names));
-  }
+  resolver->Ask(HostNamesOf(compilation.user.checked));
   if (options.capture != nullptr)
     options.capture->Rules(generation, capture::FingerprintOf(compilation), options.every_event);
   active = std::make_shared<const uplan::UserPlan>(std::move(compilation.user));
@@ -343,6 +341,7 @@ void Engine::State::Apply(std::string_view bytes) {
 // The load of a module: an event once the module has hidden itself.
 void Engine::State::WatchModule(std::string_view bytes) {
   const sluice_record& header = record.header;
+  if (modules == nullptr) return;  // the agent ends
   modules->Add({.name = std::string(record.text.bytes),
                 .address = header.numbers[1],
                 .loaded_ns = header.numbers[2],
@@ -568,17 +567,17 @@ source::Result<std::unique_ptr<Compilation>> Engine::State::Compile() {
 void Engine::State::Close() {
   if (kernel == nullptr) return;
   stats.tree_records_lost = kernel->TreeRecordsLost();
+  TellHiddenModules();
+  modules.reset();  // what is unloaded from here on is not told
   kernel->Detach();
   do {
     handed_over = 0;
   } while (Poll(0).ok() && handed_over > 0);
   if (const std::lock_guard lock(audit_mutex); !stopped_by.empty())
     Raise(StopAsked(stopped_by, host, ClockNs(CLOCK_BOOTTIME)));
-  TellHiddenModules();
   LookAtFuses(ClockNs(CLOCK_BOOTTIME));
   if (kernel->pinned() == 0) stats.tree_records_lost = kernel->TreeRecordsLost();
   Publish(ClockNs(CLOCK_BOOTTIME), kernel->Counters(), true);
-  modules.reset();
   kernel.reset();
 }
 

@@ -32,7 +32,7 @@ bool Exists(const std::string& path) {
 }  // namespace
 
 ModuleWatch::ModuleWatch(LoadedNs loaded_ns, std::string root)
-    : loaded_ns_(std::move(loaded_ns)), root_(std::move(root)) {}
+    : loaded_ns_(std::move(loaded_ns)), root_(std::move(root)), thread_([this] { Run(); }) {}
 
 ModuleWatch::~ModuleWatch() {
   {
@@ -40,7 +40,7 @@ ModuleWatch::~ModuleWatch() {
     stopping_ = true;
   }
   changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 void ModuleWatch::Add(ModuleLoad load) {
@@ -48,7 +48,6 @@ void ModuleWatch::Add(ModuleLoad load) {
   if (loads_.size() >= kMostLoads) return;
   loads_.push_back(std::move(load));
   last_load_ = Clock::now();
-  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
   changed_.notify_all();
 }
 

@@ -60,7 +60,7 @@ class ModuleWatch {
   std::vector<ModuleLoad> loads_, hidden_;
   Clock::time_point last_load_{};
   bool stopping_ = false;
-  std::thread thread_;  // from the first load on
+  std::thread thread_;  // last: it begins when all else is there
 };
 
 }  // namespace sluice

@@ -30,7 +30,7 @@ class Sets {
 
   // Whether there are other members than when Take() was called last.
   bool changed() const { return changed_; }
-  void MarkChanged() { changed_ = changed_ || !members_.empty(); }
+  void MarkChanged() { changed_ = true; }
   check::SetMembers Take();
 
   // By set and member: the end of its time.

@@ -74,6 +74,10 @@ struct sluice_match {
   __u64 taken; /* lookups whose class is in class_of */
   __u32 hits;  /* lookups that found an entry of their own */
   __u32 named; /* bit per string: a file of which names are known */
+  __u64
+      scan_found; /* of the text that is being searched; here and not on the stack: what 6.1 knows of a stack, it takes */
+  __u32 scan_state; /* for true in every round of a loop */
+  __u32 scan_reserved;
   __u64 names_summary[SLUICE_FILE_STRINGS];
   __u64 any_name[SLUICE_FILE_STRINGS][SLUICE_WORDS];  /* true, for a name of the file is */
   __u64 all_names[SLUICE_FILE_STRINGS][SLUICE_WORDS]; /* not false because of a name of the file */
@@ -419,26 +423,25 @@ SLUICE_INLINE void sluice_reverse(struct sluice_suffix_key *key, const char *end
 
 /* A walk of the automaton over a text. The root is at hand: most bytes of most texts lead back to it. */
 struct sluice_scan {
-  const struct sluice_match *m;
+  struct sluice_match *m;
   void *table;
   const struct sluice_automaton_row *root;
   const char *text;
-  __u64 found;
-  __u32 bytes;
-  __u32 state;
+  __u64 bytes;
 };
 
 SLUICE_INLINE long sluice_scan_byte(__u32 at, struct sluice_scan *scan, __u32 mask) {
   const struct sluice_automaton_row *row = scan->root;
+  struct sluice_match *m = scan->m;
 
-  if (scan->state) {
-    row = sluice_row_in(scan->m, scan->table, scan->state);
+  if (m->scan_state) {
+    row = sluice_row_in(m, scan->table, m->scan_state);
     if (!row) return 1; /* cannot be: states are those of the table */
-    scan->found |= row->found;
+    m->scan_found |= row->found;
   }
   if (at >= scan->bytes) return 1;
   SLUICE_OPAQUE(at);
-  scan->state = row->next[(__u8)scan->text[at & mask]];
+  m->scan_state = row->next[(__u8)scan->text[at & mask]];
   return 0;
 }
 static long sluice_scan_short(__u32 at, struct sluice_scan *scan) {
@@ -462,13 +465,13 @@ SLUICE_INLINE __u64 sluice_match_contains(struct sluice_match *m, const struct s
   if (!scan.root) return sluice_unknown(m, lookup, standing);
   scan.text = value;
   scan.bytes = m->bytes[string];
-  scan.found = 0;
-  scan.state = 0;
+  m->scan_found = 0;
+  m->scan_state = 0;
   if (room == SLUICE_PATH_BYTES)
     bpf_loop(SLUICE_PATH_BYTES + 1, sluice_scan_long, &scan, 0);
   else
     bpf_loop(SLUICE_IMAGE_HEAD + 1, sluice_scan_short, &scan, 0);
-  m->atoms[SLUICE_LINEAGE_LEVELS + string] = scan.found;
+  m->atoms[SLUICE_LINEAGE_LEVELS + string] = m->scan_found;
   return sluice_take_atoms(m, config, lookup, standing);
 }
 

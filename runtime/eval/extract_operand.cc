@@ -96,12 +96,15 @@ Value End(const RecordView& view, uint32_t end) {
 Value HostNames(RecordView& view, uint32_t end) {
   const Value address = End(view, end);
   if (address.kind != Value::Kind::kNet) return address;
-  if (view.hosts == nullptr) return Value::Absent();
-  const auto found = view.hosts->find(address.net.address.bytes);
-  if (found == view.hosts->end()) return Value::Absent();
   std::vector<Value>& names = view.host_names[end];
   names.clear();
-  for (const std::string& name : found->second) names.push_back(Value::String(name));
+  if (view.hosts != nullptr) {
+    const auto found = view.hosts->find(address.net.address.bytes);
+    if (found != view.hosts->end()) {
+      for (const std::string& name : found->second) names.push_back(Value::String(name));
+    }
+  }
+  if (names.empty()) names.push_back(Value::String(""));  // so that it is another host than any that is named
   return Value::List(&names);
 }
 

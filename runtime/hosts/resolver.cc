@@ -78,13 +78,20 @@ void Resolver::Run(const std::shared_ptr<Shared>& shared) {
     const std::vector<std::string> names = shared->names;
     lock.unlock();
     Table table;
+    bool left = false;  // another list was asked for meanwhile
     for (const std::string& name : names) {
+      {
+        const std::lock_guard look(shared->mutex);
+        left = shared->stopping || shared->asked;
+      }
+      if (left) break;
       std::vector<Address> addresses = Resolve(name);
       std::vector<Address>& kept = known[name];
       if (!addresses.empty()) kept = std::move(addresses);
       for (const Address& address : kept) table[address].push_back(name);
     }
     lock.lock();
+    if (left) continue;
     if (table != told) {
       told = table;
       shared->fresh = std::make_shared<const Table>(std::move(table));

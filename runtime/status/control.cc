@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -48,8 +49,9 @@ bool Connect(int fd, const sockaddr_un& address) {
   return connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
-// All that comes, up to the end of the stream; nothing when it breaks off or is too long.
-std::optional<std::string> ReadAll(int fd, size_t most) {
+// All that comes, up to the end of the stream; nothing when it breaks off, is too long or takes more than `patience`.
+std::optional<std::string> ReadAll(int fd, size_t most, std::chrono::seconds patience) {
+  const auto until = std::chrono::steady_clock::now() + patience;
   std::string text;
   std::array<char, 65536> bytes{};
   while (true) {
@@ -58,7 +60,7 @@ std::optional<std::string> ReadAll(int fd, size_t most) {
     if (got < 0) return std::nullopt;
     if (got == 0) return text;
     text.append(bytes.data(), static_cast<size_t>(got));
-    if (text.size() > most) return std::nullopt;
+    if (text.size() > most || std::chrono::steady_clock::now() > until) return std::nullopt;
   }
 }
 
@@ -172,7 +174,7 @@ void ControlSocket::Serve() {
     if (client < 0) continue;
     setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &kClientPatience, sizeof kClientPatience);
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &kClientPatience, sizeof kClientPatience);
-    const std::optional<std::string> request = ReadAll(client, kMostBytes);
+    const std::optional<std::string> request = ReadAll(client, kMostBytes, std::chrono::seconds(2));
     WriteAll(client, request ? Answer(*request, client)
                              : ErrorJson("the request did not come to an end, or is too long"));
     close(client);
@@ -219,7 +221,8 @@ source::Result<std::string> Ask(const std::string& path, const std::string& requ
     return status;
   }
   std::optional<std::string> answer;
-  if (WriteAll(fd, request) && shutdown(fd, SHUT_WR) == 0) answer = ReadAll(fd, SIZE_MAX);
+  if (WriteAll(fd, request) && shutdown(fd, SHUT_WR) == 0)
+    answer = ReadAll(fd, SIZE_MAX, std::chrono::minutes(1));
   source::Status status = answer ? absl::OkStatus() : Fault(path);
   close(fd);
   if (!status.ok()) return status;

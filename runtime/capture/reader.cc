@@ -226,7 +226,7 @@ source::Status Reader::TellHosts(std::string_view raw, Visitor& visitor) const {
   Unpacker from(raw);
   hosts::Table table;
   for (uint32_t left = from.U32(); left > 0 && from.ok(); --left) {
-    hosts::Address address;
+    hosts::Address address{};
     for (size_t half = 0; half < address.size(); half += 8) {
       const uint64_t bytes = from.U64();
       std::memcpy(address.data() + half, &bytes, sizeof bytes);

@@ -62,7 +62,8 @@ void Compile(const std::vector<source::FileId>& ids, const Options& options, Com
   norm::NormalRules normal = norm::Normalize(std::move(checked), diagnostics);
   if (!options.keeps_stages) {
     for (check::CheckedRule& rule : normal.checked.rules.Edit()) {
-      rule.condition = {};
+      // Of a mitigation alerts of the agent's own look for paths in it.
+      if (rule.rule.action == ast::Action::kAlert) rule.condition = {};
       rule.rule.desc.text = rule.rule.output.text = std::string();
     }
   }

@@ -171,7 +171,7 @@ void Output::Linger(Batch& batch, size_t most) {
   const Time until = Clock::now() + nanoseconds(options_.batch_wait_ns);
   {
     std::unique_lock lock(mutex_);
-    wake_.wait_until(lock, until, [this, most] { return closing_ || cancel_ || store_->waiting() >= most; });
+    wake_.wait_until(lock, until, [this, most] { return written_ || cancel_ || store_->waiting() >= most; });
   }
   store_->Done(0);
   batch = store_->Next(most);

@@ -320,7 +320,7 @@ def case_webhook_redirect_is_a_failure_by_default_and_never_leaves_https(case):
 def case_webhook_bodies_of_other_systems(case):
     def body(preset, number, count=1, **more):
         with peers.Server() as server:
-            case.once(range(number, number + count), [webhook(server, preset=preset, batch={"size": 9, "wait": "200ms"}, **more)])
+            case.once(range(number, number + count), [webhook(server, preset=preset, batch={"size": count, "wait": "5s"}, **more)])
             check(len(server.requests) == 1, f"{preset}: {len(server.requests)} requests")
             check(server.requests[0]["headers"]["Content-Type"] == "application/json", preset)
             return json.loads(server.requests[0]["body"])
@@ -350,7 +350,7 @@ def case_webhook_bodies_of_other_systems(case):
 def case_webhook_otlp_partial_success_is_a_refusal(case):
     answer = b'{"partialSuccess": {"rejectedLogRecords": "1", "errorMessage": "too old"}}'
     with peers.Server([lambda body: (200, {}, answer) if b"number=3" in body else 200]) as server:
-        counts = case.once(range(6), [webhook(server, preset="otlp", batch={"size": 6, "wait": "200ms"})])["hook"]
+        counts = case.once(range(6), [webhook(server, preset="otlp", batch={"size": 6, "wait": "5s"})])["hook"]
         check(counts["delivered"] == 5 and counts["dead_lettered"] == 1, str(counts))
 
 

@@ -185,7 +185,7 @@ SLUICE_INLINE int is_taken(__u64 key) {
 
   if (!control.agent_task) return 0;
   if (current_process() == handover.agent_pid) {
-    bpf_map_update_elem(&own_objects, &key, &one, BPF_ANY);
+    if (!bpf_map_lookup_elem(&own_objects, &key)) bpf_map_update_elem(&own_objects, &key, &one, BPF_ANY);
     return 0;
   }
   return bpf_map_lookup_elem(&own_objects, &key) && !is_trusted();

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <vector>
 
 #include "bpf/abi/filter_abi.h"
 
@@ -57,6 +56,23 @@ bool OwnObjects::IsKnown(uint64_t key) const {
   return bpf_map_lookup_elem(map_, &key, &found) == 0;
 }
 
+// A bucket at a time: asking for one key after the other would go round for ever, for a key that the kernel
+// stores again meanwhile, as it does when we open the object, comes to the front of its bucket.
+std::vector<uint64_t> OwnObjects::Keys() const {
+  constexpr uint32_t kAtOnce = 4096;
+  std::vector<uint64_t> keys, some(kAtOnce);
+  std::vector<uint32_t> values(kAtOnce);
+  uint32_t bucket = 0;
+  for (bool first = true, more = true; more; first = false) {
+    uint32_t count = kAtOnce;
+    more = bpf_map_lookup_batch(map_, first ? nullptr : &bucket, &bucket, some.data(), values.data(), &count,
+                                nullptr) == 0;
+    if (!more && errno != ENOENT) break;
+    keys.insert(keys.end(), some.begin(), some.begin() + count);
+  }
+  return keys;
+}
+
 source::Status OwnObjects::Add(const bpf_object* object) const {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
@@ -82,13 +98,9 @@ source::Status OwnObjects::AddLinks() const {
     if (!ours) continue;
     if (source::Status stored = Store(SLUICE_OWN_LINK, id); !stored.ok()) return stored;
   }
-  std::vector<uint64_t> gone;
-  uint64_t key = 0;
-  for (bool more = bpf_map_get_next_key(map_, nullptr, &key) == 0; more;
-       more = bpf_map_get_next_key(map_, &key, &key) == 0) {
-    if (IsGone(key)) gone.push_back(key);
+  for (const uint64_t key : Keys()) {
+    if (IsGone(key)) bpf_map_delete_elem(map_, &key);
   }
-  for (const uint64_t one : gone) bpf_map_delete_elem(map_, &one);
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "compiler/source/source.h"
 
@@ -24,6 +25,7 @@ class OwnObjects {
  private:
   source::Status Store(uint64_t kind, uint32_t id) const;
   bool IsKnown(uint64_t key) const;
+  std::vector<uint64_t> Keys() const;
 
   const int map_;
 };

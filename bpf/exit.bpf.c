@@ -11,6 +11,7 @@
  * Fail direction: nothing is refused here. Where a companion is missing or missed, the result is unknown.
  */
 #include "lib/socket.bpf.h"
+#include "lib/stdio.bpf.h"
 
 char LICENSE[] __weak SEC("license") = "GPL";
 
@@ -78,6 +79,7 @@ SLUICE_INLINE void tell_call(struct task_struct *task, __s64 result) {
   if (!config || !(config->flags & SLUICE_HOOK_FAILURES) || hook == SLUICE_HOOK_FILE_OPEN) return;
   if (take_reached(task) || !is_error(result)) return;
   e.hook = hook;
+  if (hook == SLUICE_HOOK_BPRM_CHECK) fill_stdio(e.numbers, task);
   e.options |= EVENT_FAILED;
   decide_event(&e);
 }

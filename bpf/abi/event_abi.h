@@ -32,7 +32,7 @@ enum sluice_record_kind {
 #define SLUICE_EVENT_NO_LINEAGE 128u
 #define SLUICE_EVENT_RESULT 256u /* `result` is known */
 #define SLUICE_EVENT_GIVEN \
-  512u /* failed before the hook: the path is the one given, made absolute; other operands are absent */
+  512u /* failed before the hook, or an exec anywhere: the path is the one given, made absolute; other operands are absent */
 
 /* Up to `flags` it never changes: a later agent counts what an earlier one had not read. */
 struct sluice_record {

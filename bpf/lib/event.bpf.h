@@ -151,6 +151,26 @@ SLUICE_INLINE int judge_event(struct scratch *s, const struct sluice_hook_config
   return standing && sluice_match_finish(&s->match, config);
 }
 
+/* The name that a failed exec asked for, as the caller's memory has it by now. */
+SLUICE_INLINE __u32 put_asked(char *buffer, __u32 at, struct task_struct *task) {
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  struct sluice_item *item = (struct sluice_item *)(buffer + at);
+  __u32 number = (__u32)regs->orig_ax & ~X32_BIT;
+  __u64 name;
+  long length;
+
+  if (at > RECORD_LIMIT) return at;
+  if (task->thread_info.status & TS_COMPAT)
+    name = number == NR_execveat_compat ? (__u32)regs->cx : (__u32)regs->bx;
+  else
+    name = number == NR_execveat || number == NR_execveat_x32 ? regs->si : regs->di;
+  length = bpf_probe_read_user_str(item + 1, SLUICE_PATH_BYTES, (const void *)name);
+  item->tag = SLUICE_ITEM_FILENAME;
+  item->flags = length > 0 ? 0 : SLUICE_ITEM_UNKNOWN;
+  item->length = length > 0 ? length - 1 : 0;
+  return position(buffer, at + 8 + ((item->length + 7) & ~7u));
+}
+
 /* A call that has returned: nothing to mitigate. What failed before its hook is for the clauses that ask for
  * failures. */
 static __noinline __attribute__((unused)) int tell(struct scratch *s, const struct sluice_hook_config *config,
@@ -177,7 +197,9 @@ static __noinline __attribute__((unused)) int tell(struct scratch *s, const stru
   set_result(r, result);
   __builtin_memcpy(r->numbers, s->numbers, sizeof(r->numbers));
   at = put_path(s, SLUICE_STR_PATH, SLUICE_ITEM_PATH);
-  if (hook != SLUICE_HOOK_FILE_OPEN)
+  if (hook == SLUICE_HOOK_BPRM_CHECK)
+    at = put_asked((char *)&s->record, at, task);
+  else if (hook != SLUICE_HOOK_FILE_OPEN)
     at = put_operands(s, at);
   else if (config->flags & SLUICE_HOOK_NEEDS_GIVEN)
     at = put_string((char *)&s->record, at, RECORD_LIMIT, SLUICE_ITEM_FILENAME, s->given);

@@ -47,6 +47,9 @@
 #define PERMISSIONS 07777
 
 #define NR_io_uring_enter 426u
+#define NR_execveat 322u
+#define NR_execveat_x32 545u
+#define NR_execveat_compat 358u
 #define X32_BIT 0x40000000u
 
 /* The compiler must not remember a bound that the verifier forgets. */

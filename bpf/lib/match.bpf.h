@@ -74,9 +74,10 @@ struct sluice_match {
   __u64 taken; /* lookups whose class is in class_of */
   __u32 hits;  /* lookups that found an entry of their own */
   __u32 named; /* bit per string: a file of which names are known */
-  __u64
-      scan_found; /* of the text that is being searched; here and not on the stack: what 6.1 knows of a stack, it takes */
-  __u32 scan_state; /* for true in every round of a loop */
+  /* Of the text that is being searched. Not on the stack: what 6.1 knows of a stack, it takes for true in every round of a
+   * loop. */
+  __u64 scan_found;
+  __u32 scan_state;
   __u32 scan_reserved;
   __u64 names_summary[SLUICE_FILE_STRINGS];
   __u64 any_name[SLUICE_FILE_STRINGS][SLUICE_WORDS];  /* true, for a name of the file is */

@@ -22,8 +22,8 @@ Value Hex(RecordView& view, uint64_t number) { return Value::String(RenderHex(nu
 
 Value Flags(RecordView& view) {
   const uint64_t word = view.header().numbers[0];
-  return Value::String(view.IsExec() ? RenderImageFlags(word, view.arena)
-                                     : RenderOpenFlags(word, view.arena));
+  return Value::String(view.hook() == SLUICE_HOOK_BPRM_CHECK ? RenderImageFlags(word, view.arena)
+                                                             : RenderOpenFlags(word, view.arena));
 }
 
 // Of an open only the mode of what it creates.

@@ -22,8 +22,10 @@ struct Strings {
 // What extractors look at.
 struct RecordView {
   const sluice_record& header() const { return record->header; }
+  // With the new image; one that failed by itself (SLUICE_EVENT_GIVEN) has its caller's.
   bool IsExec() const {
-    return header().kind == SLUICE_RECORD_EXEC || header().hook == SLUICE_HOOK_BPRM_CHECK;
+    return header().kind == SLUICE_RECORD_EXEC ||
+           (header().hook == SLUICE_HOOK_BPRM_CHECK && (header().flags & SLUICE_EVENT_GIVEN) == 0);
   }
   // An exec that did not come to be: the tree still has the old image.
   bool IsRefusedExec() const { return header().kind != SLUICE_RECORD_EXEC && IsExec(); }

@@ -241,6 +241,7 @@ static long in_32_bit(long call, long a, long b, long c) {
 static long call_open32(char **w) { return in_32_bit(5, (long)low_copy(w[0]), O_RDONLY, 0); }
 static long call_mkdir32(char **w) { return in_32_bit(39, (long)low_copy(w[0]), 0755, 0); }
 static long call_rename32(char **w) { return in_32_bit(38, (long)low_copy(w[0]), (long)low_copy(w[1]), 0); }
+static long call_exec32(char **w) { return in_32_bit(11, (long)low_copy(w[0]), 0, 0); }
 static long call_socketcall(char **w) { /* connect, by socketcall(2) */
   struct sockaddr_storage address;
   socklen_t length;
@@ -396,6 +397,7 @@ static const struct {
     {"open32", 1, call_open32},
     {"mkdir32", 1, call_mkdir32},
     {"rename32", 2, call_rename32},
+    {"exec32", 1, call_exec32},
     {"socketcall", 2, call_socketcall},
     {"ringlinked", 1, call_ringlinked},
     {"ringopen", 1, call_ringopen},

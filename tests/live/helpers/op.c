@@ -1,12 +1,17 @@
 /* op - one system call, made as asked, and what it returned: `ok` or the name of the error.
  *
- *   op open PATH FLAG[,FLAG...]       openat; flags without O_: RDONLY WRONLY RDWR CREAT EXCL TRUNC APPEND
- * PATH TMPFILE op openold PATH FLAG...           the system call open op openat2 PATH FLAG... openat2 op
- * creat PATH op unlink|rmdir PATH op mknod PATH fifo|file|char op exec PATH [ARG...]             execve with
- * argv[0] = PATH; prints only when it fails op execat PATH [ARG...]           execveat of a descriptor op
- * memfd PATH [ARG...]            execveat of a copy of PATH in a memfd op deleted PATH [ARG...] execveat of a
- * descriptor of PATH after PATH was unlinked op deep DIRECTORY                 opens a file whose path is
- * longer than 4096 bytes, made below DIRECTORY op thread PATH                    openat from a second thread
+ *   op open PATH FLAG[,FLAG...]       openat; flags without O_: RDONLY WRONLY RDWR CREAT EXCL TRUNC APPEND PATH TMPFILE
+ *   op openold PATH FLAG...           the system call open
+ *   op openat2 PATH FLAG...           openat2
+ *   op creat PATH
+ *   op unlink|rmdir PATH
+ *   op mknod PATH fifo|file|char
+ *   op exec PATH [ARG...]             execve with argv[0] = PATH; prints only when it fails
+ *   op execat PATH [ARG...]           execveat of a descriptor
+ *   op memfd PATH [ARG...]            execveat of a copy of PATH in a memfd
+ *   op deleted PATH [ARG...]          execveat of a descriptor of PATH after PATH was unlinked
+ *   op deep DIRECTORY                 opens a file whose path is longer than 4096 bytes, made below DIRECTORY
+ *   op thread PATH                    openat from a second thread
  *   op renamed NAME PATH              openat after prctl(PR_SET_NAME)
  *   op loop PATH STOP                 opens until the file STOP exists; prints how many opens succeeded
  *   op tally PATH STOP PAUSE_US       likewise, with a pause in between; prints how many it `reached` and were `refused`

@@ -58,34 +58,30 @@ void Enforcement::Activate(const kplan::KernelPlan& plan) {
   }
 }
 
-source::Result<Enforcement::Change> Enforcement::Switch(const AuditRequest& request) {
-  Change change;
-  change.audited = request.on;
+source::Result<std::string> Enforcement::Switch(const AuditRequest& request, const SetMode& set_mode) {
   if (!request.rule) {
+    if (source::Status set = set_mode(std::nullopt, request.on); !set.ok()) return set;
     state_.audit_all = request.on;
     const auto audited = std::count_if(state_.rules.begin(), state_.rules.end(),
                                        [](const MitigationState& row) { return row.audited; });
-    change.message =
-        request.on
-            ? fmt::format("audit: nothing is refused any more ({} rules that deny or kill)",
-                          state_.rules.size())
-            : fmt::format("enforced: {} of {} rules that deny or kill; {} stay in audit by themselves",
-                          state_.rules.size() - static_cast<size_t>(audited), state_.rules.size(), audited);
-    return change;
+    return request.on ? fmt::format("audit: nothing is refused any more ({} rules that deny or kill)",
+                                    state_.rules.size())
+                      : fmt::format(
+                            "enforced: {} of {} rules that deny or kill; {} stay in audit by themselves",
+                            state_.rules.size() - static_cast<size_t>(audited), state_.rules.size(), audited);
   }
   std::vector<std::string_view> names;
   for (uint32_t i = 0; i < state_.rules.size(); ++i) {
     MitigationState& row = state_.rules[i];
     names.push_back(row.rule);
     if (row.rule != *request.rule) continue;
+    if (source::Status set = set_mode(i, request.on); !set.ok()) return set;
     row.audited = request.on;
     row.switched = true;
     switched_[row.rule] = request.on;
-    change.number = i;
-    change.message =
-        fmt::format("{}: `{}`{}", request.on ? "audit" : "enforced", row.rule,
-                    !request.on && state_.audit_all ? ", once `sluice audit off` ends the audit of all" : "");
-    return change;
+    return fmt::format(
+        "{}: `{}`{}", request.on ? "audit" : "enforced", row.rule,
+        !request.on && state_.audit_all ? ", once `sluice audit off` ends the audit of all" : "");
   }
   const std::string nearest = diag::Nearest(*request.rule, names);
   return absl::NotFoundError(

@@ -7,6 +7,7 @@
 // Threads: engine thread. Time: nanoseconds since boot. Memory: a row a mitigation.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,12 +42,8 @@ struct EnforcementState {
 
 class Enforcement {
  public:
-  // What a switch means for the kernel: nothing for all of them.
-  struct Change {
-    std::optional<uint32_t> number;
-    bool audited = false;
-    std::string message;  // for whoever asked
-  };
+  // Tells the kernel; of all mitigations when there is no number.
+  using SetMode = std::function<source::Status(std::optional<uint32_t> mitigation, bool audited)>;
 
   explicit Enforcement(bool audit_all) { state_.audit_all = audit_all; }
 
@@ -55,8 +52,9 @@ class Enforcement {
   // The plan is active.
   void Activate(const kplan::KernelPlan& plan);
 
-  // Errors: kNotFound: no such mitigation, with the nearest name.
-  source::Result<Change> Switch(const AuditRequest& request);
+  // What to say to whoever asked. Errors: kNotFound: no such mitigation, with the nearest name; those of `set_mode`.
+  // Either changes nothing.
+  source::Result<std::string> Switch(const AuditRequest& request, const SetMode& set_mode);
 
   // Takes in the kernel's rows and says which fuses have blown since the last look, and which rules are armed again.
   // REQUIRES: rows.size() == state().rules.size().

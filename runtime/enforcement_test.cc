@@ -3,11 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace sluice {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 using testing::SizeIs;
 
 constexpr int64_t kSecond = 1'000'000'000;
@@ -28,15 +35,22 @@ std::string MessageOf(const source::Status& status) {
   return std::string(status.message().data(), status.message().size());
 }
 
+struct Kernel {
+  std::vector<std::pair<std::optional<uint32_t>, bool>> modes;
+  Enforcement::SetMode set_mode = [this](std::optional<uint32_t> mitigation, bool audited) {
+    modes.emplace_back(mitigation, audited);
+    return absl::OkStatus();
+  };
+};
+
 TEST(Enforcement, ASwitchOutlivesTheRuleSet) {
   Enforcement enforcement(false);
   kplan::KernelPlan plan = PlanOf({{"a", false}, {"b", true}});
   enforcement.Activate(plan);
-  const auto change = enforcement.Switch({.on = false, .rule = "b"});
-  ASSERT_TRUE(change.ok());
-  EXPECT_EQ(change->number, 1u);
-  EXPECT_FALSE(change->audited);
-  ASSERT_TRUE(enforcement.Switch({.on = true, .rule = "a"}).ok());
+  Kernel kernel;
+  ASSERT_TRUE(enforcement.Switch({.on = false, .rule = "b"}, kernel.set_mode).ok());
+  EXPECT_THAT(kernel.modes, ElementsAre(Pair(1u, false)));
+  ASSERT_TRUE(enforcement.Switch({.on = true, .rule = "a"}, kernel.set_mode).ok());
   kplan::KernelPlan next = PlanOf({{"b", true}, {"c", false}});  // `a` is gone
   enforcement.Prepare(next);
   enforcement.Activate(next);
@@ -52,19 +66,36 @@ TEST(Enforcement, ASwitchOutlivesTheRuleSet) {
 TEST(Enforcement, AuditOfAllIsApartFromTheRules) {
   Enforcement enforcement(false);
   enforcement.Activate(PlanOf({{"a", false}, {"b", true}}));
-  const auto change = enforcement.Switch({.on = true, .rule = {}});
-  ASSERT_TRUE(change.ok());
-  EXPECT_FALSE(change->number.has_value());
+  Kernel kernel;
+  ASSERT_TRUE(enforcement.Switch({.on = true, .rule = {}}, kernel.set_mode).ok());
+  EXPECT_THAT(kernel.modes, ElementsAre(Pair(std::nullopt, true)));
   EXPECT_TRUE(enforcement.state().audit_all);
   EXPECT_FALSE(enforcement.state().rules[0].audited);
-  EXPECT_THAT(enforcement.Switch({.on = false, .rule = {}})->message, HasSubstr("1 of 2"));
+  EXPECT_THAT(*enforcement.Switch({.on = false, .rule = {}}, kernel.set_mode), HasSubstr("1 of 2"));
+}
+
+TEST(Enforcement, WhatTheKernelDoesNotTakeIsNotSwitched) {
+  Enforcement enforcement(false);
+  enforcement.Activate(PlanOf({{"a", false}}));
+  const auto refuse = [](std::optional<uint32_t>, bool) -> source::Status {
+    return absl::InternalError("no");
+  };
+  EXPECT_EQ(MessageOf(enforcement.Switch({.on = true, .rule = "a"}, refuse).status()), "no");
+  EXPECT_EQ(MessageOf(enforcement.Switch({.on = true, .rule = {}}, refuse).status()), "no");
+  EXPECT_FALSE(enforcement.state().audit_all);
+  EXPECT_FALSE(enforcement.state().rules[0].audited);
+  EXPECT_FALSE(enforcement.state().rules[0].switched);
+  kplan::KernelPlan next = PlanOf({{"a", false}});
+  enforcement.Prepare(next);
+  EXPECT_FALSE(next.mitigations[0].audited);
 }
 
 TEST(Enforcement, AnUnknownRuleIsToldWithTheNearestName) {
   Enforcement enforcement(false);
   enforcement.Activate(PlanOf({{"Shadow refused", false}}));
-  EXPECT_THAT(MessageOf(enforcement.Switch({.on = true, .rule = "Shadow refusd"}).status()),
-              HasSubstr("did you mean `Shadow refused`?"));
+  EXPECT_THAT(
+      MessageOf(enforcement.Switch({.on = true, .rule = "Shadow refusd"}, Kernel().set_mode).status()),
+      HasSubstr("did you mean `Shadow refused`?"));
 }
 
 TEST(Enforcement, ABlownFuseIsToldOnceAndWhenItIsArmedAgain) {

@@ -37,6 +37,7 @@ constexpr int64_t kFuseLookNs = 200'000'000;
 // Between two compilations for sets: a fifth of one CPU at most.
 constexpr int64_t kSetGapNs = 200'000'000;
 constexpr int64_t kSetShare = 4;
+constexpr int64_t kSetRetryNs = 30 * kSecondNs;
 constexpr auto kPatience = std::chrono::seconds(5);
 
 int64_t ClockNs(clockid_t clock) {
@@ -151,7 +152,7 @@ struct Engine::State {
   std::mutex refill_mutex;                 // of what the compilations take
   std::shared_ptr<const Sources> refill_sources;
   check::SetMembers members;
-  std::atomic<bool> refilling = false;
+  std::atomic<bool> refilling = false, refill_failed = false;
   int64_t refill_began_ns = 0, refill_next_ns = 0;
   uint64_t set_refusals_told = 0;
   std::mutex audit_mutex;
@@ -416,6 +417,10 @@ void Engine::State::RefillSets(Reloader& refill, int64_t now_ns) {
     const int64_t took_ns = ClockNs(CLOCK_BOOTTIME) - refill_began_ns;
     refill_next_ns = ClockNs(CLOCK_BOOTTIME) + std::max(kSetGapNs, kSetShare * took_ns);
   }
+  if (refill_failed.exchange(false)) {
+    sets.MarkChanged();  // once more, later
+    refill_next_ns = now_ns + kSetRetryNs;
+  }
   if (!sets.changed() || sources == nullptr || refilling || now_ns < refill_next_ns) return;
   {
     const std::lock_guard lock(refill_mutex);
@@ -441,6 +446,7 @@ source::Result<std::unique_ptr<Compilation>> Engine::State::CompileSets() {
 void Engine::State::SetsRefilled(const source::Status& status) {
   refilling = false;
   if (status.ok()) return;
+  refill_failed = true;
   const std::lock_guard lock(failed_mutex);
   failed_reload = absl::Status(
       status.code(), fmt::format("the members of sets are not in force: {}",
@@ -450,14 +456,15 @@ void Engine::State::SetsRefilled(const source::Status& status) {
 void Engine::State::TakeAudit() {
   const std::lock_guard lock(audit_mutex);
   if (asked.empty()) return;
+  const auto set_mode = [this](std::optional<uint32_t> mitigation, bool audited) -> source::Status {
+    if (mitigation) return kernel->SetMode(*mitigation, audited);
+    kernel->AuditAll(audited);
+    return absl::OkStatus();
+  };
   for (const std::shared_ptr<Asked>& one : std::exchange(asked, {})) {
-    const source::Result<Enforcement::Change> change = enforcement.Switch(one->request);
-    source::Status status = change.status();
-    if (status.ok() && change->number) status = kernel->SetMode(*change->number, change->audited);
-    if (status.ok() && !change->number) kernel->AuditAll(change->audited);
-    if (status.ok()) Raise(AuditSwitched(change->message, one->request.asker, host, ClockNs(CLOCK_BOOTTIME)));
-    one->answer =
-        status.ok() ? source::Result<std::string>(change->message) : source::Result<std::string>(status);
+    one->answer = enforcement.Switch(one->request, set_mode);
+    if (one->answer->ok())
+      Raise(AuditSwitched(**one->answer, one->request.asker, host, ClockNs(CLOCK_BOOTTIME)));
   }
   {
     const std::lock_guard published_lock(published_mutex);  // whoever asks next sees it

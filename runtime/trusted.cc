@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <system_error>
 
@@ -14,6 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kMostLinks = 40;  // as in the kernel
+
 bool IsOurs(const struct stat& file) { return file.st_uid == 0 || file.st_uid == geteuid(); }
 
 source::Status OfAnother(const std::string& path, uid_t user) {
@@ -21,40 +24,52 @@ source::Status OfAnother(const std::string& path, uid_t user) {
       fmt::format("{}: belongs to user {}, who could change what this agent does; chown root", path, user));
 }
 
-source::Status Look(const std::string& path, bool folder) {
-  struct stat file {
-  }, link{};
-  if (lstat(path.c_str(), &link) != 0 || stat(path.c_str(), &file) != 0)
-    return absl::NotFoundError(fmt::format("{}: {}", path, std::strerror(errno)));
-  if (!IsOurs(link)) return OfAnother(path, link.st_uid);
-  if (!IsOurs(file)) return OfAnother(path, file.st_uid);
-  const bool sticky = folder && (file.st_mode & S_ISVTX) != 0;
-  if ((file.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !sticky) {
-    return absl::PermissionDeniedError(
-        fmt::format("{}: others can write it and so change what this agent does; chmod go-w", path));
-  }
-  return absl::OkStatus();
+source::Status NotFound(const std::string& path, int error) {
+  return absl::NotFoundError(fmt::format("{}: {}", path, std::strerror(error)));
 }
 
-// Whoever can write a folder further up can put another one in the place of what lies in it.
-source::Status FoldersAbove(const fs::path& path) {
-  fs::path folder;
-  for (const fs::path& part : path.parent_path()) {
-    folder /= part;
-    if (source::Status status = Look(folder, true); !status.ok()) return status;
-  }
-  return absl::OkStatus();
+// Whoever can write a folder can put another file in the place of what lies in it.
+source::Status Look(const std::string& path, const struct stat& file) {
+  if (!IsOurs(file)) return OfAnother(path, file.st_uid);
+  const bool sticky = S_ISDIR(file.st_mode) && (file.st_mode & S_ISVTX) != 0;
+  if (S_ISLNK(file.st_mode) || sticky || (file.st_mode & (S_IWGRP | S_IWOTH)) == 0) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      fmt::format("{}: others can write it and so change what this agent does; chmod go-w", path));
 }
 
 }  // namespace
 
+// As the kernel resolves a path: one name after the other, links included.
 source::Status Trusted(const std::string& path) {
-  if (source::Status status = Look(path, false); !status.ok()) return status;
   std::error_code error;
-  const fs::path written = fs::absolute(path, error);
-  if (source::Status status = FoldersAbove(written); !status.ok()) return status;
-  const fs::path real = fs::canonical(path, error);
-  return error ? absl::OkStatus() : FoldersAbove(real);  // a pipe lies nowhere
+  const fs::path start = fs::absolute(path, error);
+  if (error) return NotFound(path, error.value());
+  std::deque<fs::path> left(start.begin(), start.end());
+  fs::path at;
+  for (int links = 0; !left.empty();) {
+    const fs::path part = left.front();
+    left.pop_front();
+    if (part == ".." && at.has_relative_path()) at = at.parent_path();
+    if (part.empty() || part == "." || part == "..") continue;
+    const fs::path next = at / part;
+    const std::string shown = left.empty() && links == 0 ? path : next.string();
+    struct stat file {};
+    if (lstat(next.c_str(), &file) != 0) return NotFound(path, errno);
+    if (source::Status status = Look(shown, file); !status.ok()) return status;
+    if (!S_ISLNK(file.st_mode)) {
+      at = next;
+      continue;
+    }
+    if (++links > kMostLinks) return NotFound(path, ELOOP);
+    const fs::path target = fs::read_symlink(next, error);
+    if (error) return NotFound(path, error.value());
+    if (stat(next.c_str(), &file) != 0) return NotFound(path, errno);
+    struct stat there {};
+    if (lstat((at / target).c_str(), &there) != 0) return Look(shown, file);  // a pipe lies nowhere
+    left.insert(left.begin(), target.begin(), target.end());
+    if (target.is_absolute()) at.clear();
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace sluice

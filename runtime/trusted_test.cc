@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <string>
 
 namespace sluice {
 namespace {
@@ -50,7 +51,39 @@ TEST(Trusted, FoldersFurtherUpAndBehindLinks) {
     EXPECT_EQ(Trusted(folder / "link.rule").code(), absl::StatusCode::kPermissionDenied);
   }
   EXPECT_EQ(Trusted(folder / "none").code(), absl::StatusCode::kNotFound);
+  std::filesystem::create_symlink("round", folder / "round");
+  EXPECT_EQ(Trusted(folder / "round").code(), absl::StatusCode::kNotFound);
   std::filesystem::remove_all(folder);
+}
+
+// A link to a link: the one in the middle, and the folder that it lies in, decide as well.
+TEST(Trusted, EveryLinkOfAChain) {
+  char name[] = "/tmp/sluice-trusted.XXXXXX";
+  const std::filesystem::path folder = mkdtemp(name);
+  std::filesystem::create_directories(folder / "middle");
+  std::filesystem::create_directories(folder / "last");
+  std::ofstream(folder / "last/a.rule") << "x";
+  std::filesystem::create_symlink("middle/../middle/to-last", folder / "first");
+  std::filesystem::create_symlink(folder / "last", folder / "middle/to-last");
+  chmod((folder / "last/a.rule").c_str(), 0644);
+  for (const char* part : {"middle", "last"}) chmod((folder / part).c_str(), 0755);
+  EXPECT_TRUE(Trusted(folder / "first/a.rule").ok());
+  chmod((folder / "middle").c_str(), 0777);
+  EXPECT_EQ(Trusted(folder / "first/a.rule").code(), absl::StatusCode::kPermissionDenied);
+  chmod((folder / "middle").c_str(), 0755);
+  if (geteuid() == 0) {
+    ASSERT_EQ(lchown((folder / "middle/to-last").c_str(), 12345, 0), 0);
+    EXPECT_EQ(Trusted(folder / "first/a.rule").code(), absl::StatusCode::kPermissionDenied);
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Trusted, APipe) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_TRUE(Trusted("/dev/fd/" + std::to_string(ends[0])).ok());
+  close(ends[0]), close(ends[1]);
+  EXPECT_EQ(Trusted("/dev/fd/" + std::to_string(ends[0])).code(), absl::StatusCode::kNotFound);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #
 # Usage: ./dev fuzz [TARGET] [SECONDS]
 #
-# Without TARGET all of them, one after the other; SECONDS each (60). A target is a program in build-fuzz/fuzz; its
+# Without TARGET all of them, two at a time; SECONDS each (60). A target is a program in build-fuzz/fuzz; its
 # seeds are fuzz/corpus/TARGET/, its dictionary fuzz/TARGET.dict. What it finds goes to build-fuzz/corpus/TARGET/ and
 # build-fuzz/crashes/.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -37,8 +37,11 @@ mapfile -t targets < <(find build-fuzz/fuzz -maxdepth 1 -type f -executable -pri
   [[ " ${targets[*]} " == *" $wanted "* ]] || die "no fuzz target '$wanted'; there are: ${targets[*]:-none}"
   targets=("$wanted")
 }
-failed=0
+failed=0 running=0
 for target in "${targets[@]}"; do
-  run_target "$target" || failed=1
+  ((running < 2)) || { wait -n || failed=1; running=$((running - 1)); }
+  run_target "$target" &
+  running=$((running + 1))
 done
+for ((; running > 0; --running)); do wait -n || failed=1; done
 exit "$failed"

@@ -56,7 +56,6 @@ Resolver::~Resolver() {
 void Resolver::Ask(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  if (names.size() > kMaxNames) names.resize(kMaxNames);
   const std::lock_guard lock(shared_->mutex);
   if (shared_->names == names) return;
   shared_->names = std::move(names);
@@ -92,6 +91,8 @@ void Resolver::Run(const std::shared_ptr<Shared>& shared) {
     }
     lock.lock();
     if (left) continue;
+    std::erase_if(
+        known, [&](const auto& row) { return !std::binary_search(names.begin(), names.end(), row.first); });
     if (table != told) {
       told = table;
       shared->fresh = std::make_shared<const Table>(std::move(table));

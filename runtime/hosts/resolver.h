@@ -4,8 +4,8 @@
 // keeps the addresses that it had. As in Falco a connection is compared with what a name stands for at that time: an
 // address that no rule's name stands for has no name.
 //
-// Threads: one of its own waits for the resolver; Ask() and Take() never do. Memory: kMaxNames names.
-// Errors:  none; a name that cannot be looked up stands for nothing.
+// Threads: one of its own waits for the resolver; Ask() and Take() never do. Memory: the names that are asked for, and their addresses.
+// Errors:  none; a name that cannot be looked up stands for nothing. Cost: a lookup a name every kEvery, one after the other.
 #pragma once
 
 #include <array>
@@ -27,14 +27,13 @@ std::vector<Address> Resolve(const std::string& name);
 class Resolver {
  public:
   static constexpr std::chrono::seconds kEvery{30};
-  static constexpr size_t kMaxNames = 1000;
 
   Resolver();
   ~Resolver();  // does not wait for a lookup that is under way
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  // All names that are of interest from here on; past kMaxNames they are ignored.
+  // All names that are of interest from here on.
   void Ask(std::vector<std::string> names);
   // The table, where it has changed since the last call; else null.
   std::shared_ptr<const Table> Take();

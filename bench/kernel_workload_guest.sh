@@ -32,7 +32,7 @@ servants() { # CPU time of the agent and of the web server, in hundredths of a s
 timed() { # COMMAND...: CPU time of it, the agent and the server, in microseconds: waiting for the guest's slow disk is none
   local before spent TIMEFORMAT='%3U %3S'
   before=$(servants)
-  spent=$({ time "$@" >&2; } 2>&1)
+  spent=$({ time "$@" >/dev/null 2>&1; } 2>&1)
   awk -v servants="$(($(servants) - before))" '{ printf "%.0f\n", 1e6 * ($1 + $2) + 1e4 * servants }' <<<"$spent"
 }
 

@@ -19,9 +19,9 @@ using testing::SizeIs;
 
 constexpr int64_t kSecond = 1'000'000'000;
 
-kplan::KernelPlan PlanOf(std::vector<std::pair<std::string, bool>> rules) {
+kplan::KernelPlan PlanOf(const std::vector<std::pair<std::string, bool>>& rules) {
   kplan::KernelPlan plan;
-  for (auto& [name, audited] : rules) {
+  for (const auto& [name, audited] : rules) {
     kplan::Mitigation& made = plan.mitigations.emplace_back();
     made.name = name;
     made.audited = audited;

@@ -8,6 +8,8 @@
 namespace sluice::harness {
 namespace {
 
+constexpr std::string_view kAddresses[] = {"fd.cip", "fd.sip", "fd.lip", "fd.rip"};  // each has a .name
+
 // Bytes, one code point each.
 void AppendJson(std::string_view text, std::string& out) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -110,6 +112,11 @@ PlanEvent::PlanEvent(const WrittenEvent& event, bool at_hook)
   for (const auto& [name, written] : event.fields) {
     if (written.kind == Written::Kind::kUnknown) {
       if (const auto use = check::ParseFieldUse(name)) unknown_.push_back(*use);
+      const bool address =
+          std::find(std::begin(kAddresses), std::end(kAddresses), name) != std::end(kAddresses);
+      if (const auto use = check::ParseFieldUse(name + ".name");
+          address && event.fields.count(name + ".name") == 0)
+        unknown_.push_back(*use);
       continue;
     }
     AppendJson(name, written, json);
@@ -155,6 +162,15 @@ naive::Event NaiveEvent(const Fields& fields) {
            {"fd.cnet", "fd.snet", "fd.lnet", "fd.rnet", "fd.cip", "fd.sip", "fd.lip", "fd.rip"});
   JoinEnds(event, "fd.ip", {"fd.cip", "fd.sip", "fd.lip", "fd.rip"});
   JoinEnds(event, "fd.port", {"fd.cport", "fd.sport", "fd.lport", "fd.rport"});
+  for (const std::string_view address : kAddresses) {
+    const auto found = event.find(address);
+    if (found == event.end()) continue;
+    // Without a name it is another host than any that a rule names.
+    const bool unknown = found->second.kind == naive::Value::Kind::kUnknown;
+    event.emplace(std::string(address) + ".name",
+                  unknown ? naive::Value::Unknown()
+                          : naive::Value::Of({naive::Value::Of("")}, false, naive::Value::Many::kEither));
+  }
   return event;
 }
 

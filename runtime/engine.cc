@@ -52,19 +52,8 @@ int64_t BootToUnixNs() { return ClockNs(CLOCK_REALTIME) - ClockNs(CLOCK_BOOTTIME
 std::vector<std::string> HostNamesOf(const check::CheckedRules& checked) {
   std::vector<std::string> names;
   for (const check::Predicate& predicate : checked.predicates) {
-    if (predicate.left.kind != check::Term::Kind::kField) continue;
-    if (predicate.op != ast::Op::kEq && predicate.op != ast::Op::kNe && predicate.op != ast::Op::kIn)
-      continue;
-    switch (predicate.left.field.field) {
-      case check::FieldId::kFdCipName:
-      case check::FieldId::kFdSipName:
-      case check::FieldId::kFdLipName:
-      case check::FieldId::kFdRipName:
-        for (const check::Value& value : predicate.values) names.push_back(value.text);
-        break;
-      default:
-        break;
-    }
+    if (!check::LooksUpHosts(predicate)) continue;
+    for (const check::Value& value : predicate.values) names.push_back(value.text);
   }
   return names;
 }

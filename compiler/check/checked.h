@@ -118,7 +118,9 @@ struct CheckedRules {
 };
 
 std::string Print(const Predicate& predicate);  // canonical Falco text
-uint64_t HashOf(const Predicate& predicate);    // equal predicates have equal hashes, within one run
-std::string Print(const CheckedRules& rules);   // --emit check
+// Whether it compares the name of a host with names, which are then to be looked up (runtime/hosts).
+bool LooksUpHosts(const Predicate& predicate);
+uint64_t HashOf(const Predicate& predicate);   // equal predicates have equal hashes, within one run
+std::string Print(const CheckedRules& rules);  // --emit check
 
 }  // namespace sluice::check

@@ -86,6 +86,11 @@ const std::vector<FieldRow>& Fields() {
 
 const FieldRow& RowOf(FieldId id) { return Fields()[static_cast<size_t>(id)]; }
 
+bool IsHostName(FieldId id) {
+  return id == FieldId::kFdCipName || id == FieldId::kFdSipName || id == FieldId::kFdLipName ||
+         id == FieldId::kFdRipName;
+}
+
 const FieldRow* FindField(std::string_view name) {
   static const auto index = IndexByName(Fields());
   return FindIn(index, name);

@@ -57,6 +57,7 @@ struct FieldRow {
 };
 const std::vector<FieldRow>& Fields();
 const FieldRow& RowOf(FieldId id);
+bool IsHostName(FieldId id);                       // fd.sip.name and its kin
 const FieldRow* FindField(std::string_view name);  // by the table's name: "evt.arg", never "evt.arg.flags"
 
 // Arguments of events (args.def): the names that evt.arg.NAME may take.

@@ -26,6 +26,7 @@ class OutputParser {
   bool Parse() {
     bool ok = true;
     while (at_ < text_.size()) {
+      if (TakeContainerInfo()) continue;
       if (text_[at_] == '%' && StartsPiece(at_ + 1)) {
         ok = ParsePiece() && ok;
         continue;
@@ -60,6 +61,39 @@ class OutputParser {
     return {output_.span.file, static_cast<uint32_t>(first + begin), static_cast<uint32_t>(first + end)};
   }
 
+  // No field, but Falco's word for two.
+  bool TakeContainerInfo() {
+    constexpr std::string_view kInfo = "%container.info";
+    if (text_.substr(at_, kInfo.size()) != kInfo) return false;
+    at_ += kInfo.size();
+    literal_ += "container_id=";
+    AddField("container.id");
+    literal_ += " container_name=";
+    AddField("container.name");
+    return true;
+  }
+
+  // REQUIRES: a field without an argument.
+  void AddField(const std::string& name) {
+    Operand operand;
+    operand.kind = Operand::Kind::kField;
+    operand.field.name.text = name;
+    AddPiece(0, name, operand);
+  }
+
+  bool AddPiece(uint32_t width, const std::string& name, const Operand& operand) {
+    std::shared_ptr<const OutputPiece>& known = known_[std::to_string(width) + name];
+    if (known == nullptr) {
+      Term term;
+      if (!ResolveTerm(operand, diagnostics_, term)) return false;
+      known = std::make_shared<const OutputPiece>(
+          OutputPiece{name, std::move(term), static_cast<uint16_t>(width)});
+    }
+    EndLiteral();
+    pieces_.push_back(known);
+    return true;
+  }
+
   bool ParsePiece() {
     const size_t percent = at_++;
     uint32_t width = 0;
@@ -74,17 +108,7 @@ class OutputParser {
           .help = "write `%%` for a percent sign";
       return false;
     }
-    const std::string name(text_.substr(begin, at_ - begin));
-    std::shared_ptr<const OutputPiece>& known = known_[std::to_string(width) + name];
-    if (known == nullptr) {
-      Term term;
-      if (!ResolveTerm(operand, diagnostics_, term)) return false;
-      known = std::make_shared<const OutputPiece>(
-          OutputPiece{name, std::move(term), static_cast<uint16_t>(width)});
-    }
-    EndLiteral();
-    pieces_.push_back(known);
-    return true;
+    return AddPiece(width, std::string(text_.substr(begin, at_ - begin)), operand);
   }
 
   bool Take(char c) {

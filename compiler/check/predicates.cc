@@ -313,6 +313,12 @@ bool PredicateTable::CheckEventType(const ast::Word& word, const ast::Check& che
   return false;
 }
 
+bool LooksUpHosts(const Predicate& predicate) {
+  const bool names = predicate.op == ast::Op::kEq || predicate.op == ast::Op::kNe ||
+                     predicate.op == ast::Op::kIn || predicate.op == ast::Op::kIntersects;
+  return names && predicate.left.kind == Term::Kind::kField && IsHostName(predicate.left.field.field);
+}
+
 void PredicateTable::MoveInto(CheckedRules& result) {
   std::vector<PredicateId> renumbered(predicates_.size(), static_cast<PredicateId>(predicates_.size()));
   result.predicates.reserve(predicates_.size() + predicates_.size() / 8);  // norm/ makes some more

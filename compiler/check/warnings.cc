@@ -169,9 +169,9 @@ void RuleWarnings::LookAtPredicates(const ast::Rule& rule, const Condition& cond
   if (settled_.size() < predicates_.size()) settled_.resize(predicates_.size());
   if (settled_[condition.predicate]) return;
   const Predicate& predicate = predicates_.at(condition.predicate);
-  const bool allowed = IsAllowedAt(rule, Code::W204, condition.span) ||
-                       IsAllowedAt(rule, Code::W213, condition.span) ||
-                       IsAllowedAt(rule, Code::W220, condition.span);
+  const bool allowed =
+      IsAllowedAt(rule, Code::W204, condition.span) || IsAllowedAt(rule, Code::W213, condition.span) ||
+      IsAllowedAt(rule, Code::W220, condition.span) || IsAllowedAt(rule, Code::W221, condition.span);
   settled_[condition.predicate] = !allowed;
   const auto look = [&](const FieldUse& use) {
     std::string name;
@@ -185,6 +185,23 @@ void RuleWarnings::LookAtPredicates(const ast::Rule& rule, const Condition& cond
   for (const Term& right : predicate.right) ForEachField(right, look);
   WarnTypes(rule, predicate, condition.span);
   WarnDoubtful(rule, condition);
+  WarnHostName(rule, predicate, condition.span);
+}
+
+// Names are found by looking up those that rules give, never the other way round.
+void RuleWarnings::WarnHostName(const ast::Rule& rule, const Predicate& predicate, source::Span span) {
+  if (LooksUpHosts(predicate) || predicate.op == ast::Op::kExists || IsAllowedAt(rule, Code::W221, span))
+    return;
+  std::string name;
+  ForEachField(predicate.left, [&](const FieldUse& use) {
+    if (IsHostName(use.field)) name = use.Name();
+  });
+  if (name.empty()) return;
+  auto& warning =
+      diagnostics_.Add(Code::W221, span, fmt::format("No host name is looked up for `{}`", Print(predicate)));
+  warning.note = fmt::format(
+      "`{}` has only the names that rules compare it with by `=`, `!=` and `in`: these are looked up", name);
+  warning.help = fmt::format("name the hosts in full: `{} in (a.example, b.example)`", name);
 }
 
 void RuleWarnings::WarnDoubtful(const ast::Rule& rule, const Condition& condition) {

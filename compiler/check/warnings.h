@@ -1,4 +1,4 @@
-// check/warnings.h - what people get wrong in a rule that compiles: W202 to W205, W208, W213 to W215. Private
+// check/warnings.h - what people get wrong in a rule that compiles: W202 to W205, W208, W213 to W215, W220, W221. Private
 // to check/.
 //
 // Threads: none shared. Memory: borrows the ast::RuleSet. Errors: none; adds warnings, unless `# allow: slug`
@@ -31,6 +31,7 @@ class RuleWarnings {
   bool IsNewlyAbsent(const ast::Rule& rule, const FieldUse& use, source::Span span, std::string& name);
   void WarnTypes(const ast::Rule& rule, const Predicate& predicate, source::Span span);
   void WarnDoubtful(const ast::Rule& rule, const Condition& condition);
+  void WarnHostName(const ast::Rule& rule, const Predicate& predicate, source::Span span);
   void LookAtOutput(const ast::Rule& rule, const CheckedRule& checked);
 
   bool NeverMatches(const ast::Rule& rule, const Condition& condition, const TypeSet& types);

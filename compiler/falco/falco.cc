@@ -75,16 +75,6 @@ std::vector<ast::Word> AllowedAbove(const source::Files& files, const Node& item
   return allowed;
 }
 
-// Falco's `%container.info` is no field but stands for two.
-void ReplaceContainerInfo(Text& output) {
-  constexpr std::string_view kInfo = "%container.info";
-  constexpr std::string_view kFields = "container_id=%container.id container_name=%container.name";
-  for (size_t at = output.bytes.find(kInfo); at != std::string::npos;
-       at = output.bytes.find(kInfo, at + kFields.size())) {
-    output.Replace(static_cast<uint32_t>(at), kInfo.size(), kFields);
-  }
-}
-
 }  // namespace
 
 struct Loader::State {
@@ -279,7 +269,6 @@ std::optional<ast::Exception> Loader::State::BuildException(const ExceptionItem&
 void Loader::State::BuildRule(RuleItem& item, ast::RuleSet& out) {
   ast::Rule rule{std::move(item.keys), {}, {}};
   rule.desc = {item.desc.bytes, item.desc.span, true};
-  ReplaceContainerInfo(item.output);
   rule.output = {item.output.bytes, Derived(item.output), false};
   if (rule.source.text != "syscall") {  // check/ leaves it out, and wants to know what it uses
     diag::Diagnostics unheard;

@@ -199,27 +199,6 @@ TEST_F(FalcoTest, ATextInBracketsIsAListOfAnException) {
   EXPECT_EQ(values.at(1).at(0).at(0).text, "(a)");
 }
 
-TEST_F(FalcoTest, AnOutputPointsAtItselfAroundWhatWasPutIn) {
-  const ast::RuleSet rules =
-      Load({"- rule: R\n  desc: d\n  condition: evt.type = open\n  priority: INFO\n  output: >\n    first "
-            "%container.info\n"
-            "    and %container.info, %proc.name\n"});
-  EXPECT_EQ(Errors(), "");
-  const ast::Word& output = rules.rules.at(0).output;
-  EXPECT_EQ(output.text,
-            "first container_id=%container.id container_name=%container.name and container_id=%container.id "
-            "container_name=%container.name, %proc.name\n");
-  const auto at = [&](std::string_view word) {
-    const auto begin = static_cast<uint32_t>(output.span.begin + output.text.rfind(word));
-    const auto end = begin + static_cast<uint32_t>(word.size());
-    return files_.Text(files_.Resolve({output.span.file, begin, end}));
-  };
-  EXPECT_EQ(at("first "), "first ");
-  EXPECT_EQ(at("%proc.name"), "%proc.name");
-  EXPECT_EQ(at(" and "), "\n    and ");
-  EXPECT_EQ(at("container_id=%container.id container_name=%container.name"), "%container.info");
-}
-
 TEST_F(FalcoTest, WhatAppendsToSomethingBrokenIsNoFurtherFault) {
   Load(
       {"- rule: R\n  desc: [a]\n  condition: evt.type = open\n  output: o\n  priority: INFO\n"

@@ -23,8 +23,6 @@ struct Text {
 
   bool empty() const { return bytes.empty(); }
   void Append(const Text& other);  // with a blank between, as Falco does
-  // What comes in stands where the `size` bytes did. REQUIRES: they are of one piece.
-  void Replace(uint32_t at, uint32_t size, std::string_view with);
 };
 Text TextOf(const Node& scalar);
 

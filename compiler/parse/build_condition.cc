@@ -68,6 +68,7 @@ class ConditionBuilder {
     const antlr4::Token* op = comparison->getStart();
     check.op = OperatorOf(block_.TextOf(op));
     check.op_span = block_.SpanOf(op);
+    RequireBlank(comparison, op);
     if (auto* reference = comparison->reference()) {
       check.right = std::make_shared<const ast::Operand>(Of(reference));
       check.values_span = check.right->span;
@@ -183,6 +184,19 @@ class ConditionBuilder {
     literal.literal = WordOf(block_, item->getStart());
     literal.span = literal.literal.span;
     return literal;
+  }
+
+  // `contains"a"` is no operator of Falco's either.
+  void RequireBlank(Grammar::ComparisonContext* comparison, const antlr4::Token* op) {
+    if (op->getType() != Grammar::STR_OP || comparison->children.size() < 2) return;
+    const std::string_view text = block_.TextOf(op);
+    auto* value = dynamic_cast<antlr4::ParserRuleContext*>(comparison->children[1]);
+    const bool word = text.find_first_of("=!") == std::string_view::npos;
+    if (!word || value == nullptr || value->getStart()->getStartIndex() != op->getStopIndex() + 1) return;
+    auto& fault = block_.diagnostics.Add(diag::Code::E101, block_.SpanOf(op),
+                                         fmt::format("`{}` needs a blank behind it", text));
+    fault.help = fmt::format("write `{} {}`", text, block_.TextOf(value->getStart()));
+    fault.patches.push_back({block_.SpanOf(op), fmt::format("{} ", text)});
   }
 
   void RequireNumber(const ast::Check& check) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "SluiceLexer.h"
 #include "compiler/parse/build.h"
 #include "compiler/parse/read_list.h"
 #include "compiler/parse/values.h"
@@ -13,13 +12,10 @@
 namespace sluice::parse {
 namespace {
 
-using Lexer = grammar::SluiceLexer;
-
 // Runs one block after the other through the same lexer and parser.
 class BlockParser {
  public:
   BlockParser(const Limits& limits, ast::RuleSet& rules) : limits_(limits), rules_(rules) {
-    lexer_.removeErrorListeners();
     parser_.removeErrorListeners();
   }
 
@@ -63,7 +59,7 @@ class BlockParser {
     try {
       stream_.Set(block.text);
       lexer_.setInputStream(&stream_);
-      if (block.kind == BlockKind::kCondition) lexer_.setMode(Lexer::COND);
+      if (block.kind == BlockKind::kCondition) lexer_.setMode(BlockLexer::COND);
       tokens_.setTokenSource(&lexer_);
       tokens_.fill();
       const std::vector<antlr4::Token*> all = tokens_.getTokens();
@@ -118,7 +114,7 @@ class BlockParser {
   const Limits& limits_;
   ast::RuleSet& rules_;
   ByteStream stream_;
-  Lexer lexer_{&stream_};
+  BlockLexer lexer_{&stream_};
   antlr4::CommonTokenStream tokens_{&lexer_};
   Grammar parser_{&tokens_};
 };

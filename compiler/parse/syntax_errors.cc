@@ -185,6 +185,27 @@ bool HintForOperator(const Fault& fault, diag::Diagnostic& out) {
   return true;
 }
 
+// `containsfoo`, `andproc.pid`: a blank is missing.
+bool HintForGlued(const Fault& fault, diag::Diagnostic& out) {
+  const std::string_view text = fault.text();
+  std::vector<std::string_view> words;
+  if (fault.expected.Has(Parser::STR_OP)) words = OperatorNames();
+  if (fault.expected.Has(Parser::AND)) words = {"and", "or"};
+  std::string_view found;
+  for (const std::string_view word : words) {
+    const std::string_view rest = text.substr(std::min(word.size(), text.size()));
+    const bool logic = fault.expected.Has(Parser::AND);
+    const bool fits =
+        logic ? rest.find('.') != rest.npos || rest == "not" : word.size() >= 4 && !rest.empty();
+    if (text.starts_with(word) && fits && word.size() > found.size()) found = word;
+  }
+  if (found.empty()) return false;
+  const std::string apart = fmt::format("{} {}", found, text.substr(found.size()));
+  out.help = fmt::format("a blank is missing: `{}`", apart);
+  out.patches.push_back({fault.block.SpanOf(fault.token), apart});
+  return true;
+}
+
 // `lower(proc.name)`, `anyof(a)`: a word right before a parenthesis.
 bool HintForCall(const Fault& fault, diag::Diagnostic& out) {
   if (fault.token->getType() != Parser::LP || !fault.Adjacent()) return false;
@@ -392,8 +413,9 @@ void SyntaxErrors::Report(antlr4::Parser* parser) {
   ShowOpening(fault, out);
   if (!out.help.empty()) return;
   HintForOutside(fault, out) || HintForLogic(fault, out) || HintForForm(fault, out) ||
-      HintForSwallowedKeyword(fault, out) || HintForCall(fault, out) || HintForOperator(fault, out) ||
-      HintForValue(fault, out) || HintForNotACheck(fault, out) || HintForNeighbour(fault, out);
+      HintForSwallowedKeyword(fault, out) || HintForCall(fault, out) || HintForGlued(fault, out) ||
+      HintForOperator(fault, out) || HintForValue(fault, out) || HintForNotACheck(fault, out) ||
+      HintForNeighbour(fault, out);
 }
 
 void SyntaxErrors::SkipToKey(antlr4::Parser* parser) {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "SluiceLexer.h"
+#include "compiler/parse/values.h"
 #include "compiler/source/utf8.h"
 
 namespace sluice::parse {
@@ -57,6 +57,36 @@ std::vector<std::string_view> NamesOf(const KeyRow (&rows)[N]) {
 }
 
 bool IsKey(size_t type) { return type == Lexer::KEY || type == Lexer::CONDITION_KEY; }
+
+constexpr std::string_view kBlanks = " \t\r\b\f\v";
+
+bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// Whether a check may be over before `rest`: nothing on the line, `)`, `}`, a comment, `and` or `or`.
+bool EndsCheck(std::string_view rest) {
+  const size_t begin = rest.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return true;
+  rest.remove_prefix(begin);
+  if (rest[0] == '\n' || rest[0] == ')' || rest[0] == '}' || rest[0] == '#') return true;
+  const std::string_view word = rest.substr(0, rest.find_first_of("( \t\r\n\b\f\v"));
+  return word == "and" || word == "or";
+}
+
+// Bytes of the operator that `word` starts with and that takes the rest for a list's name; 0: none.
+size_t GluedListOperator(std::string_view word) {
+  for (const std::string_view op : {"intersects", "in", "pmatch"}) {
+    if (word.size() > op.size() && word.starts_with(op)) return IsLetter(word[op.size()]) ? op.size() : 0;
+  }
+  return 0;
+}
+
+// Bytes before a last `and` or `or`; 0: it ends otherwise.
+size_t BeforeGluedLogic(std::string_view word) {
+  for (const std::string_view logic : {"and", "or"}) {
+    if (word.size() > logic.size() && word.ends_with(logic)) return word.size() - logic.size();
+  }
+  return 0;
+}
 
 // A key that ended an unclosed value starts with the line end before it.
 void TrimKey(const BlockText& block, antlr4::CommonToken* token) {
@@ -170,6 +200,37 @@ Bracket Closes(size_t type) {
     default:
       return Bracket::kNone;
   }
+}
+
+std::unique_ptr<antlr4::Token> BlockLexer::nextToken() {
+  std::unique_ptr<antlr4::Token> next = SluiceLexer::nextToken();
+  auto& met = static_cast<antlr4::CommonToken&>(*next);
+  const size_t met_type = met.getType();
+  const size_t begin = met.getStartIndex();
+  if (met_type == NAME && (previous_ == FIELD || previous_ == RBRACK || previous_ == RP)) {
+    const std::string_view rest = stream_.text().substr(begin);
+    const std::string_view word = rest.substr(0, met.getStopIndex() + 1 - begin);
+    if (word == "existsand" || word == "existsor") {
+      Cut(met, BeforeGluedLogic(word), EXISTS, COND);
+    } else if (const size_t bytes = GluedListOperator(word);
+               bytes > 0 && EndsCheck(rest.substr(word.size()))) {
+      Cut(met, bytes, LIST_OP, VALUE);
+    }
+  } else if (met_type == BARE && previous_ == NUM_OP) {
+    const std::string_view word = stream_.text().substr(begin, met.getStopIndex() + 1 - begin);
+    const size_t bytes = BeforeGluedLogic(word);
+    if (bytes > 0 && IsNumber(word.substr(0, bytes)) && !IsNumber(word)) Cut(met, bytes, BARE, COND);
+  }
+  previous_ = met.getType();
+  return next;
+}
+
+void BlockLexer::Cut(antlr4::CommonToken& met, size_t bytes, size_t as_type, size_t next_mode) {
+  met.setType(as_type);
+  met.setStopIndex(met.getStartIndex() + bytes - 1);
+  stream_.seek(met.getStartIndex() + bytes);
+  hitEOF = false;
+  setMode(next_mode);
 }
 
 Scanned Scan(const BlockText& block, const std::vector<antlr4::Token*>& tokens, const Limits& limits) {

@@ -6,11 +6,13 @@
 
 #include <antlr4-runtime.h>
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
 
+#include "SluiceLexer.h"
 #include "compiler/diag/diag.h"
 #include "compiler/parse/limits.h"
 #include "compiler/parse/split_blocks.h"
@@ -46,6 +48,7 @@ class ByteStream final : public antlr4::CharStream {
     if (at_ < text_.size()) ++at_;
   }
   size_t LA(ssize_t i) override;
+  std::string_view text() const { return text_; }
   ssize_t mark() override { return -1; }
   void release(ssize_t) override {}
   size_t index() override { return at_; }
@@ -58,6 +61,20 @@ class ByteStream final : public antlr4::CharStream {
  private:
   std::string_view text_;
   size_t at_ = 0;
+};
+
+// Words that Falco reads as two, for it looks no further than the operator or the number: `existsand`, `inconnect`
+// behind a field, `>4or`. They are cut only where the rest can be what Falco takes it for.
+class BlockLexer final : public grammar::SluiceLexer {
+ public:
+  explicit BlockLexer(ByteStream* stream) : SluiceLexer(stream), stream_(*stream) { removeErrorListeners(); }
+  std::unique_ptr<antlr4::Token> nextToken() override;
+
+ private:
+  void Cut(antlr4::CommonToken& met, size_t bytes, size_t as_type, size_t next_mode);
+
+  ByteStream& stream_;
+  size_t previous_ = antlr4::Token::EOF;  // type of the token before
 };
 
 // What is known of a block's tokens besides their types.

@@ -1,6 +1,5 @@
 #include "compiler/parse/words.h"
 
-#include "SluiceLexer.h"
 #include "compiler/parse/tokens.h"
 #include "compiler/source/utf8.h"
 
@@ -57,8 +56,7 @@ std::vector<BlockWords> WordsOf(const source::Files& files, source::FileId file,
   const uint32_t begin = marked ? static_cast<uint32_t>(source::kByteOrderMark.size()) : 0;
   std::vector<BlockWords> blocks;
   ByteStream stream;
-  Lexer lexer(&stream);
-  lexer.removeErrorListeners();
+  BlockLexer lexer(&stream);
   antlr4::CommonTokenStream tokens(&lexer);
   for (const Block& block : SplitBlocks(text, file, begin, limits.max_blocks).blocks) {
     BlockWords& out = blocks.emplace_back();

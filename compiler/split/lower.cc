@@ -212,8 +212,19 @@ Lowered TestOf(uint32_t lookup, Test test, std::string how) {
 }
 
 Lowered NoTable(const Predicate& predicate, std::string_view possible) {
-  return InUserSpace(Code::N301, fmt::format("`{}` has no kernel table", ast::OpName(predicate.op)),
-                     fmt::format("for `{}` the kernel decides {}", predicate.left.field.Name(), possible));
+  const std::string op(ast::OpName(predicate.op)), field = predicate.left.field.Name();
+  const bool plain = AnyValueDecides(predicate);
+  std::string help = fmt::format("for `{}` the kernel decides {}", field, possible);
+  if (!plain && possible.find(fmt::format("`{}`", op)) != std::string_view::npos) {
+    help = predicate.quantifier == ast::Quantifier::kAllOf
+               ? fmt::format("ask each value by a test of its own: `{0} {1} A and {0} {1} B`", field, op)
+               : fmt::format("the kernel decides `{} anyof (...)`: true of one value or more", op);
+  }
+  const std::string_view quantifier = plain                                             ? ""
+                                      : predicate.quantifier == ast::Quantifier::kAllOf ? " allof"
+                                                                                        : " oneof";
+  return InUserSpace(Code::N301, fmt::format("`{}{}` has no kernel table for `{}`", op, quantifier, field),
+                     std::move(help));
 }
 
 Lowering::Lowering(const check::CheckedRules& rules, const Budget& budget)

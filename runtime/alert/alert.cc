@@ -99,6 +99,14 @@ void FillFromRun(const check::OutputPiece& piece, const Alert& alert, Value& val
   if (name == "evt.hostname") value = Value::String(alert.hostname);
 }
 
+// One end of a connection, or the one name of it, is told alone; an address that no rule names has no name.
+Value Alone(const Value& value, check::Shape shape) {
+  if (value.kind != Value::Kind::kList || shape != check::Shape::kEither || value.list->size() != 1)
+    return value;
+  const Value& only = value.list->front();
+  return only.kind == Value::Kind::kString && only.text.empty() ? Value::Absent() : only;
+}
+
 void AddField(Alert& alert, OutputField field) {
   for (const OutputField& known : alert.fields) {
     if (known.name == field.name) return;
@@ -114,7 +122,7 @@ void FormatOutput(eval::Evaluator& evaluator, const check::CheckedRule& rule, Al
       alert.output += Printable(piece.text);
       continue;
     }
-    Value value = evaluator.TermValue(*piece.term);
+    Value value = Alone(evaluator.TermValue(*piece.term), piece.term->shape);
     if (value.kind == Value::Kind::kAbsent) FillFromRun(piece, alert, value, buffer);
     OutputField field = FieldOf(piece.text, value);
     const bool list = field.kind == OutputField::Kind::kList;

@@ -56,6 +56,15 @@ const Ends kEnds[] = {
       FieldId::kFdSip, FieldId::kFdLip, FieldId::kFdRip}},
 };
 
+// An address whose name is not given is another host than any that a rule names, as in a running engine.
+struct Named {
+  FieldId name, address;
+};
+constexpr Named kNamed[] = {{FieldId::kFdCipName, FieldId::kFdCip},
+                            {FieldId::kFdSipName, FieldId::kFdSip},
+                            {FieldId::kFdLipName, FieldId::kFdLip},
+                            {FieldId::kFdRipName, FieldId::kFdRip}};
+
 std::string BytesOf(std::string_view utf8) {
   std::string bytes;
   bytes.reserve(utf8.size());
@@ -150,6 +159,7 @@ struct JsonEvent::State {
   std::deque<std::string> texts;
   std::vector<std::string> unknown_keys;
   Entry ends[std::size(kEnds)];
+  std::vector<Value> nameless = {Value::String("")};
   Value joined_arguments;
   std::vector<Value> split_arguments;
   check::HookId hook = check::kNoHook;
@@ -421,6 +431,10 @@ Value JsonEvent::Get(const FieldUse& use) const {
   if (const State::Entry* own = state.Find(use.field, use.index, use.argument)) return own->value;
   for (size_t i = 0; i < std::size(kEnds); ++i) {
     if (kEnds[i].either == use.field) return state.ends[i].value;
+  }
+  for (const Named& named : kNamed) {
+    if (named.name == use.field && state.FindPlain(named.address) != nullptr)
+      return Value::List(&state.nameless);
   }
   if (use.index < 0) return Value::Absent();
   const State::Entry* all = state.Find(use.field, -1, {});

@@ -21,7 +21,6 @@
 namespace sluice::harness {
 namespace {
 
-using ast::Expected;
 using check::RuleId;
 using diag::Code;
 using diag::Diagnostic;

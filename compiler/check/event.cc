@@ -6,11 +6,13 @@ namespace sluice::check {
 namespace {
 
 std::vector<EventRow> BuildEvents() {
-  std::vector<EventRow> rows;
-#define EVENT(name, hooks, nr64, nr32) \
-  rows.push_back({static_cast<EventType>(rows.size() + 1), name, hooks, nr64, nr32});
+  std::vector<EventRow> rows = {
+#define EVENT(name, hooks, nr64, nr32) {0, name, hooks, nr64, nr32},
 #include "compiler/check/events.def"
 #undef EVENT
+  };
+  EventType next = 0;
+  for (EventRow& row : rows) row.type = ++next;
   return rows;
 }
 

@@ -124,8 +124,8 @@ class Builder final : public YAML::EventHandler {
     const auto known = anchors_.find(anchor);
     const bool endless = known == anchors_.end() || open_.size() + known->second.height > kMaxDepth;
     Node node = At(mark);
-    if (endless) return Add(TooDeep(std::move(node)), 0);
-    if (nodes_ + known->second.nodes > kMaxNodes) return Add(TooMany(std::move(node)), 0);
+    if (endless) return Add(TooDeep(node), 0);
+    if (nodes_ + known->second.nodes > kMaxNodes) return Add(TooMany(node), 0);
     nodes_ += known->second.nodes;
     Put(known->second.node, known->second.height);
   }
@@ -189,8 +189,8 @@ class Builder final : public YAML::EventHandler {
   }
 
   void Add(Node node, YAML::anchor_t anchor) {
-    if (++nodes_ > kMaxNodes) node = TooMany(std::move(node));
-    if (open_.size() >= kMaxDepth) node = TooDeep(std::move(node));
+    if (++nodes_ > kMaxNodes) node = TooMany(node);
+    if (open_.size() >= kMaxDepth) node = TooDeep(node);
     if (anchor != 0) anchors_[anchor] = {node, 1, 1};
     Put(std::move(node), 1);
   }
@@ -214,25 +214,25 @@ class Builder final : public YAML::EventHandler {
     }
   }
 
-  Node TooDeep(Node node) {
+  Node TooDeep(const Node& node) {
     if (!reported_) {
       diagnostics_.Add(diag::Code::E111, node.span, fmt::format("More than {} levels of YAML", kMaxDepth))
           .note = "an alias that names what it stands in has no end";
       reported_ = true;
     }
-    return Emptied(std::move(node));
+    return Emptied(node);
   }
 
-  Node TooMany(Node node) {
+  Node TooMany(const Node& node) {
     if (!reported_) {
       diagnostics_.Add(diag::Code::E110, node.span, "This YAML has more nodes than can be held").note =
           fmt::format("at most {} nodes, with aliases followed", kMaxNodes);
       reported_ = true;
     }
-    return Emptied(std::move(node));
+    return Emptied(node);
   }
 
-  static Node Emptied(Node node) {
+  static Node Emptied(const Node& node) {
     Node empty;
     empty.span = node.span;
     return empty;

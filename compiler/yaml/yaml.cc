@@ -175,7 +175,7 @@ class Builder final : public YAML::EventHandler {
     opened.anchor = anchor;
     opened.kept = open_.size() < kMaxDepth;
     if (opened.kept) opened.node.kind = kind;
-    if (!opened.kept) opened.node = TooDeep(std::move(opened.node));
+    if (!opened.kept) opened.node = TooDeep(opened.node);
     open_.push_back(std::move(opened));
   }
 

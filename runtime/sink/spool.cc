@@ -115,13 +115,11 @@ source::Status Spool::Recover() {
   }
   closedir(dir);
   std::sort(firsts.begin(), firsts.end());
-  for (const uint64_t first : firsts) {
-    Segment segment{.first = first};
-    if (!Scan(segment, first == firsts.back())) return Unavailable(PathOf(first));
-    bytes_ += segment.bytes;
-    segments_.push_back(segment);
-  }
   const bool known = LoadCursor();
+  for (const uint64_t first : firsts) {
+    if (!Scan(first, first == firsts.back())) return Unavailable(PathOf(first));
+  }
+  for (const Segment& segment : segments_) bytes_ += segment.bytes - segment.begin;
   if (!segments_.empty() && !known) cursor_ = segments_.front().first;
   next_ = cursor_;
   for (const Segment& segment : segments_) {
@@ -137,22 +135,82 @@ source::Status Spool::Recover() {
 
 // Counts the records; their checksums are looked at when they are read. What follows the last whole one is the
 // torn end of an append: cut off, or, in a segment that is not written any more, left alone.
-bool Spool::Scan(Segment& segment, bool last) {
-  int fd = open(PathOf(segment.first).c_str(), O_RDWR | O_CLOEXEC);
+bool Spool::Scan(uint64_t file, bool last) {
+  int fd = open(PathOf(file).c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) return false;
-  struct stat file {};
-  bool fine = fstat(fd, &file) == 0;
-  const auto size = static_cast<uint64_t>(file.st_size);
+  struct stat found {};
+  bool fine = fstat(fd, &found) == 0;
+  const auto size = static_cast<uint64_t>(found.st_size);
+  for (Segment segment{.file = file, .first = file}; fine;) {
+    fine = ScanFrom(fd, size, segment);
+    segments_.push_back(segment);
+    if (!fine || segment.bytes == size) break;
+    const source::Result<std::optional<Place>> next = FindNext(fd, segment.bytes, size, segment.end());
+    fine = next.ok();
+    if (!fine) break;
+    if (!*next) {
+      if (segment.end() >= cursor_ && IsSpoiled(fd, segment, size)) ++missing_;
+      if (last) fine = ftruncate(fd, static_cast<off_t>(segment.bytes)) == 0;
+      break;
+    }
+    segment = {.file = file, .begin = (*next)->at, .first = (*next)->number, .bytes = (*next)->at};
+  }
+  const int error = errno;
+  Close(fd);
+  errno = error;
+  return fine;
+}
+
+// Whether a record was where none can be read: neither the beginning of one nor a part of the disk that was never written.
+bool Spool::IsSpoiled(int fd, const Segment& segment, uint64_t size) {
   Header header;
-  while (fine && ReadAll(fd, &header, sizeof header, segment.bytes)) {
+  if (size - segment.bytes < sizeof header || !ReadAll(fd, &header, sizeof header, segment.bytes))
+    return false;
+  const bool torn = header.magic == kMagic && header.number == segment.end() &&
+                    segment.bytes + sizeof header + header.bytes > size;
+  return !torn && (header.magic != 0 || header.number != 0 || header.checksum != 0);
+}
+
+// From header to header, up to one that is none. False: the disk cannot be read.
+bool Spool::ScanFrom(int fd, uint64_t size, Segment& segment) {
+  uint64_t before = segment.bytes;  // where the last record begins
+  Header header, last;
+  while (segment.bytes + sizeof header <= size) {
+    if (!ReadAll(fd, &header, sizeof header, segment.bytes)) return false;
     const uint64_t end = segment.bytes + sizeof header + header.bytes;
     if (header.magic != kMagic || header.number != segment.end() || end > size) break;
+    last = header, before = segment.bytes;
     segment.bytes = end;
     ++segment.records;
   }
-  if (last && fine) fine = ftruncate(fd, static_cast<off_t>(segment.bytes)) == 0;
-  Close(fd);
-  return fine;
+  if (segment.bytes == size || segment.records == 0) return true;
+  // What does not go on here may have a spoiled length.
+  std::string record(last.bytes, '\0');
+  if (!ReadAll(fd, record.data(), record.size(), before + sizeof last)) return false;
+  if (last.checksum != last.ChecksumOf(record)) {
+    segment.bytes = before;
+    --segment.records;
+  }
+  return true;
+}
+
+// The first whole record from `from` on that can be of number `number` or a later one.
+source::Result<std::optional<Spool::Place>> Spool::FindNext(int fd, uint64_t from, uint64_t size,
+                                                            uint64_t number) {
+  std::string rest(size - from, '\0');
+  if (!ReadAll(fd, rest.data(), rest.size(), from)) return Unavailable("a segment");
+  const std::string_view magic(reinterpret_cast<const char*>(&kMagic), sizeof kMagic);
+  for (size_t at = rest.find(magic); at != std::string::npos; at = rest.find(magic, at + 1)) {
+    Header header;
+    if (rest.size() - at < sizeof header) break;
+    std::memcpy(&header, rest.data() + at, sizeof header);
+    const std::string_view record = std::string_view(rest).substr(at + sizeof header);
+    const bool may_be = header.number >= number && header.number - number <= at / sizeof header;
+    if (may_be && header.bytes <= record.size() &&
+        header.checksum == header.ChecksumOf(record.substr(0, header.bytes)))
+      return std::optional(Place{.at = from + at, .number = header.number});
+  }
+  return std::optional<Place>();
 }
 
 // Two slots are written in turn, so that one of them is whole whenever the machine stops.
@@ -183,10 +241,11 @@ bool Spool::OpenWriter() {
   if (fits && writer_ >= 0) return true;
   if (writer_ >= 0) fdatasync(writer_);
   Close(writer_);
-  const uint64_t first = fits ? segments_.back().first : next_;
+  const uint64_t first = fits ? segments_.back().file : next_;
   writer_ = open(PathOf(first).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (writer_ < 0) return false;
-  if (!fits && (segments_.empty() || segments_.back().first != first)) segments_.push_back({.first = first});
+  if (!fits && (segments_.empty() || segments_.back().first != first))
+    segments_.push_back({.file = first, .first = first});
   return true;
 }
 
@@ -202,7 +261,7 @@ source::Status Spool::Append(std::string_view record) {
   bytes += record;
   Segment& segment = segments_.back();
   if (!WriteAll(writer_, bytes, segment.bytes)) {
-    source::Status status = Unavailable(PathOf(segment.first));
+    source::Status status = Unavailable(PathOf(segment.file));
     // What was written of it would be overwritten by the next record; a shorter one must not leave its tail.
     if (ftruncate(writer_, static_cast<off_t>(segment.bytes)) != 0) Close(writer_);
     return status;
@@ -223,9 +282,9 @@ const Spool::Segment* Spool::SeekReader() {
   cursor_ = std::max(cursor_, at->first);
   if (reader_ >= 0 && reader_first_ == at->first) return &*at;
   Close(reader_);
-  reader_ = open(PathOf(at->first).c_str(), O_RDONLY | O_CLOEXEC);
+  reader_ = open(PathOf(at->file).c_str(), O_RDONLY | O_CLOEXEC);
   if (reader_ < 0) return nullptr;
-  reader_first_ = at->first, reader_at_ = 0;
+  reader_first_ = at->first, reader_at_ = at->begin;
   Header header;
   for (uint64_t number = at->first; number < cursor_; ++number) {  // after a start in the middle
     if (!ReadAll(reader_, &header, sizeof header, reader_at_)) return nullptr;
@@ -246,13 +305,18 @@ std::vector<std::string> Spool::Read(size_t most, size_t most_bytes) {
     if (cursor_ + records.size() == segment->end()) break;
     Header header;
     if (!ReadAll(reader_, &header, sizeof header, at)) break;
+    const bool whole = header.magic == kMagic && header.number == cursor_ + records.size() &&
+                       at + sizeof header + header.bytes <= segment->bytes;
+    if (!whole) {
+      if (!records.empty() || !SkipSpoiled(at, *segment)) break;
+      segment = nullptr;
+      continue;
+    }
     if (!records.empty() && total + header.bytes > most_bytes) break;
     std::string record(header.bytes, '\0');
     if (!ReadAll(reader_, record.data(), record.size(), at + sizeof header)) break;
     if (header.checksum != header.ChecksumOf(record)) {
-      if (!records.empty()) break;
-      ++damaged_;
-      Advance(1, sizeof header + header.bytes);
+      if (!records.empty() || !SkipSpoiled(at, *segment)) break;
       segment = nullptr;
       continue;
     }
@@ -261,6 +325,16 @@ std::vector<std::string> Spool::Read(size_t most, size_t most_bytes) {
     records.push_back(std::move(record));
   }
   return records;
+}
+
+// To the next record that is whole: the length of the one at hand may be spoiled, too. False: the disk cannot be read.
+bool Spool::SkipSpoiled(uint64_t at, const Segment& segment) {
+  const source::Result<std::optional<Place>> next = FindNext(reader_, at, segment.bytes, cursor_ + 1);
+  if (!next.ok()) return false;
+  const Place place = next->value_or(Place{.at = segment.bytes, .number = segment.end()});
+  damaged_ += place.number - cursor_;
+  Advance(place.number - cursor_, place.at - at);
+  return true;
 }
 
 void Spool::Acknowledge(size_t count) {
@@ -284,8 +358,9 @@ void Spool::DropDelivered() {
     if (written && segments_.front().bytes < segment_bytes_ && segments_.front().end() == next_) return;
     if (written) Close(writer_);
     if (reader_first_ == segments_.front().first) Close(reader_);
-    unlink(PathOf(segments_.front().first).c_str());
-    bytes_ -= segments_.front().bytes;
+    const bool shared = segments_.size() > 1 && segments_[1].file == segments_.front().file;
+    if (!shared) unlink(PathOf(segments_.front().file).c_str());
+    bytes_ -= segments_.front().bytes - segments_.front().begin;
     segments_.pop_front();
   }
 }

@@ -2,7 +2,8 @@
 //
 // A folder holds segments, named by the sequence number of their first record, and a cursor: the number of the
 // next record to deliver. A record is a header (magic, length, number, XXH3 of all) and its bytes. An append is
-// one write; when it fails or the process dies inside it, the torn end is cut off and no other record suffers.
+// one write; when it fails or the process dies inside it, the torn end is cut off and no other record suffers. Where
+// the disk spoiled a header, the records behind it are found again by theirs, and what is between is counted.
 // Delivered segments are removed. A cursor that cannot be read means delivery from the oldest record again: at
 // least once, never less.
 //
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,19 +52,29 @@ class Spool {
   uint64_t damaged() const { return damaged_; }
 
  private:
+  // Records of one file in a row: all of it, unless the disk spoiled some.
   struct Segment {
+    uint64_t file = 0;     // the number in its name
+    uint64_t begin = 0;    // where its first record is in it
     uint64_t first = 0;    // number of its first record
     uint64_t records = 0;  // that can be read
-    uint64_t bytes = 0;    // up to the end of the last of them
+    uint64_t bytes = 0;    // where the last of them ends
     uint64_t end() const { return first + records; }
   };
   struct Header;
+  struct Place {
+    uint64_t at = 0, number = 0;
+  };
 
   Spool(std::string folder, uint64_t max_bytes);
   source::Status Recover();
   bool LoadCursor();  // false: never stored, or not readable
   void StoreCursor();
-  bool Scan(Segment& segment, bool last);
+  bool Scan(uint64_t file, bool last);
+  bool ScanFrom(int fd, uint64_t size, Segment& segment);
+  static source::Result<std::optional<Place>> FindNext(int fd, uint64_t from, uint64_t size, uint64_t number);
+  static bool IsSpoiled(int fd, const Segment& segment, uint64_t size);
+  bool SkipSpoiled(uint64_t at, const Segment& segment);
   bool OpenWriter();
   const Segment* SeekReader();
   void Advance(uint64_t records, uint64_t bytes);

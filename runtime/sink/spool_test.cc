@@ -127,6 +127,54 @@ TEST_F(SpoolTest, ADamagedRecordCostsNoOther) {
   EXPECT_EQ(spool->waiting(), 0u);
 }
 
+// Whatever byte of whichever header the disk spoils, before the spool is opened or after: one record is lost, and counted.
+TEST_F(SpoolTest, ADamagedHeaderCostsNoOtherRecord) {
+  constexpr int kRecords = 5;
+  constexpr std::streamoff kHeaderBytes = 24;
+  {
+    const auto spool = Open();
+    for (int i = 0; i < kRecords; ++i) ASSERT_TRUE(spool->Append(RecordNumber(i)).ok());
+  }
+  const fs::path segment = Segments().at(0), kept = folder_ / "kept";
+  fs::copy_file(segment, kept);
+  const auto record_bytes = static_cast<std::streamoff>(fs::file_size(segment) / kRecords);
+  for (int spoiled = 0; spoiled < kRecords; ++spoiled) {
+    for (std::streamoff byte = 0; byte < kHeaderBytes; ++byte) {
+      for (const bool late : {false, true}) {
+        fs::remove_all(folder_ / "spool");
+        fs::create_directories(folder_ / "spool");
+        fs::copy_file(kept, segment);
+        std::unique_ptr<Spool> spool = late ? Open() : nullptr;
+        {
+          std::fstream file(segment, std::ios::in | std::ios::out | std::ios::binary);
+          const std::streamoff at = spoiled * record_bytes + byte;
+          file.seekg(at);
+          const auto was = static_cast<char>(file.get());
+          file.seekp(at);
+          file.put(static_cast<char>(was ^ 1));
+        }
+        if (!late) spool = Open();
+        std::vector<std::string> expected;
+        for (int i = 0; i < kRecords; ++i) {
+          if (i != spoiled) expected.push_back(RecordNumber(i));
+        }
+        SCOPED_TRACE(testing::Message() << "record " << spoiled << " byte " << byte << " late " << late);
+        ASSERT_EQ(ReadAll(*spool), expected);
+        // A last record that seems to go on behind the end of the file looks like one that was never finished.
+        const bool like_torn = !late && spoiled == kRecords - 1 && byte >= 4 && byte < 8;
+        if (!like_torn) {
+          ASSERT_EQ(spool->missing() + spool->damaged(), 1u);
+        }
+        ASSERT_EQ(spool->waiting(), 0u);
+        ASSERT_TRUE(spool->Append("next").ok());
+        ASSERT_THAT(spool->Read(9, kMiB), ElementsAre("next"));
+        spool.reset();
+        ASSERT_THAT(Open()->Read(9, kMiB), ElementsAre("next"));
+      }
+    }
+  }
+}
+
 TEST_F(SpoolTest, AMissingSegmentIsCounted) {
   {
     const auto spool = Open();

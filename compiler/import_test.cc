@@ -80,6 +80,12 @@ TEST(Import, HandWrittenRulesMakeTheSamePlans) {
            "    - {name: pasted, fields: [proc.name, fd.directory], comps: [in, pmatch], values: [['(a, \"b "
            "c\")', "
            "'(/x,/y)']]}\n"),
+      Rule("Terms", "evt.type = open",
+           "  exceptions:\n"
+           "    - {name: terms, fields: [proc.name, fd.name], comps: [=, startswith], values: "
+           "[[val(proc.pname), "
+           "/a], [toupper(proc.pname), tolower(proc.exepath)], ['val(x)', /b]]}\n"
+           "    - {name: words, fields: [proc.name], comps: [in], values: [[val(proc.pname)]]}\n"),
       Rule("Appended", "evt.type = open or evt.type = openat") +
           "- rule: Appended\n  condition: and proc.name = x\n  append: true\n" +
           Rule("Off", "evt.type = open", "  enabled: false\n"),

@@ -2,6 +2,13 @@
 
 namespace sluice::ast {
 
+std::shared_ptr<const Operand> Exception::ReferenceAt(size_t row, size_t column) const {
+  for (const Reference& reference : references) {
+    if (reference.row == row && reference.column == column) return reference.operand;
+  }
+  return nullptr;
+}
+
 std::string_view OpName(Op op) {
   switch (op) {
     case Op::kEq:

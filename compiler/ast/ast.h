@@ -172,7 +172,15 @@ struct Exception {
   std::vector<Operand> fields;
   std::vector<Word> comps;
   std::vector<std::vector<std::vector<Word>>> values;  // row -> field -> words (several: a tuple)
+  // A value that is val(proc.pname) or a transformer; its one word is its text.
+  struct Reference {
+    size_t row = 0, column = 0;
+    std::shared_ptr<const Operand> operand;
+  };
+  std::vector<Reference> references;
   Span span;
+
+  std::shared_ptr<const Operand> ReferenceAt(size_t row, size_t column) const;  // null: words
 };
 
 // A rule without what it asks.

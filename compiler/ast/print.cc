@@ -182,15 +182,20 @@ void AppendScope(const Scope& scope, std::string& out) {
   }
 }
 
+std::string ExceptionValue(const Exception& exception, size_t row, size_t column) {
+  if (const auto operand = exception.ReferenceAt(row, column)) return Text(*operand);
+  const std::vector<Word>& words = exception.values[row][column];
+  return words.size() == 1 ? Texts(words) : "(" + Texts(words) + ")";
+}
+
 void AppendException(const Exception& exception, std::string& out) {
   out += fmt::format("\n  (exception {}\n    (fields", Text(exception.name));
   for (const Operand& field : exception.fields) out += " " + Text(field);
   out += fmt::format(")\n    (comps {})", Texts(exception.comps));
-  for (const auto& row : exception.values) {
+  for (size_t row = 0; row < exception.values.size(); ++row) {
     out += "\n    (row";
-    for (const std::vector<Word>& words : row) {
-      out += words.size() == 1 ? " " + Texts(words) : " (" + Texts(words) + ")";
-    }
+    for (size_t column = 0; column < exception.values[row].size(); ++column)
+      out += " " + ExceptionValue(exception, row, column);
     out += ")";
   }
   out += ")";

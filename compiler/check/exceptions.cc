@@ -66,7 +66,7 @@ class ExceptionLowering {
                                 exception_.fields.size(), exception_.comps.size()));
     }
     std::vector<Expr> rows;
-    for (const auto& row : exception_.values) {
+    for (size_t row = 0; row < exception_.values.size(); ++row) {
       Expr lowered;
       if (!LowerRow(row, lowered)) return false;
       rows.push_back(std::move(lowered));
@@ -81,7 +81,8 @@ class ExceptionLowering {
     return false;
   }
 
-  bool LowerRow(const std::vector<std::vector<ast::Word>>& row, Expr& result) {
+  bool LowerRow(size_t number, Expr& result) {
+    const std::vector<std::vector<ast::Word>>& row = exception_.values[number];
     if (row.size() != exception_.fields.size()) {
       return Refuse(exception_.span, fmt::format("Exception `{}` has {} fields but a row of {} values",
                                                  exception_.name.text, exception_.fields.size(), row.size()));
@@ -89,14 +90,14 @@ class ExceptionLowering {
     std::vector<Expr> checks;
     for (size_t i = 0; i < row.size(); ++i) {
       Expr check;
-      if (!LowerCheck(i, row[i], check)) return false;
+      if (!LowerCheck(number, i, row[i], check)) return false;
       checks.push_back(std::move(check));
     }
     result = Join(Expr::Kind::kAnd, std::move(checks), exception_.span);
     return true;
   }
 
-  bool LowerCheck(size_t column, const std::vector<ast::Word>& words, Expr& result) {
+  bool LowerCheck(size_t row, size_t column, const std::vector<ast::Word>& words, Expr& result) {
     Comparison comparison;
     const ast::Word& comp = exception_.comps[column];
     if (!ParseComparison(comp.text, comparison)) return false;  // KnowsOperators() told
@@ -112,6 +113,8 @@ class ExceptionLowering {
     if (!list && words.size() != 1) {
       return Refuse(check->values_span, fmt::format("`{}` takes one value, not {}", comp.text, words.size()));
     }
+    if (!list) check->right = exception_.ReferenceAt(row, column);
+    if (check->right != nullptr) check->values.clear();
     result.kind = Expr::Kind::kCheck;
     result.span = check->values_span.valid() ? check->values_span : exception_.span;
     result.check = std::move(check);

@@ -75,6 +75,15 @@ std::vector<ast::Word> AllowedAbove(const source::Files& files, const Node& item
   return allowed;
 }
 
+// `val(...)` or a transformer's name before a bracket.
+bool IsCall(std::string_view text) {
+  const std::string_view name = text.substr(0, text.find('('));
+  if (name.size() == text.size() || (text.back() != ')' && text.back() != ']')) return false;
+  if (name == "val") return text.back() == ')';
+  const auto& known = parse::TransformerNames();
+  return std::find(known.begin(), known.end(), name) != known.end();
+}
+
 }  // namespace
 
 struct Loader::State {
@@ -91,6 +100,7 @@ struct Loader::State {
   source::Span Derived(const Text& text);
   bool ParseText(const Text& text, ast::Expr& condition, diag::Diagnostics& told);
   std::optional<ast::Exception> BuildException(const ExceptionItem& item);
+  bool BuildReferences(ast::Exception& exception);
   void BuildRule(RuleItem& item, ast::RuleSet& rules);
 
   source::Files& files;
@@ -240,6 +250,35 @@ bool Loader::State::ParseText(const Text& text, ast::Expr& condition, diag::Diag
   return parse::ParseCondition(files, Derived(text).file, limits, condition, told);
 }
 
+// Falco pastes values into the condition, where `val(proc.pname)` and `toupper(proc.pname)` are no words.
+bool Loader::State::BuildReferences(ast::Exception& exception) {
+  for (size_t row = 0; row < exception.values.size(); ++row) {
+    for (size_t column = 0; column < exception.values[row].size(); ++column) {
+      const std::vector<ast::Word>& words = exception.values[row][column];
+      if (words.size() != 1 || words[0].quoted || !IsCall(words[0].text)) continue;
+      constexpr std::string_view kVal = "val(";
+      const ast::Word& word = words[0];
+      Text check{word.text, {{0, word.span}}, word.span};
+      if (word.text.starts_with(kVal)) {
+        check.bytes = word.text.substr(kVal.size(), word.text.size() - kVal.size() - 1);
+        check.pieces[0].origin.begin += kVal.size();
+      }
+      check.bytes += " exists";
+      ast::Expr expr;
+      if (!ParseText(check, expr, diagnostics)) return false;
+      const bool field =
+          expr.kind == ast::Expr::Kind::kCheck && expr.check->left.kind == ast::Operand::Kind::kField;
+      if (expr.kind != ast::Expr::Kind::kCheck || (word.text.starts_with(kVal) && !field)) {
+        diagnostics.Add(Code::E112, word.span, fmt::format("`{}` names no field", word.text)).help =
+            "`val(...)` takes one field";
+        return false;
+      }
+      exception.references.push_back({row, column, std::make_shared<const ast::Operand>(expr.check->left)});
+    }
+  }
+  return true;
+}
+
 std::optional<ast::Exception> Loader::State::BuildException(const ExceptionItem& item) {
   ast::Exception exception;
   exception.name = item.name;
@@ -258,6 +297,7 @@ std::optional<ast::Exception> Loader::State::BuildException(const ExceptionItem&
     }
     exception.fields.push_back(expr.check->left);
   }
+  if (!BuildReferences(exception)) return std::nullopt;
   if (exception.comps.empty()) {
     const std::string_view comp = item.scalar_field ? "in" : "=";
     for (const ast::Operand& field : exception.fields)

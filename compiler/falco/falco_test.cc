@@ -148,6 +148,26 @@ TEST_F(FalcoTest, ExceptionsInAllForms) {
   EXPECT_EQ(exceptions[2].fields[0].kind, ast::Operand::Kind::kTransform);
 }
 
+TEST_F(FalcoTest, AValueOfAnExceptionMayBeAFieldOrATransformer) {
+  const ast::RuleSet rules = Load(
+      {"- rule: A\n  desc: d\n  condition: evt.type = open\n  output: o\n  priority: INFO\n  exceptions:\n"
+       "    - name: one\n      fields: [proc.name, fd.name]\n      comps: [=, startswith]\n"
+       "      values:\n        - [val(proc.pname), /a]\n        - [x, toupper(proc.cwd)]\n"});
+  EXPECT_EQ(Errors(), "");
+  const ast::Exception& exception = rules.rules.at(0).exceptions.at(0);
+  ASSERT_NE(exception.ReferenceAt(0, 0), nullptr);
+  EXPECT_EQ(exception.ReferenceAt(0, 0)->field.name.text, "proc.pname");
+  EXPECT_EQ(files_.Text(files_.Resolve(exception.ReferenceAt(0, 0)->field.span)), "proc.pname");
+  ASSERT_NE(exception.ReferenceAt(1, 1), nullptr);
+  EXPECT_EQ(exception.ReferenceAt(1, 1)->transform->name.text, "toupper");
+  EXPECT_EQ(exception.ReferenceAt(0, 1), nullptr);
+  EXPECT_EQ(exception.ReferenceAt(1, 0), nullptr);
+  Load(
+      {"- rule: A\n  desc: d\n  condition: evt.type = open\n  output: o\n  priority: INFO\n  exceptions:\n"
+       "    - {name: one, fields: [proc.name], comps: [=], values: [[val(tolower(proc.name))]]}\n"});
+  EXPECT_THAT(Errors(), HasSubstr("`val(tolower(proc.name))` names no field"));
+}
+
 TEST_F(FalcoTest, WordsOfAConditionAreFoundInEveryStyle) {
   const std::string yaml =
       "# \xc3\xa9\n- macro: folded\n  condition: >\n    evt.type = open\n    and proc.name = vi\n"

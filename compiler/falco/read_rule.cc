@@ -291,11 +291,11 @@ std::map<std::string, Merge> ReadMerge(const Node& item, const std::vector<std::
     }
   }
   for (const auto& [key, value] : item.entries) {
-    if (Contains(replaceable, key.text) && !merge.contains(key.text)) {
-      diagnostics
-          .Add(Code::E112, key.span, fmt::format("`{}` is given, but `override` does not name it", key.text))
-          .help = fmt::format("add `{}: replace` or `{}: append` to `override`", key.text, key.text);
-    }
+    if (!Contains(replaceable, key.text) || override_map->Find(key.text) != nullptr) continue;
+    diagnostics
+        .Add(Code::E112, key.span, fmt::format("`{}` is given, but `override` does not name it", key.text))
+        .help = fmt::format("add `{0}: replace`{1} to `override`", key.text,
+                            Contains(appendable, key.text) ? fmt::format(" or `{}: append`", key.text) : "");
   }
   return merge;
 }

@@ -240,10 +240,13 @@ class Writer {
     for (const ast::Word& comp : exception.comps) {
       comps.push_back(comp.text.find(' ') == std::string::npos ? comp.text : Quote(comp.text));
     }
-    for (const auto& row : exception.values) {
+    for (size_t number = 0; number < exception.values.size(); ++number) {
+      const auto& row = exception.values[number];
       std::vector<std::string> columns;
-      for (const auto& words : row)
-        columns.push_back(words.size() == 1 ? Items(words) : "(" + Items(words) + ")");
+      for (size_t i = 0; i < row.size(); ++i) {
+        const std::string words = exception.ReferenceAt(number, i) ? row[i][0].text : Items(row[i]);
+        columns.push_back(row[i].size() == 1 ? words : "(" + words + ")");
+      }
       rows.push_back("[" + Joined(columns) + "]");
     }
     out_ += fmt::format("    {{ name: {}, fields: [{}], comps: [{}]",

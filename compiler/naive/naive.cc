@@ -202,13 +202,17 @@ Truth Evaluator::State::OfRight(const ast::Check& check, const Value& left, cons
 // Any row with all of its columns.
 Truth Evaluator::State::Excepted(const ast::Exception& exception, const Event& event) {
   Truth any = Truth::kFalse;
-  for (const auto& row : exception.values) {
+  for (size_t number = 0; number < exception.values.size(); ++number) {
+    const auto& row = exception.values[number];
     Truth all = Truth::kTrue;
     for (size_t i = 0; i < row.size() && all != Truth::kFalse; ++i) {
       ast::Check check;
       check.left = exception.fields.at(i);
       check.values = row[i];
       ReadComparison(exception.comps.at(i).text, check);
+      const bool list = check.op == Op::kIn || check.op == Op::kIntersects || check.op == Op::kPmatch ||
+                        check.quantifier != Quantifier::kNone;
+      if (!list) check.right = exception.ReferenceAt(number, i);
       const Truth one = Of(check, event);
       words_of.erase(&check);  // another check may stand there next
       if (one != Truth::kTrue) all = one;

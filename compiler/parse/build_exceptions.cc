@@ -156,13 +156,40 @@ class ExceptionBuilder {
       }
       RefuseEmptyItems(block_, row);
       std::vector<std::vector<ast::Word>> columns;
-      for (Grammar::ValueContext* column : row->value()) columns.push_back(Words(column));
+      for (Grammar::ValueContext* column : row->value()) {
+        if (IsCall(column)) {
+          exception_.references.push_back(
+              {exception_.values.size(), columns.size(), Reference(column->element())});
+          columns.push_back({Whole(column)});
+        } else {
+          columns.push_back(Words(column));
+        }
+      }
       if (columns.size() != exception_.fields.size()) {
         Refuse(row, fmt::format("`fields` has {} entries but this row has {}", exception_.fields.size(),
                                 columns.size()));
       }
       exception_.values.push_back(std::move(columns));
     }
+  }
+
+  static bool IsCall(Grammar::ValueContext* value) {
+    return value->element() != nullptr && value->element()->LP() != nullptr;
+  }
+
+  ast::Word Whole(Grammar::ValueContext* value) {
+    const source::Span span = SpanOf(block_, value);
+    return {std::string(block_.text.substr(span.begin - block_.base, span.end - span.begin)), span, false};
+  }
+
+  // `val(FIELD)` or a transformer.
+  std::shared_ptr<const ast::Operand> Reference(Grammar::ElementContext* element) {
+    const ast::Word name = WordOf(block_, element->getStart());
+    if (name.text != "val") return std::make_shared<const ast::Operand>(Transform(element, name));
+    if (element->value().size() != 1 || IsCall(element->value(0)))
+      Refuse(element, "`val(...)` takes one field");
+    return std::make_shared<const ast::Operand>(element->value().empty() ? ast::Operand()
+                                                                         : Field(element->value(0)));
   }
 
   // One word, or those of `(a, b)` or `[a, b]`.

@@ -376,12 +376,6 @@ const std::vector<std::string_view>& OperatorNames() {
   return names;
 }
 
-const std::vector<std::string_view>& TransformerNames() {
-  static const std::vector<std::string_view> names = {"tolower", "toupper", "b64",    "basename",
-                                                      "len",     "join",    "concat", "getopt"};
-  return names;
-}
-
 // A string without an end ate the rest of its line; what is missing after it was reported with it.
 bool SyntaxErrors::Excused(size_t index) const {
   for (size_t i = std::min(index + 1, tokens_.size()); i-- > 0;) {

@@ -44,6 +44,5 @@ class SyntaxErrors final : public antlr4::DefaultErrorStrategy {
 
 // The spelling of every operator that a condition knows.
 const std::vector<std::string_view>& OperatorNames();
-const std::vector<std::string_view>& TransformerNames();
 
 }  // namespace sluice::parse

@@ -137,6 +137,12 @@ std::optional<ast::Priority> ParsePriority(std::string_view text) {
   return std::nullopt;
 }
 
+const std::vector<std::string_view>& TransformerNames() {
+  static const std::vector<std::string_view> names = {"tolower", "toupper", "b64",    "basename",
+                                                      "len",     "join",    "concat", "getopt"};
+  return names;
+}
+
 bool IsNumber(std::string_view text) {
   size_t i = 0;
   if (text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {

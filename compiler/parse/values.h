@@ -32,6 +32,7 @@ const std::vector<std::string_view>& ErrnoNames();
 std::optional<ast::Priority> ParsePriority(std::string_view text);  // any case; also "info", as in Falco
 
 // What Falco's grammar takes after < <= > >=.
+const std::vector<std::string_view>& TransformerNames();
 bool IsNumber(std::string_view text);
 bool IsIdentifier(std::string_view text);
 

@@ -240,6 +240,7 @@ source::Status Engine::State::Open() {
   if (!processes.ok()) return processes.status();
   if (options.capture != nullptr) options.capture->Processes(*processes);
   tree.Seed(*std::move(processes));
+  judge.SetTree(tree);
   FollowContainers();
   return Poll(0);
 }

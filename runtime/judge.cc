@@ -70,8 +70,13 @@ void Judge::SetHosts(std::shared_ptr<const hosts::Table> hosts) {
   MakeEvent();
 }
 
+void Judge::SetTree(const lineage::Tree& tree) {
+  tree_ = &tree;
+  MakeEvent();
+}
+
 void Judge::MakeEvent() {
-  event_ = std::make_unique<eval::RecordEvent>(names_.get(), facts_, &containers_, hosts_.get());
+  event_ = std::make_unique<eval::RecordEvent>(names_.get(), facts_, &containers_, hosts_.get(), tree_);
 }
 
 void Judge::Add(uint32_t generation, std::shared_ptr<const uplan::UserPlan> plan) {
@@ -108,6 +113,7 @@ Judge::RuleSet* Judge::Find(uint32_t generation) {
 void Judge::Apply(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self) {
   const sluice_record& header = record.header;
   if (header.kind != SLUICE_RECORD_EVENT && header.kind != SLUICE_RECORD_EXEC) return;
+  ++events_;
   if (RuleSet* set = sets_.empty() ? nullptr : &sets_.back(); set != nullptr && !set->judged) {
     ApplyUnjudged(*set, record, self);
     return;
@@ -148,7 +154,7 @@ void Judge::ApplyUnjudged(RuleSet& set, const ring::Record& record,
 void Judge::RoundUnjudged(RuleSet& set, const ring::Record& record,
                           const std::shared_ptr<const lineage::Link>& self, int round,
                           std::vector<check::RuleId>& fired) {
-  event_->Reset(&record, self, round);
+  event_->Reset(&record, self, round, events_);
   set.evaluator->Begin(*event_);
   if (observer_) observer_(*set.evaluator, *event_);
   matches_.clear();
@@ -166,7 +172,7 @@ void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_pt
                   int round, const uint64_t* clauses, bool passed, std::vector<check::RuleId>& fired) {
   if (clauses == nullptr || IsEmpty(clauses)) return;
   const sluice_record& header = record.header;
-  event_->Reset(&record, self, round);
+  event_->Reset(&record, self, round, events_);
   set.evaluator->Begin(*event_);
   if (observer_) observer_(*set.evaluator, *event_);
   constexpr uint32_t kRefused = SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED;

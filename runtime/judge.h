@@ -46,6 +46,8 @@ class Judge {
   void SetHost(alert::Host host, eval::HostFacts facts);
   void SetNames(std::shared_ptr<const eval::Names> names);
   void SetHosts(std::shared_ptr<const hosts::Table> hosts);
+  // Where processes are looked up that are no ancestors. REQUIRES: there at every Apply().
+  void SetTree(const lineage::Tree& tree);
   // Those that become known are put there; those that fields ask for in vain are found there.
   container::Table& containers() { return containers_; }
 
@@ -110,6 +112,7 @@ class Judge {
   std::shared_ptr<const eval::Names> names_;
   container::Table containers_;
   std::shared_ptr<const hosts::Table> hosts_;
+  const lineage::Tree* tree_ = nullptr;
   std::unique_ptr<eval::RecordEvent> event_;
   std::deque<RuleSet> sets_;
   alert::Throttle throttle_;
@@ -117,6 +120,7 @@ class Judge {
   std::map<std::string, RuleCounts> rule_counts_;
   std::unordered_map<uint32_t, Operation> operations_;  // by thread
   std::vector<eval::Match> matches_;                    // reused
+  uint64_t events_ = 0;                                 // judged or not: evt.num
   uint64_t orphaned_ = 0;
 };
 

@@ -27,6 +27,7 @@ class Replayer : public capture::Visitor {
  public:
   explicit Replayer(const ReplayOptions& options)
       : options_(options), judge_([this](const alert::Alert& alert) { options_.raise(alert, {}); }) {
+    judge_.SetTree(tree_);
     if (!options.throttled) judge_.LiftThrottles();
     judge_.Observe(options.observe);
   }
@@ -78,8 +79,8 @@ class Replayer : public capture::Visitor {
 
  private:
   const ReplayOptions& options_;
-  Judge judge_;
   lineage::Tree tree_{lineage::Limits{}};
+  Judge judge_;
   ring::Record record_;
   Replayed done_;
 };

@@ -143,6 +143,7 @@ bool HoldsName(FieldId field) {
     case FieldId::kProcAname:
     case FieldId::kProcSname:
     case FieldId::kProcVpgidName:
+    case FieldId::kProcPgidName:
       return true;
     default:
       return false;

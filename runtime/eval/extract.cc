@@ -81,12 +81,13 @@ struct RecordEvent::State {
 RecordEvent::RecordEvent(const Names* names) : RecordEvent(names, HostFacts::Read()) {}
 
 RecordEvent::RecordEvent(const Names* names, HostFacts host, container::Table* containers,
-                         const hosts::Table* hosts)
+                         const hosts::Table* hosts, const lineage::Tree* tree)
     : state_(std::make_unique<State>()) {
   RecordView& view = state_->view;
   view.names = names;
   view.containers = containers;
   view.hosts = hosts;
+  view.tree = tree;
   view.hostname = std::move(host.hostname);
   view.boot_to_unix_ns = host.boot_to_unix_ns;
   view.host_mnt_ns = host.mnt_ns;
@@ -95,11 +96,14 @@ RecordEvent::RecordEvent(const Names* names, HostFacts host, container::Table* c
 
 RecordEvent::~RecordEvent() = default;
 
-void RecordEvent::Reset(const ring::Record* record, std::shared_ptr<const lineage::Link> self, int round) {
+void RecordEvent::Reset(const ring::Record* record, std::shared_ptr<const lineage::Link> self, int round,
+                        uint64_t number) {
   RecordView& view = state_->view;
   view.record = record;
   view.self = std::move(self);
   view.round = round;
+  view.number = number;
+  view.group_leader.reset();
   view.arena.Reset();
   static const std::vector<Supplies>& table = Table();
   state_->supplies = table[std::min<size_t>(view.hook(), SLUICE_HOOKS)].data();

@@ -50,15 +50,16 @@ struct HostFacts {
 
 class RecordEvent : public Event {
  public:
-  // `names`, `containers` and `hosts` may be null, and must outlive the event.
+  // `names`, `containers`, `hosts` and `tree` may be null, and must outlive the event.
   explicit RecordEvent(const Names* names);
   RecordEvent(const Names* names, HostFacts host, container::Table* containers = nullptr,
-              const hosts::Table* hosts = nullptr);
+              const hosts::Table* hosts = nullptr, const lineage::Tree* tree = nullptr);
   ~RecordEvent() override;
 
   // Points at one record and its process. For an exec, `round` chooses proc.exepath (-1: the last).
-  // `self` may be null (an unknown process). Borrowed until the next Reset().
-  void Reset(const ring::Record* record, std::shared_ptr<const lineage::Link> self, int round);
+  // `self` may be null (an unknown process). `number` is evt.num; 0: not known. Borrowed until the next Reset().
+  void Reset(const ring::Record* record, std::shared_ptr<const lineage::Link> self, int round,
+             uint64_t number = 0);
 
   check::HookId hook() const override;
   check::EventType type() const override;

@@ -27,6 +27,48 @@ Value Type(RecordView& view, const FieldUse&) {
   return name.empty() ? Value::Absent() : Value::String(name);
 }
 
+struct CategoryRow {
+  std::string_view category;
+  std::vector<std::string_view> types;
+};
+
+// By event type. As in Falco's table of events; a call that has no entry of its own there is `other`.
+const std::vector<std::string_view>& Categories() {
+  static const std::vector<std::string_view> by_type = [] {
+    const CategoryRow rows[] = {
+        {"process",
+         {"execve", "execveat", "clone", "clone3", "unshare", "setns", "setsid", "chroot", "ptrace", "prctl",
+          "capset"}},
+        {"file", {"open",      "openat",   "openat2", "creat",      "open_by_handle_at", "mknod",  "mknodat",
+                  "unlink",    "unlinkat", "rmdir",   "mkdir",      "mkdirat",           "rename", "renameat",
+                  "renameat2", "link",     "linkat",  "symlink",    "symlinkat",         "chmod",  "fchmod",
+                  "fchmodat",  "chown",    "fchown",  "lchown",     "fchownat",          "mount",  "umount",
+                  "umount2",   "chdir",    "fchdir",  "userfaultfd"}},
+        {"net",
+         {"socket", "bind", "connect", "listen", "accept", "accept4", "sendto", "sendmsg", "sendmmsg"}},
+        {"memory", {"mmap", "mmap2", "mprotect", "memfd_create"}},
+        {"user", {"setuid", "setgid", "setresuid", "setresgid", "setreuid", "setregid"}},
+        {"signal", {"kill", "tkill", "tgkill"}},
+    };
+    std::vector<std::string_view> made(check::Events().size() + 1, "other");
+    for (const CategoryRow& row : rows) {
+      for (const std::string_view type : row.types) made[check::FindEvent(type)] = row.category;
+    }
+    return made;
+  }();
+  return by_type;
+}
+
+Value Category(RecordView& view, const FieldUse&) {
+  const check::EventType type = view.header().type;
+  if (type == check::kNoType || type >= Categories().size()) return Value::Absent();
+  return Value::String(Categories()[type]);
+}
+
+Value EventNumber(RecordView& view, const FieldUse&) {
+  return view.number == 0 ? Value::Absent() : Value::Number(static_cast<int64_t>(view.number));
+}
+
 Value Hook(RecordView& view, const FieldUse&) {
   const check::HookRow* row = check::FindHook(view.hook());
   return row == nullptr ? Value::Absent() : Value::String(row->name);
@@ -144,6 +186,8 @@ const std::vector<ExtractorRow>& EventExtractors() {
       {FieldId::kEvtSource, [](RecordView&, const FieldUse&) { return Value::String("syscall"); }},
       {FieldId::kEvtDir, [](RecordView&, const FieldUse&) { return Value::String("<"); }},
       {FieldId::kEvtHostname, [](RecordView& v, const FieldUse&) { return Value::String(v.hostname); }},
+      {FieldId::kEvtNum, EventNumber},
+      {FieldId::kEvtCategory, Category},
       {FieldId::kEvtType, Type},
       {FieldId::kSyscallType, Type},
       {FieldId::kEvtHook, Hook},

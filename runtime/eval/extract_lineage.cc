@@ -78,6 +78,41 @@ Value Ancestors(RecordView& view, const FieldUse& use) {
   return value;
 }
 
+// An ancestor, or whom the tree has under that number; null when it is gone. Not of a process that leads itself.
+const Link* GroupLeader(RecordView& view) {
+  const uint32_t group = view.header().pgid;
+  for (const Link* link = view.self.get(); link != nullptr; link = link->parent.get()) {
+    if (link->key.pid == group) return link;
+  }
+  if (view.tree == nullptr) return nullptr;
+  if (view.group_leader == nullptr) view.group_leader = view.tree->FindPid(group);
+  const Link* found = view.group_leader.get();
+  return found != nullptr && found->key.start_ns <= view.header().time_ns ? found : nullptr;
+}
+
+Value GoneLeader(const RecordView& view) { return view.tree == nullptr ? Value::Unknown() : Value::Absent(); }
+
+template <Ask ask, FieldId own>
+Value OfGroupLeader(RecordView& view, const FieldUse& use) {
+  if (view.header().pgid == view.header().pid) {
+    for (const ExtractorRow& row : ProcessExtractors()) {
+      if (row.field == own) return row.extract(view, use);
+    }
+  }
+  const Link* leader = GroupLeader(view);
+  return leader == nullptr ? GoneLeader(view) : ask(view, *leader);
+}
+
+// A leader with one number everywhere is of the first pid namespace.
+Value InnerGroup(RecordView& view, const FieldUse&) {
+  const sluice_record& header = view.header();
+  if (header.pgid == header.pid) return Value::Number(header.vpid);
+  if (header.vpid == header.pid) return Value::Number(header.pgid);
+  const Link* leader = GroupLeader(view);
+  if (leader == nullptr) return GoneLeader(view);
+  return Value::Number(leader->vpid == leader->key.pid ? 0 : leader->vpid);
+}
+
 // Its pid is the session's number. One that is no ancestor any more stands for by the eldest of the session.
 const Link* SessionLeader(const RecordView& view) {
   const uint32_t session = view.header().session_pid;
@@ -152,6 +187,13 @@ const std::vector<ExtractorRow>& LineageExtractors() {
       {FieldId::kProcSname, Leader<NameOf, FieldId::kProcName>},
       {FieldId::kProcSidExe, Leader<ExeOfLink, FieldId::kProcExe>},
       {FieldId::kProcSidExepath, Leader<ExepathOf, FieldId::kProcExepath>},
+      {FieldId::kProcPgidName, OfGroupLeader<NameOf, FieldId::kProcName>},
+      {FieldId::kProcPgidExe, OfGroupLeader<ExeOfLink, FieldId::kProcExe>},
+      {FieldId::kProcPgidExepath, OfGroupLeader<ExepathOf, FieldId::kProcExepath>},
+      {FieldId::kProcVpgid, InnerGroup},
+      {FieldId::kProcVpgidName, OfGroupLeader<NameOf, FieldId::kProcName>},
+      {FieldId::kProcVpgidExe, OfGroupLeader<ExeOfLink, FieldId::kProcExe>},
+      {FieldId::kProcVpgidExepath, OfGroupLeader<ExepathOf, FieldId::kProcExepath>},
       {FieldId::kProcLoginshellid, LoginShell},
       {FieldId::kProcPpidDuration, ParentDuration},
       {FieldId::kProcPpidTs, ParentTime},

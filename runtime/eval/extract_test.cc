@@ -133,7 +133,7 @@ class Extract : public testing::Test {
   void Load(const RecordBuilder& builder, std::shared_ptr<const Link> self, int round = -1) {
     bytes_ = builder.Bytes();
     ASSERT_TRUE(ring::Decode(bytes_, record_).ok());
-    event_->Reset(&record_, std::move(self), round);
+    event_->Reset(&record_, std::move(self), round, 1);
   }
   std::string Get(const std::string& field) {
     const std::optional<check::FieldUse> use = check::ParseFieldUse(field);
@@ -259,6 +259,63 @@ TEST_F(Extract, Ancestors) {
           {"proc.apid", "[100 1]"},
           {"proc.aexepath[2]", "\"/usr/bin/systemd\""},
           {"proc.acmdline[2]", "\"systemd\""}});
+}
+
+TEST_F(Extract, TheLeaderOfAGroupIsTheProcessAnAncestorOrWhomTheTreeKnows) {
+  Load(Open(), Chain());
+  Expect({{"proc.pgid.name", "\"sh\""},
+          {"proc.pgid.exe", "\"sh\""},
+          {"proc.pgid.exepath", "\"/usr/bin/sh\""},
+          {"proc.vpgid", "7"},
+          {"proc.vpgid.name", "\"sh\""}});
+  RecordBuilder below = Open();
+  below.header().pgid = 100;
+  Load(below, Chain());
+  Expect({{"proc.pgid.name", "\"nginx\""}, {"proc.vpgid.exe", "\"nginx: worker\""}});
+  RecordBuilder beside = Open();
+  beside.header().pgid = 150;
+  Load(beside, Chain());
+  Expect({{"proc.pgid.name", "unknown"}, {"proc.vpgid", "unknown"}});
+  lineage::Tree tree{lineage::Limits{}};
+  lineage::ProcEntry make;
+  make.pid = 150;
+  make.vpid = 5;
+  make.start_ns = 1000;
+  make.image.name = "make";
+  make.image.exepath = "/usr/bin/make";
+  make.image.exe = "make";
+  make.image.args = Nul("make|all|");
+  tree.Seed({make});
+  event_ = std::make_unique<RecordEvent>(&names_, HostFacts{}, nullptr, nullptr, &tree);
+  Load(beside, Chain());
+  Expect({{"proc.pgid", "150"},
+          {"proc.pgid.name", "\"make\""},
+          {"proc.vpgid.exepath", "\"/usr/bin/make\""},
+          {"proc.vpgid", "5"}});
+  beside.header().vpid = 200;
+  Load(beside, Chain());
+  EXPECT_EQ(Get("proc.vpgid"), "150");
+  beside.header().pgid = 151;
+  Load(beside, Chain());
+  Expect({{"proc.pgid.name", "absent"}, {"proc.vpgid.exepath", "absent"}, {"proc.pgid", "151"}});
+}
+
+TEST_F(Extract, EventsAreNumberedAndOfACategory) {
+  Load(Open(), Chain());
+  Expect({{"evt.num", "1"}, {"evt.category", "\"file\""}});
+  event_->Reset(&record_, Chain(), -1, 17);
+  EXPECT_EQ(Get("evt.num"), "17");
+  Load(Exec(), Chain());
+  EXPECT_EQ(Get("evt.category"), "\"process\"");
+  RecordBuilder open = Open();
+  for (const auto& [type, category] : {std::pair("bpf", "\"other\""), std::pair("setuid", "\"user\"")}) {
+    open.header().type = check::FindEvent(type);
+    Load(open, Chain());
+    EXPECT_EQ(Get("evt.category"), category) << type;
+  }
+  open.header().type = check::kNoType;
+  Load(open, Chain());
+  EXPECT_EQ(Get("evt.category"), "absent");
 }
 
 TEST_F(Extract, AboveAGapAndWithoutAProcessEverythingIsUnknown) {

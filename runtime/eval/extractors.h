@@ -42,6 +42,9 @@ struct RecordView {
   const ring::Record* record = nullptr;
   std::shared_ptr<const lineage::Link> self;  // null: not known
   int round = -1;
+  uint64_t number = 0;                                // of the event; 0: not known
+  const lineage::Tree* tree = nullptr;                // null: only `self` and its ancestors are known
+  std::shared_ptr<const lineage::Link> group_leader;  // what was found there, for its texts' sake
   const Names* names = nullptr;
   container::Table* containers = nullptr;
   const hosts::Table* hosts = nullptr;

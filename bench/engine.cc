@@ -211,4 +211,7 @@ int Run(int argc, char** argv) {
 }  // namespace
 }  // namespace sluice::bench
 
-int main(int argc, char** argv) { return sluice::bench::Run(argc, argv); }
+int main(int argc, char** argv) {
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);  // as cli/main.cc does
+  return sluice::bench::Run(argc, argv);
+}

@@ -192,6 +192,7 @@ NormalRules Normalize(check::CheckedRules checked, diag::Diagnostics& diagnostic
     if (contradiction && result.conditions.back().kind == Kind::kFalse) WarnNever(rule.rule, diagnostics);
   }
   WarnShadowed(result, normalizer.repeats(), diagnostics);
+  result.checked.predicates.Edit().shrink_to_fit();  // the plan keeps them
   result.checked.predicate_at.resize(result.checked.predicates.size());
   return result;
 }

@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
 
 #include "cli/verbs.h"
 #include "compiler/diag/render.h"
+#include "runtime/alert/text.h"
 
 namespace sluice::cli {
 namespace {
@@ -16,9 +19,24 @@ struct Arguments {
   std::string path;
 };
 
+// Why a path of `rules` gives no rule here; empty: it does, or only the agent's user can tell.
+std::string FaultOf(const std::string& path) {
+  if (access(path.c_str(), F_OK) != 0 && errno != EACCES) {
+    return fmt::format("{}; `sluice run` does not start without it", std::strerror(errno));
+  }
+  const auto files = RuleFiles({path}, TestFiles::kSkip);
+  return files.ok() && files->empty() ? "no .rule file below this folder" : "";
+}
+
 int Check(const Arguments& arguments) {
   int status = kFine;
   if (const std::optional<config::Config> config = ReadConfig(arguments.path, status)) {
+    for (const std::string& path : config->rules) {
+      const std::string fault = FaultOf(path);
+      if (fault.empty()) continue;
+      Tell(fmt::format("sluice: warning: {}: rules: {}: {}\n", alert::Printable(arguments.path),
+                       alert::Printable(path), fault));
+    }
     Tell(fmt::format("sluice: {}: {}, {}\n", arguments.path, Count(config->outputs.size(), "output"),
                      Count(config->rules.size(), "rule path")));
   }

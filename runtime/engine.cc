@@ -104,7 +104,7 @@ struct Engine::State {
   void FollowClock();
   void TellFaults(int64_t now_ns);
   void Publish(int64_t now_ns, std::vector<load::HookCounters> hooks, bool last);
-  void Reloaded(const source::Status& status);
+  void Reloaded(const source::Status& status, const Compilation* compilation);
   void Raise(const alert::Alert& alert);
   void TakeAudit();
   void LookAtFuses(int64_t now_ns);
@@ -133,7 +133,8 @@ struct Engine::State {
   std::atomic<uint64_t> reloads = 0, reloads_failed = 0;
   std::atomic<bool> last_reload_failed = false;
   std::mutex failed_mutex;
-  std::optional<source::Status> failed_reload;
+  std::optional<ReloadFailure> failed_reload;
+  std::optional<source::Status> failed_refill;
   // The members of sets are compiled into the rules that are active, on a thread of its own.
   using Sources = std::vector<std::pair<std::string, std::string>>;
   Sets sets;
@@ -142,6 +143,7 @@ struct Engine::State {
   std::shared_ptr<const Sources> refill_sources;
   check::SetMembers members;
   std::atomic<bool> refilling = false, refill_failed = false;
+  bool refill_told = false;  // of the refill's thread: that it fails
   int64_t refill_began_ns = 0, refill_next_ns = 0;
   uint64_t set_refusals_told = 0;
   std::mutex audit_mutex;
@@ -211,7 +213,7 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
     ready();
     const auto report = [&](const source::Status& outcome, const Compilation* compiled) {
       reloaded(outcome, compiled);
-      state.Reloaded(outcome);
+      state.Reloaded(outcome, compiled);
     };
     Reloader reloader([&state] { return state.Compile(); }, report,
                       state.options.compile.warnings_are_errors);
@@ -434,13 +436,11 @@ source::Result<std::unique_ptr<Compilation>> Engine::State::CompileSets() {
 }
 
 void Engine::State::SetsRefilled(const source::Status& status) {
+  if (!status.ok()) refill_failed = true;
   refilling = false;
-  if (status.ok()) return;
-  refill_failed = true;
+  if (std::exchange(refill_told, !status.ok()) || status.ok()) return;
   const std::lock_guard lock(failed_mutex);
-  failed_reload = absl::Status(
-      status.code(), fmt::format("the members of sets are not in force: {}",
-                                 std::string_view(status.message().data(), status.message().size())));
+  failed_refill = status;
 }
 
 void Engine::State::TakeAudit() {
@@ -483,10 +483,14 @@ void Engine::State::TellFaults(int64_t now_ns) {
   std::vector<load::HookCounters> hooks = kernel->Counters();
   stats.tree_records_lost = kernel->TreeRecordsLost();
   if (const auto alert = losses.Look(now_ns, hooks, stats.tree_records_lost, host)) Raise(*alert);
-  std::optional<source::Status> failed;
-  if (const std::unique_lock lock(failed_mutex, std::try_to_lock); lock)
-    failed = std::exchange(failed_reload, {});
-  if (failed) Raise(ReloadFailed(*failed, host, now_ns));
+  std::optional<ReloadFailure> reload_fault;
+  std::optional<source::Status> refill_fault;
+  if (const std::unique_lock lock(failed_mutex, std::try_to_lock); lock) {
+    reload_fault = std::exchange(failed_reload, {});
+    refill_fault = std::exchange(failed_refill, {});
+  }
+  if (reload_fault) Raise(ReloadFailed(*reload_fault, host, now_ns));
+  if (refill_fault) Raise(SetsNotInForce(*refill_fault, host, now_ns));
   if (const auto alert = attempts.Look(now_ns, kernel->Attempts(), host)) Raise(*alert);
   for (const std::string& path : kernel->TakeCrowdedPaths())
     Raise(TooManyNames(path, active->checked, host, now_ns));
@@ -531,12 +535,14 @@ void Engine::State::Publish(int64_t now_ns, std::vector<load::HookCounters> hook
 }
 
 // On the reloader's thread; the engine tells of it within a second.
-void Engine::State::Reloaded(const source::Status& status) {
+void Engine::State::Reloaded(const source::Status& status, const Compilation* compilation) {
   ++(status.ok() ? reloads : reloads_failed);
   last_reload_failed = !status.ok();
   if (status.ok()) return;
+  ReloadFailure failure{.status = status, .fault = {}};
+  if (compilation != nullptr) failure.fault = FirstFault(*compilation, options.compile.warnings_are_errors);
   const std::lock_guard lock(failed_mutex);
-  failed_reload = status;
+  failed_reload = std::move(failure);
 }
 
 void Engine::State::FinishReload(Reloader& reloader, Fresh fresh) {

@@ -2,14 +2,50 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "runtime/alert/own.h"
+#include "runtime/alert/text.h"
 
 namespace sluice {
+namespace {
+
+constexpr size_t kMostShown = 300;  // code points
+
+std::string Line(std::string_view text) {
+  const std::string line = alert::Printable(text);
+  std::string cut = alert::Fitted(line, kMostShown);
+  if (cut.size() < line.size()) return cut + "...";
+  return line;
+}
+
+}  // namespace
+
+std::optional<RuleFault> FirstFault(const Compilation& compilation, bool warnings_are_errors) {
+  const diag::Severity wanted = compilation.ok() ? diag::Severity::kWarning : diag::Severity::kError;
+  if (compilation.ok() && !warnings_are_errors) return std::nullopt;
+  const std::vector<diag::Diagnostic>& all = compilation.diagnostics.all();
+  const auto first = std::find_if(all.begin(), all.end(), [wanted](const diag::Diagnostic& one) {
+    return diag::RowOf(one.code).severity == wanted;
+  });
+  if (first == all.end()) return std::nullopt;
+  RuleFault fault{.file = {}, .line = 0, .message = Line(first->message)};
+  if (const source::Span span = compilation.files.Resolve(first->primary.span); span.valid()) {
+    fault.file = Line(compilation.files.name(span.file));
+    fault.line = compilation.files.PositionOf(span.file, span.begin).line;
+  }
+  return fault;
+}
 
 source::Status Usable(const Compilation& compilation, bool warnings_are_errors) {
-  const auto counted = [](size_t count, const char* noun) {
-    return absl::InvalidArgumentError(
-        fmt::format("{} {}{} in the rules", count, noun, count == 1 ? "" : "s"));
+  const auto counted = [&](size_t count, const char* noun) {
+    std::string text = fmt::format("{} {}{} in the rules", count, noun, count == 1 ? "" : "s");
+    if (const std::optional<RuleFault> fault = FirstFault(compilation, warnings_are_errors)) {
+      text += count == 1 ? ": " : ", first ";
+      if (!fault->file.empty()) text += fmt::format("{}:{}: ", fault->file, fault->line);
+      text += fault->message;
+    }
+    return absl::InvalidArgumentError(text);
   };
   const size_t warnings = compilation.diagnostics.warnings();
   if (!compilation.ok()) return counted(compilation.diagnostics.errors(), "error");
@@ -20,10 +56,16 @@ source::Status Usable(const Compilation& compilation, bool warnings_are_errors) 
   return absl::OkStatus();
 }
 
-alert::Alert ReloadFailed(const source::Status& status, const alert::Host& host, int64_t now_boot_ns) {
+alert::Alert ReloadFailed(const ReloadFailure& failure, const alert::Host& host, int64_t now_boot_ns) {
   alert::Alert alert = alert::Own("reload failed", ast::Priority::kError, "reload", host, now_boot_ns);
-  alert.output = fmt::format("the rules from before stay active: {}",
-                             std::string_view(status.message().data(), status.message().size()));
+  const std::string_view text(failure.status.message().data(), failure.status.message().size());
+  alert.output = fmt::format("the rules from before stay active: {}", text);
+  if (failure.fault && !failure.fault->file.empty()) {
+    alert.fields.push_back(alert::TextField("reload.file", failure.fault->file));
+    alert.fields.push_back(alert::NumberField("reload.line", failure.fault->line));
+  }
+  alert.fields.push_back(
+      alert::TextField("reload.error", failure.fault ? failure.fault->message : std::string(text)));
   return alert;
 }
 

@@ -57,10 +57,22 @@ class Reloader {
   std::thread thread_;
 };
 
-// The agent's own alert "Sluice internal: reload failed".
-alert::Alert ReloadFailed(const source::Status& status, const alert::Host& host, int64_t now_boot_ns);
+// The first fault that keeps a compilation from becoming the active rule set, in texts of one line that are cut when long.
+struct RuleFault {
+  std::string file;  // empty: about the whole
+  uint32_t line = 0;
+  std::string message;
+};
+std::optional<RuleFault> FirstFault(const Compilation& compilation, bool warnings_are_errors = false);
 
-// Why a compilation cannot become the active rule set: it has errors, or no rule.
+struct ReloadFailure {
+  source::Status status;
+  std::optional<RuleFault> fault;
+};
+// The agent's own alert "Sluice internal: reload failed".
+alert::Alert ReloadFailed(const ReloadFailure& failure, const alert::Host& host, int64_t now_boot_ns);
+
+// Why a compilation cannot become the active rule set: it has errors, of which the first is named, or no rule.
 source::Status Usable(const Compilation& compilation, bool warnings_are_errors = false);
 
 }  // namespace sluice

@@ -1,8 +1,10 @@
 #include "runtime/reload.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <map>
 
 namespace sluice {
 namespace {
@@ -95,6 +97,53 @@ TEST(Usable, NeedsARule) {
   EXPECT_TRUE(Usable(*Compiled(kRule)).ok());
   EXPECT_FALSE(Usable(*Compiled("# nothing")).ok());
   EXPECT_FALSE(Usable(*Compiled("rule broken {")).ok());
+}
+
+std::string MessageOf(const source::Status& status) { return std::string(status.message()); }
+
+TEST(Usable, NamesTheFirstError) {
+  EXPECT_THAT(MessageOf(Usable(*Compiled("\nrule broken {"))),
+              ::testing::StartsWith("1 error in the rules: test.rule:2: "));
+  const auto two =
+      CompileTexts({{"good.rule", kRule}, {"a\nb.rule", "# x\nrule 1\n"}, {"c.rule", "rule 2"}}, {});
+  EXPECT_THAT(MessageOf(Usable(*two)),
+              ::testing::MatchesRegex("[0-9]+ errors in the rules, first a.nb.rule:2: .+"));
+}
+
+TEST(Usable, NamesTheFirstWarningWhenItIsAnError) {
+  const auto compilation = Compiled(std::string(kRule) + "\nlist unused = [a]\n");
+  ASSERT_TRUE(compilation->ok());
+  ASSERT_GT(compilation->diagnostics.warnings(), 0u);
+  EXPECT_TRUE(Usable(*compilation).ok());
+  EXPECT_THAT(MessageOf(Usable(*compilation, true)),
+              ::testing::HasSubstr("warning in the rules: test.rule:"));
+}
+
+TEST(ReloadFailed, SaysWhatIsWrongInItsTextAndItsFields) {
+  const auto compilation = Compiled("\nrule \"R\" { condition: " + std::string(5000, 'x') + " = 1 }");
+  const auto fault = FirstFault(*compilation);
+  ASSERT_TRUE(fault.has_value());
+  const alert::Alert alert =
+      ReloadFailed({.status = Usable(*compilation), .fault = fault}, {.hostname = "h", .boot_id = "b"}, 1);
+  EXPECT_EQ(alert.rule, "Sluice internal: reload failed");
+  EXPECT_THAT(alert.output, ::testing::HasSubstr("in the rules"));
+  EXPECT_THAT(alert.output, ::testing::HasSubstr("test.rule:2: "));
+  EXPECT_LT(alert.output.size(), 500u);
+  std::map<std::string, std::string> fields;
+  for (const alert::OutputField& field : alert.fields)
+    fields[field.name] = field.text.empty() ? std::to_string(field.number) : field.text;
+  EXPECT_EQ(fields["reload.file"], "test.rule");
+  EXPECT_EQ(fields["reload.line"], "2");
+  EXPECT_EQ(fields["reload.error"], fault->message);
+}
+
+TEST(ReloadFailed, WithoutARuleAtFaultSaysWhatTheHostSays) {
+  const alert::Alert alert =
+      ReloadFailed({.status = absl::NotFoundError("x.rule: gone"), .fault = {}}, {}, 1);
+  EXPECT_EQ(alert.output, "the rules from before stay active: x.rule: gone");
+  ASSERT_EQ(alert.fields.size(), 2u);
+  EXPECT_EQ(alert.fields[1].name, "reload.error");
+  EXPECT_EQ(alert.fields[1].text, "x.rule: gone");
 }
 
 }  // namespace

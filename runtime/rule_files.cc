@@ -25,8 +25,7 @@ absl::Status FilesBelow(const std::string& folder, TestFiles tests, std::vector<
   for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
     const std::string path = at->path().string();
     std::error_code no_file;
-    if (!path.ends_with(".rule") || !at->is_regular_file(no_file)) continue;
-    if (tests == TestFiles::kTake || !path.ends_with("_test.rule")) found.push_back(path);
+    if (IsRuleFile(path, tests) && at->is_regular_file(no_file)) found.push_back(path);
   }
   if (error) return Fault(folder, error);
   std::sort(found.begin(), found.end());
@@ -35,6 +34,10 @@ absl::Status FilesBelow(const std::string& folder, TestFiles tests, std::vector<
 }
 
 }  // namespace
+
+bool IsRuleFile(std::string_view path, TestFiles tests) {
+  return path.ends_with(".rule") && (tests == TestFiles::kTake || !path.ends_with("_test.rule"));
+}
 
 source::Result<std::vector<std::string>> RuleFiles(const std::vector<std::string>& paths, TestFiles tests) {
   std::vector<std::string> files;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/source/source.h"
@@ -13,6 +14,9 @@
 namespace sluice {
 
 enum class TestFiles : uint8_t { kSkip, kTake };  // <name>_test.rule found below a folder
+
+// Whether a file of that name or path is taken when it is found below a folder.
+bool IsRuleFile(std::string_view path, TestFiles tests = TestFiles::kSkip);
 
 // Files in the order given, those of a folder in name order; each file once, however often it is reached.
 source::Result<std::vector<std::string>> RuleFiles(const std::vector<std::string>& paths, TestFiles tests);

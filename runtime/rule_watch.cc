@@ -2,31 +2,30 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
+#include <deque>
+
+#include "runtime/rule_files.h"
 
 namespace sluice {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kPollMs = 100;
-constexpr uint32_t kChanges =
-    IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ONLYDIR;
+constexpr int kMostLinks = 40;  // as in the kernel
+constexpr uint32_t kOfFile = IN_CLOSE_WRITE | IN_ATTRIB;
+constexpr uint32_t kOfFolder =
+    kOfFile | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_MOVE_SELF | IN_ONLYDIR;
 
-bool IsRuleFile(std::string_view name) {
-  return name.ends_with(".rule") || name.ends_with(".yaml") || name.ends_with(".yml");
-}
-
-// A file is created before it is written: its closing is what counts.
-bool Matters(const inotify_event& event) {
-  if ((event.mask & (IN_Q_OVERFLOW | IN_ISDIR)) != 0) return true;
-  return event.len > 0 && (event.mask & IN_CREATE) == 0 && IsRuleFile(event.name);
+// A file is created before it is written: its closing is what counts. A link is complete at once.
+bool IsComplete(const fs::path& created) {
+  struct stat file {};
+  return lstat(created.c_str(), &file) == 0 && (!S_ISREG(file.st_mode) || file.st_nlink > 1);
 }
 
 }  // namespace
@@ -34,54 +33,107 @@ bool Matters(const inotify_event& event) {
 source::Result<std::unique_ptr<RuleWatch>> RuleWatch::Open(std::vector<std::string> paths,
                                                            std::function<void()> changed) {
   const int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  if (fd < 0) return absl::UnavailableError(fmt::format("inotify: {}", std::strerror(errno)));
-  return std::unique_ptr<RuleWatch>(new RuleWatch(fd, std::move(paths), std::move(changed)));
+  if (fd < 0)
+    return absl::UnavailableError(
+        fmt::format("inotify: {}; see fs.inotify.max_user_instances", std::strerror(errno)));
+  std::unique_ptr<RuleWatch> watch(new RuleWatch(fd, std::move(paths), std::move(changed)));
+  if (watch->fault_ != 0)
+    return absl::UnavailableError(
+        fmt::format("inotify: {}; see fs.inotify.max_user_watches", std::strerror(watch->fault_)));
+  RuleWatch& self = *watch;
+  self.thread_ = std::thread([&self] { self.Run(); });
+  return watch;
 }
 
 RuleWatch::RuleWatch(int inotify, std::vector<std::string> paths, std::function<void()> changed)
     : inotify_(inotify), paths_(std::move(paths)), changed_(std::move(changed)) {
   WatchAll();
-  thread_ = std::thread([this] { Run(); });
 }
 
 RuleWatch::~RuleWatch() {
   stopping_ = true;
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   close(inotify_);
 }
 
-// A folder that is watched already stays so.
+void RuleWatch::Reopen() { reopen_ = true; }
+
 void RuleWatch::WatchAll() {
-  const auto watch = [this](const fs::path& folder) {
-    inotify_add_watch(inotify_, folder.c_str(), kChanges);
-  };
+  const std::map<int, Watched> before = std::exchange(watched_, {});
   for (const std::string& path : paths_) {
     std::error_code error;
-    if (!fs::is_directory(path, error)) {
-      const fs::path parent = fs::path(path).parent_path();
-      watch(parent.empty() ? fs::path(".") : parent);
+    FollowPath(fs::absolute(path, error));
+    if (fs::is_directory(path, error)) WatchBelow(path);
+  }
+  for (const auto& [watch, folder] : before) {
+    if (!watched_.contains(watch)) inotify_rm_watch(inotify_, watch);
+  }
+}
+
+RuleWatch::Watched* RuleWatch::Watch(const fs::path& path, uint32_t events) {
+  const int watch = inotify_add_watch(inotify_, path.c_str(), events);
+  if (watch < 0 && (errno == ENOSPC || errno == ENOMEM)) fault_ = errno;
+  if (watch < 0) return nullptr;
+  Watched& watched = watched_[watch];
+  watched.path = path;
+  return &watched;
+}
+
+// As the kernel resolves it: one name after the other, links included. A folder is watched before it is looked into, so
+// that what changes in between is told.
+void RuleWatch::FollowPath(const fs::path& path) {
+  std::deque<fs::path> left(path.begin(), path.end());
+  fs::path at = "/";
+  for (int links = 0; !left.empty();) {
+    const fs::path part = left.front();
+    left.pop_front();
+    if (part == "..") at = at.parent_path();
+    if (part.empty() || part == "/" || part == "." || part == "..") continue;
+    if (Watched* folder = Watch(at, kOfFolder); folder != nullptr) folder->names.insert(part.string());
+    const fs::path next = at / part;
+    struct stat file {};
+    if (lstat(next.c_str(), &file) != 0) return;  // its name is watched for
+    // Written by another of its names, only the file itself says so.
+    if (S_ISREG(file.st_mode) && file.st_nlink > 1) Watch(next, kOfFile);
+    if (!S_ISLNK(file.st_mode)) {
+      at = next;
       continue;
     }
-    watch(path);
-    for (fs::recursive_directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
-      std::error_code no_folder;
-      if (at->is_directory(no_folder)) watch(at->path());
+    std::error_code error;
+    const fs::path target = fs::read_symlink(next, error);
+    if (error || ++links > kMostLinks) return;
+    left.insert(left.begin(), target.begin(), target.end());
+    if (target.is_absolute()) at = "/";
+  }
+}
+
+void RuleWatch::WatchBelow(const fs::path& folder) {
+  const auto watch = [this](const fs::path& path) {
+    if (Watched* watched = Watch(path, kOfFolder); watched != nullptr) watched->rules = true;
+  };
+  watch(folder);
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    std::error_code no_folder;
+    if (at->is_directory(no_folder) && !at->is_symlink(no_folder)) {
+      watch(at->path());
+    } else if (IsRuleFile(at->path().string()) &&
+               (at->is_symlink(no_folder) || at->hard_link_count(no_folder) > 1)) {
+      FollowPath(fs::absolute(at->path(), no_folder));
     }
   }
 }
 
-void RuleWatch::Run() {
-  int quiet_ms = -1;  // since the last change; -1: none
-  while (!stopping_) {
-    pollfd slot{.fd = inotify_, .events = POLLIN, .revents = 0};
-    if (poll(&slot, 1, kPollMs) > 0 && TakeEvents()) {
-      quiet_ms = 0;
-    } else if (quiet_ms >= 0 && (quiet_ms += kPollMs) >= kQuietMs) {
-      quiet_ms = -1;
-      WatchAll();
-      changed_();
-    }
-  }
+bool RuleWatch::Matters(const inotify_event& event) const {
+  if ((event.mask & IN_Q_OVERFLOW) != 0) return true;
+  const auto found = watched_.find(event.wd);
+  if (found == watched_.end()) return false;
+  if (event.len == 0) return (event.mask & (kOfFile | IN_MOVE_SELF | IN_UNMOUNT)) != 0;
+  const Watched& folder = found->second;
+  const std::string name = event.name;
+  const bool is_folder = (event.mask & IN_ISDIR) != 0;
+  if (!folder.names.contains(name) && !(folder.rules && (is_folder || IsRuleFile(name)))) return false;
+  return is_folder || (event.mask & IN_CREATE) == 0 || IsComplete(folder.path / name);
 }
 
 bool RuleWatch::TakeEvents() {
@@ -94,8 +146,26 @@ bool RuleWatch::TakeEvents() {
       at += static_cast<ssize_t>(sizeof event + event.len);
     }
   }
-  if (!matters) usleep(kPollMs * 1000);  // a busy folder is no reason to spin
   return matters;
+}
+
+void RuleWatch::Run() {
+  int quiet_ms = -1;  // since the last change; -1: none
+  while (!stopping_) {
+    pollfd slot{.fd = inotify_, .events = POLLIN, .revents = 0};
+    const bool events = poll(&slot, 1, kPollMs) > 0;
+    if (events && TakeEvents()) {
+      quiet_ms = 0;
+    } else {
+      if (events) usleep(kPollMs * 1000);  // a busy folder is no reason to spin
+      if (quiet_ms >= 0) quiet_ms += kPollMs;
+    }
+    if (!reopen_.exchange(false) && quiet_ms < kQuietMs) continue;
+    quiet_ms = -1;
+    TakeEvents();  // whoever is called back reads the files later
+    WatchAll();
+    changed_();
+  }
 }
 
 }  // namespace sluice

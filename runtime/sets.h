@@ -13,6 +13,7 @@
 
 #include "compiler/check/checked.h"
 #include "compiler/check/sets.h"
+#include "compiler/source/source.h"
 #include "runtime/alert/alert.h"
 #include "runtime/eval/event.h"
 
@@ -46,5 +47,7 @@ class Sets {
 
 // The agent's own alert that members were not added.
 alert::Alert SetsFull(uint64_t members, const alert::Host& host, int64_t now_boot_ns);
+// Likewise that members are kept but do not count yet.
+alert::Alert SetsNotInForce(const source::Status& why, const alert::Host& host, int64_t now_boot_ns);
 
 }  // namespace sluice

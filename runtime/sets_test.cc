@@ -84,5 +84,14 @@ TEST_F(SetsTest, AnAbsentValueAddsNothing) {
   EXPECT_EQ(sets_.refused(), 0u);
 }
 
+TEST(SetsNotInForce, SaysWhy) {
+  const alert::Alert alert = SetsNotInForce(absl::ResourceExhaustedError("no memory for a map"), {}, 1);
+  EXPECT_EQ(alert.rule, "Sluice internal: sets not in force");
+  EXPECT_NE(alert.output.find("tried again until it works: no memory for a map"), std::string::npos);
+  ASSERT_EQ(alert.fields.size(), 2u);
+  EXPECT_EQ(alert.fields[1].name, "set.error");
+  EXPECT_EQ(alert.fields[1].text, "no memory for a map");
+}
+
 }  // namespace
 }  // namespace sluice

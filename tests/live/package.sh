@@ -68,6 +68,7 @@ echo 'rule "Broken" {' >/etc/sluice/rules/broken.rule
 check a-broken-file-is-told-by-itself waits grep -q 'Sluice internal: reload failed' /var/log/sluice/alerts.jsonl
 sleep 2
 check it-is-told-once test "$(grep -c 'Sluice internal: reload failed' /var/log/sluice/alerts.jsonl)" = 1
+check the-alert-names-the-file grep -q '"reload.file":"[^"]*/broken.rule","reload.line":1' /var/log/sluice/alerts.jsonl
 check metrics-say-so bash -c 'curl -s http://127.0.0.1:9464/metrics | grep -q "^sluice_last_reload_failed 1"'
 rm /etc/sluice/rules/broken.rule
 check a-mended-file-reloads-by-itself waits grep -q 'sluice: reloaded' "$log"

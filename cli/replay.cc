@@ -36,7 +36,7 @@ std::atomic<bool> stopped = false;
 
 void OnSignal(int signal) {
   if (signal == SIGHUP) return outputs_in_use.load()->Reopen();
-  stopped = true;
+  if (stopped.exchange(true)) outputs_in_use.load()->Hurry();
 }
 
 // Without SA_RESTART: the end is not put off until the next event of a pipe.

@@ -67,7 +67,9 @@ std::atomic<bool> stopped_early = false;  // before there was an engine
 void OnSignal(int signal) {
   Engine* engine = running;
   if (engine == nullptr) {
-    if (signal != SIGHUP) stopped_early = true;
+    if (signal == SIGHUP) return;
+    stopped_early = true;
+    if (sink::Outputs* outputs = outputs_in_use) outputs->Hurry();  // who asks again does not want to wait
     return;
   }
   if (signal != SIGHUP) return engine->Stop();
@@ -195,6 +197,9 @@ int Watch(const Arguments& arguments, const config::Config& config, std::unique_
   const std::unique_ptr<sink::Outputs> outputs = OpenOutputs(config, status);
   if (outputs == nullptr) return status;
   outputs_in_use = outputs.get();
+  struct Forget {
+    ~Forget() { outputs_in_use = nullptr; }
+  } forget;
   load::Options load;
   if (config.pin) load.pin_folder = load::kPinFolder;
   load.self_protection = config.self_protection;

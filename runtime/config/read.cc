@@ -30,7 +30,8 @@ bool IsUrl(const std::string& text, std::initializer_list<std::string_view> sche
   const size_t end = text.find("://");
   return end != std::string::npos &&
          std::find(schemes.begin(), schemes.end(), std::string_view(text).substr(0, end)) != schemes.end() &&
-         end + 3 < text.size() && text[end + 3] != '/' && text[end + 3] != ':';
+         end + 3 < text.size() && text[end + 3] != '/' && text[end + 3] != ':' &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c != 127; });
 }
 
 class Reader {
@@ -61,6 +62,8 @@ class Reader {
     }
     if (const Node* outputs = top.Maps("outputs")) {
       for (const Node& item : outputs->items) ReadOutput(item);
+      if (outputs->items.empty())
+        top.Fault("outputs", "`outputs` is empty: alerts would go nowhere", "without it they go to stdout");
     } else if (!top.Has("outputs")) {
       config.outputs.push_back(StandardOutput());
     }
@@ -91,6 +94,7 @@ class Reader {
       case OutputType::kFile:
         ReadFormat(section, output);
         section.Path("path", output.path, Need::kRequired);
+        CheckPath(section, output.path);
         break;
       case OutputType::kSyslog:
         ReadFormat(section, output);
@@ -115,6 +119,13 @@ class Reader {
     for (const Output& other : loaded_.config.outputs) {
       if (!name.empty() && other.name == name)
         section.Fault("name", fmt::format("Two outputs are called `{}`", name));
+    }
+  }
+
+  void CheckPath(Section& section, const std::string& path) {
+    for (const Output& other : loaded_.config.outputs) {
+      if (!path.empty() && other.type == OutputType::kFile && other.path == path)
+        section.Fault("path", fmt::format("The output `{}` writes to this file, too", other.name));
     }
   }
 
@@ -144,8 +155,16 @@ class Reader {
     Section keys = SectionOf(node, "`filter`");
     static const std::vector<std::string_view> kPriorities = {
         "emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"};
-    filter.priority = static_cast<ast::Priority>(
-        keys.Choice("priority", kPriorities, static_cast<size_t>(filter.priority)));
+    std::string priority(kPriorities[static_cast<size_t>(filter.priority)]);
+    keys.Text("priority", priority);
+    std::transform(priority.begin(), priority.end(), priority.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (priority == "info") priority = "informational";
+    const auto known = std::find(kPriorities.begin(), kPriorities.end(), priority);
+    if (known == kPriorities.end())
+      keys.Choice("priority", kPriorities, 0);  // tells what is wrong
+    else
+      filter.priority = static_cast<ast::Priority>(known - kPriorities.begin());
     keys.Texts("tags", filter.tags);
     keys.Texts("rules", filter.rules);
     keys.Finish();
@@ -193,7 +212,8 @@ class Reader {
     if (local) syslog.address = "/dev/log";
     section.Text("address", syslog.address, local ? Need::kOptional : Need::kRequired);
     if (!local && !syslog.address.empty()) CheckAddress(section, syslog.address);
-    syslog.protocol = static_cast<Syslog::Protocol>(section.Choice("protocol", {"rfc5424", "rfc3164"}, 0));
+    syslog.protocol =
+        static_cast<Syslog::Protocol>(section.Choice("protocol", {"rfc5424", "rfc3164"}, local ? 1 : 0));
     syslog.facility =
         static_cast<int>(section.Choice("facility", kFacilities, static_cast<size_t>(syslog.facility)));
     section.Text("app_name", syslog.app_name, Need::kOptional);
@@ -217,7 +237,9 @@ class Reader {
     const bool digits =
         !port.empty() && port.size() <= 5 &&
         std::all_of(port.begin(), port.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
-    if (colon == 0 || !digits || std::stoi(port) == 0 || std::stoi(port) > 65535) {
+    const std::string host = address.substr(0, colon == std::string::npos ? 0 : colon);
+    const bool one = host.find_first_of(" \t,;/") == std::string::npos;
+    if (colon == 0 || !one || !digits || std::stoi(port) == 0 || std::stoi(port) > 65535) {
       section.Fault("address", "`address` is HOST:PORT", "an IPv6 address stands in brackets: [::1]:514");
     }
   }

@@ -2,7 +2,8 @@
 //
 // Threads: as Destination; Reopen() from a signal handler, too.
 // Errors:  stdout whose reader went away refuses; a file that cannot be written fails, and keeps no torn line.
-//          A file's lines are on disk when Deliver() says so.
+//          A file's lines are on disk when Deliver() says so; one that was removed is made anew. What is no regular file
+//          is written as it is read.
 #pragma once
 
 #include "runtime/sink/delivery.h"
@@ -17,8 +18,6 @@ class StdoutLines final : public Destination {
   Outcome Deliver(const Batch& batch, const Cancel& cancel) override;
 
  private:
-  bool Write(std::string_view line, const Cancel& cancel);
-
   const int fd_;  // the caller's
   const LineForm form_;
 };
@@ -32,6 +31,7 @@ class FileLines final : public Destination {
 
  private:
   bool Open();
+  Outcome DeliverToReader(const Batch& batch, const Cancel& cancel);
   std::string Fault() const;
 
   const std::string path_;

@@ -36,6 +36,9 @@ TEST(SyslogMessage, Rfc3164InLocalTime) {
   Syslog options;
   options.protocol = Syslog::Protocol::kRfc3164;
   options.facility = 19;
+  EXPECT_EQ(SyslogMessage(options, true, kAlert, 99),  // to the local socket, as syslog(3)
+            "<156>Jul 31 10:05:09 sluice[99]: cat <read> /etc/shadow (denied)");
+  options.transport = Syslog::Transport::kUdp;
   EXPECT_EQ(SyslogMessage(options, true, kAlert, 99),
             "<156>Jul 31 10:05:09 web_1 sluice[99]: cat <read> /etc/shadow (denied)");
 }

@@ -16,6 +16,9 @@ using std::chrono::nanoseconds;
 
 constexpr auto kTend = std::chrono::seconds(1);
 constexpr auto kTellAgain = std::chrono::minutes(10);
+constexpr auto kTellRefusedAgain = std::chrono::seconds(10);
+constexpr auto kPatience = std::chrono::milliseconds(50);  // with a disk, of who asks for the counters
+constexpr auto kHurryLook = std::chrono::milliseconds(200);
 
 int64_t NowNs() { return std::chrono::duration_cast<nanoseconds>(Clock::now().time_since_epoch()).count(); }
 
@@ -52,6 +55,7 @@ Output::Output(const config::Output& options, std::unique_ptr<Store> store,
       store_(std::move(store)),
       destination_(std::move(destination)),
       backoff_(options.retry, std::random_device()()) {
+  last_known_.name = options.name;
   if (options.rate_limit) limit_.emplace(*options.rate_limit);
   writer_ = std::thread([this] { Write(); });
   sender_ = std::thread([this] { Send(); });
@@ -182,13 +186,17 @@ std::optional<int64_t> Output::Account(const Batch& batch, const Outcome& outcom
   using Kind = Outcome::Kind;
   const size_t delivered = outcome.kind == Kind::kDelivered ? batch.size() : outcome.delivered;
   const bool dead = outcome.kind == Kind::kRefused && batch.size() == 1;
+  bool kept = false;
   {
     const std::lock_guard books(books_);
     ++attempts_;
     delivered_ += delivered;
     failing_ = outcome.kind == Kind::kFailed;
     if (outcome.kind != Kind::kDelivered) ++attempts_failed_;
-    dead ? store_->Refused(batch.front(), outcome.reason) : store_->Done(delivered);
+    if (dead)
+      kept = store_->Refused(batch.front(), outcome.reason);
+    else
+      store_->Done(delivered);
   }
   wake_.notify_all();
   one_by_one_ -= std::min(one_by_one_, dead ? 1 : delivered);
@@ -205,9 +213,7 @@ std::optional<int64_t> Output::Account(const Batch& batch, const Outcome& outcom
   failures_in_a_row_ = 0;
   backoff_.Worked();
   if (dead) {
-    log_(Severity::kWarning,
-         fmt::format("output `{}`: an alert was refused ({}); it is in the dead-letter file", options_.name,
-                     alert::Printable(outcome.reason)));
+    TellRefused(outcome.reason, kept);
   } else if (outcome.kind == Kind::kRefused) {
     one_by_one_ = batch.size() - delivered;
   }
@@ -223,6 +229,21 @@ void Output::TellFailure(const std::string& reason, int64_t wait_ns) {
                    alert::Printable(reason), store_->waiting(), static_cast<double>(wait_ns) / 1e9));
 }
 
+void Output::TellRefused(const std::string& reason, bool kept) {
+  ++refused_untold_;
+  const Time now = Clock::now();
+  if (told_refused_ != Time() && now < told_refused_ + kTellRefusedAgain) return;
+  told_refused_ = now;
+  const uint64_t alerts = std::exchange(refused_untold_, 0);
+  log_(Severity::kWarning,
+       fmt::format("output `{}`: {} refused ({}); {}", options_.name,
+                   alerts == 1 ? "an alert was" : fmt::format("{} alerts were", alerts),
+                   alert::Printable(reason),
+                   kept                     ? "see its dead-letter file"
+                   : options_.spool.enabled ? "the dead-letter file takes no more, so it is lost"
+                                            : "without a spool there is no dead-letter file: lost"));
+}
+
 void Output::TellDisk() {
   const std::string fault = store_->TakeFault();
   const Time now = Clock::now();
@@ -232,23 +253,26 @@ void Output::TellDisk() {
        fmt::format("output `{}`: its spool cannot be written: {}", options_.name, alert::Printable(fault)));
 }
 
+// A disk that stalls holds nobody up: what was known last is told then.
 OutputStats Output::stats() const {
-  const std::lock_guard books(books_);
-  const StoreCounts store = store_->counts();
+  const std::unique_lock books(books_, kPatience);
+  const std::optional<StoreCounts> store = books.owns_lock() ? store_->counts(kPatience) : std::nullopt;
   const std::lock_guard lock(mutex_);
-  return {.name = options_.name,
-          .raised = raised_,
-          .filtered = filtered_,
-          .limited = limited_,
-          .recovered = store.recovered,
-          .delivered = delivered_,
-          .waiting = queue_.size() + in_hand_ + store.waiting,
-          .dead_lettered = store.dead_lettered,
-          .lost = lost_ + store.lost,
-          .attempts = attempts_,
-          .failures = attempts_failed_,
-          .spool_bytes = store.spool_bytes,
-          .failing = failing_};
+  if (!store) return last_known_;
+  last_known_ = {.name = options_.name,
+                 .raised = raised_,
+                 .filtered = filtered_,
+                 .limited = limited_,
+                 .recovered = store->recovered,
+                 .delivered = delivered_,
+                 .waiting = queue_.size() + in_hand_ + store->waiting,
+                 .dead_lettered = store->dead_lettered,
+                 .lost = lost_ + store->lost,
+                 .attempts = attempts_,
+                 .failures = attempts_failed_,
+                 .spool_bytes = store->spool_bytes,
+                 .failing = failing_};
+  return last_known_;
 }
 
 void Output::BeginClose(Time deadline) {
@@ -268,7 +292,10 @@ OutputStats Output::Finish() {
     {
       std::unique_lock lock(mutex_);
       uint64_t seen = delivered_before_close_;
-      while (!wake_.wait_until(lock, deadline_, [this] { return sent_; })) {
+      while (!wake_.wait_until(lock, std::min<Time>(deadline_, Clock::now() + kHurryLook),
+                               [this] { return sent_; })) {
+        if (hurry_) break;
+        if (Clock::now() < deadline_) continue;
         const uint64_t delivered = delivered_;
         if (options_.spool.enabled || delivered == seen) break;
         seen = delivered;

@@ -69,6 +69,8 @@ class Output {
   // Without a spool, what is left then would be lost: it goes on as long as the receiver takes something in a time that
   // long.
   void BeginClose(Time deadline);
+  // Finish() comes to its end now. Async-signal-safe.
+  void Hurry() { hurry_ = true; }
   OutputStats Finish();
 
  private:
@@ -86,6 +88,7 @@ class Output {
   void Linger(Batch& batch, size_t most);
   std::optional<int64_t> Account(const Batch& batch, const Outcome& outcome);
   void TellFailure(const std::string& reason, int64_t wait_ns);
+  void TellRefused(const std::string& reason, bool kept);
   void TellDisk();
 
   const config::Output options_;
@@ -95,7 +98,8 @@ class Output {
   Backoff backoff_;        // the sender's, as are the next two
   size_t one_by_one_ = 0;  // so many alerts are of a batch that was refused
   uint64_t failures_in_a_row_ = 0;
-  Time told_failure_{}, told_disk_{};
+  Time told_failure_{}, told_disk_{}, told_refused_{};
+  uint64_t refused_untold_ = 0;
 
   // Push() takes this one only: never held while a disk or a receiver is waited for.
   mutable std::mutex mutex_;
@@ -107,7 +111,8 @@ class Output {
 
   // What an alert's way past the queue changes, changes under this one: stats() adds up at any moment. Before
   // mutex_.
-  mutable std::mutex books_;
+  mutable std::timed_mutex books_;
+  mutable OutputStats last_known_;  // under mutex_: for when a disk holds the books up
   std::atomic<uint64_t> delivered_ = 0;
   uint64_t attempts_ = 0, attempts_failed_ = 0;
   bool failing_ = false;
@@ -118,6 +123,7 @@ class Output {
   std::chrono::nanoseconds drain_{};
   uint64_t delivered_before_close_ = 0;
   Cancel cancel_ = false;
+  std::atomic<bool> hurry_ = false;
   std::thread writer_, sender_;
 };
 

@@ -35,6 +35,10 @@ std::vector<OutputStats> Outputs::Stats() const {
   return stats;
 }
 
+void Outputs::Hurry() {
+  for (const auto& output : outputs_) output->Hurry();
+}
+
 std::vector<OutputStats> Outputs::Close() {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::nanoseconds(drain_ns_);
   std::vector<OutputStats> stats;

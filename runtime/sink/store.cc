@@ -104,12 +104,14 @@ void Store::Done(size_t delivered) {
   Counted();
 }
 
-void Store::Refused(const std::string& alert, std::string_view reason) {
+bool Store::Refused(const std::string& alert, std::string_view reason) {
+  bool kept = false;
   {
     const std::lock_guard lock(mutex_);
-    DeadLetter(alert, reason);
+    kept = DeadLetter(alert, reason);
   }
   Done(1);
+  return kept;
 }
 
 void Store::Tend() {
@@ -128,8 +130,10 @@ void Store::Close() {
   Counted();
 }
 
-void Store::DeadLetter(const std::string& alert, std::string_view reason) {
-  ++(WriteDeadLetter(alert, reason) ? counts_.dead_lettered : counts_.lost);
+bool Store::DeadLetter(const std::string& alert, std::string_view reason) {
+  const bool kept = WriteDeadLetter(alert, reason);
+  ++(kept ? counts_.dead_lettered : counts_.lost);
+  return kept;
 }
 
 // A whole line or nothing.
@@ -162,8 +166,9 @@ void Store::Counted() {
   damaged_ = spool_->damaged();
 }
 
-StoreCounts Store::counts() const {
-  const std::lock_guard lock(mutex_);
+std::optional<StoreCounts> Store::counts(std::chrono::milliseconds patience) const {
+  const std::unique_lock lock(mutex_, patience);
+  if (!lock.owns_lock()) return std::nullopt;
   StoreCounts counts = counts_;
   counts.waiting = waiting_;
   counts.spool_bytes = spool_ != nullptr ? spool_->bytes() : 0;

@@ -11,9 +11,11 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "runtime/sink/delivery.h"
@@ -37,8 +39,8 @@ class Store {
   // The oldest alerts; empty when nothing waits. Every Next() is followed by one Done().
   Batch Next(size_t most);
   void Done(size_t delivered);
-  // As Done(1), for an alert that goes to the dead-letter file.
-  void Refused(const std::string& alert, std::string_view reason);
+  // As Done(1), for an alert that goes to the dead-letter file. False: it is lost, for that cannot take it.
+  bool Refused(const std::string& alert, std::string_view reason);
 
   // What waits in memory goes to disk as far as it can, and the disk's own buffers too. Now and then.
   void Tend();
@@ -46,21 +48,22 @@ class Store {
   void Close();
 
   uint64_t waiting() const { return waiting_; }  // takes no lock
-  StoreCounts counts() const;
+  // Nothing when the disk holds up whoever uses it for longer than that.
+  std::optional<StoreCounts> counts(std::chrono::milliseconds patience) const;
   std::string TakeFault();  // what the disk last complained of; empty: nothing new
 
  private:
   Store(std::string name, std::string folder, const config::Spool& limits, size_t most_in_memory);
   bool ToDisk(const std::string& alert);
   void ToMemory(std::string alert);
-  void DeadLetter(const std::string& alert, std::string_view reason);
+  bool DeadLetter(const std::string& alert, std::string_view reason);
   bool WriteDeadLetter(const std::string& alert, std::string_view reason);
   void Counted();
 
   const std::string name_, folder_;
   const config::Spool limits_;
   const size_t most_in_memory_;
-  mutable std::mutex mutex_;
+  mutable std::timed_mutex mutex_;
   std::unique_ptr<Spool> spool_;
   std::deque<std::string> memory_;  // newer than everything on disk
   bool memory_handed_out_ = false;

@@ -134,8 +134,10 @@ std::string SyslogMessage(const config::Syslog& options, bool text, const std::s
     const size_t room = most - std::min<size_t>(most, message.size() + kLeastText);
     message += StructuredData(options.structured_data_id, alert, room) + " ";
   } else {
-    message = fmt::format("<{}>{} {} {}[{}]: ", priority, LocalTime(UnixNs(alert)), host, options.app_name,
-                          process_id);
+    // To the local socket as the C library's syslog(3): receivers expect no host there.
+    const bool local = options.transport == config::Syslog::Transport::kLocal;
+    message = fmt::format("<{}>{} {}{}[{}]: ", priority, LocalTime(UnixNs(alert)), local ? "" : host + " ",
+                          options.app_name, process_id);
   }
   const size_t room = most - std::min<size_t>(most, message.size());
   if (!text) return message + Cut(JsonText(std::move(alert), alert_json, room), room);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <strings.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -91,7 +93,10 @@ class WebhookDestination final : public Destination {
 
   // Empty, or what is wrong.
   std::string MakeHeaders(const std::string& body, Headers& headers) const {
-    Add(headers, "Content-Type: application/json");
+    const bool typed = std::any_of(options_.headers.begin(), options_.headers.end(), [](const auto& header) {
+      return strcasecmp(header.first.c_str(), "Content-Type") == 0;
+    });
+    if (!typed) Add(headers, "Content-Type: application/json");
     Add(headers, "Expect:");
     for (const auto& [name, value] : options_.headers) Add(headers, fmt::format("{}: {}", name, value));
     if (!options_.hmac_secret.empty()) {

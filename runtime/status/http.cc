@@ -61,9 +61,9 @@ source::Result<std::unique_ptr<HttpServer>> HttpServer::Open(const std::string& 
   const char* options[] = {"listening_ports",
                            address.c_str(),
                            "num_threads",
-                           "2",
+                           "8",
                            "request_timeout_ms",
-                           "5000",
+                           "1000",
                            "enable_directory_listing",
                            "no",
                            nullptr};

@@ -59,6 +59,7 @@ class Rsyslog:
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port, self.udp_port, self.socket = free_port(), free_port(), str(self.folder / "log.socket")
+        self.stock_socket = str(self.folder / "stock.socket")  # as rsyslog is installed: no parser of its own
         self.received = self.folder / "received.jsonl"
         stream = ('StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="anon"' if tls else "")
         driver = ('global(DefaultNetstreamDriver="gtls" DefaultNetstreamDriverCAFile="{0}/ca.pem" '
@@ -70,18 +71,20 @@ class Rsyslog:
             f'module(load="imtcp" {stream})\ninput(type="imtcp" port="{self.port}" address="127.0.0.1")\n'
             f'module(load="imudp")\ninput(type="imudp" port="{self.udp_port}" address="127.0.0.1")\n'
             f'module(load="imuxsock" SysSock.Use="off")\ninput(type="imuxsock" socket="{self.socket}" '
-            f'useSpecialParser="off" parseHostname="on")\n' + self.TEMPLATE % self.received)
+            f'useSpecialParser="off" parseHostname="on")\n'
+            f'input(type="imuxsock" socket="{self.stock_socket}")\n' + self.TEMPLATE % self.received)
         self.process = None
 
     def start(self):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.socket)
+        for path in (self.socket, self.stock_socket):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
         self.process = subprocess.Popen(["rsyslogd", "-n", "-f", self.conf, "-i", self.folder / "pid"],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         def listens():
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
-        if not wait_for(lambda: listens() and os.path.exists(self.socket)):
+        if not wait_for(lambda: listens() and os.path.exists(self.socket) and os.path.exists(self.stock_socket)):
             raise RuntimeError("rsyslogd does not listen")
 
     def stop(self, how=signal.SIGTERM):

@@ -148,7 +148,7 @@ def compare(name, expected, got, faults):
 
 
 def syslog(rsyslog, transport="tcp", **more):
-    address = {"local": rsyslog.socket, "udp": f"127.0.0.1:{rsyslog.udp_port}"}.get(transport, f"localhost:{rsyslog.port}")
+    address = {"local": rsyslog.socket if "protocol" in more else rsyslog.stock_socket, "udp": f"127.0.0.1:{rsyslog.udp_port}"}.get(transport, f"localhost:{rsyslog.port}")
     return {"name": "log", "type": "syslog", "transport": transport, "address": address,
             "retry": {"initial": "20ms", "max": "100ms"}, **more}
 
@@ -157,7 +157,7 @@ def case_syslog_every_transport_and_protocol(case):
     peers.certificates(case.folder)
     with peers.Rsyslog(case.folder / "plain") as plain, peers.Rsyslog(case.folder / "tls", tls=True) as tls:
         wanted = 0
-        for transport, more in (("local", {}), ("udp", {}), ("tcp", {}), ("tcp", {"framing": "newline"}),
+        for transport, more in (("local", {}), ("local", {"protocol": "rfc5424"}), ("udp", {}), ("tcp", {}), ("tcp", {"framing": "newline"}),
                                 ("tcp", {"protocol": "rfc3164"}), ("tls", {"tls": {"ca": str(case.folder / "ca.pem")}})):
             receiver = tls if transport == "tls" else plain
             wanted = 40 + (0 if receiver is tls else wanted)
@@ -169,7 +169,7 @@ def case_syslog_every_transport_and_protocol(case):
             check(line["msg"].strip() == "read by cat number=39", f"{transport} {more}: text {line['msg']}")
             check(line["syslogseverity"] == "4" and line["syslogfacility"] == "10", f"{transport}: {line}")
             check(line["programname"] == "sluice", f"{transport}: {line}")
-            if "protocol" not in more:
+            if transport != "local" and "protocol" not in more or more.get("protocol") == "rfc5424":
                 check('rule="Shadow read"' in line["structured-data"] and 'proc.pid="39"' in line["structured-data"], str(line))
 
 
@@ -354,6 +354,13 @@ def case_webhook_otlp_partial_success_is_a_refusal(case):
         check(counts["delivered"] == 5 and counts["dead_lettered"] == 1, str(counts))
 
 
+def case_webhook_content_type_of_the_configuration(case):
+    with peers.Server() as server:
+        case.once([1], [webhook(server, headers={"content-type": "text/x-alert"})])
+        check(server.requests[0]["headers"].get("content-type") == "text/x-alert", str(server.requests[0]["headers"]))
+        check("Content-Type" not in server.requests[0]["headers"], "two content types")
+
+
 def case_webhook_through_a_proxy(case):
     with peers.Server() as proxy:
         case.once([1], [{"name": "hook", "type": "webhook", "url": "http://alerts.invalid/x", "proxy": f"http://127.0.0.1:{proxy.port}"}])
@@ -399,6 +406,51 @@ def case_file_is_opened_again_on_sighup(case):
     for turn in range(5):
         got += numbers_of(json.loads(line)["output"] for line in pathlib.Path(f"{path}.{turn}").read_text().splitlines())
     check(got == list(range(500)), f"{len(got)} alerts")
+
+
+def case_file_that_was_removed_and_a_fifo_without_a_reader(case):
+    path, fifo = case.folder / "alerts.jsonl", case.folder / "fifo"
+    os.mkfifo(fifo)
+    agent = Agent(case, [{"name": "file", "type": "file", "path": str(path)},
+                         {"name": "fifo", "type": "file", "path": str(fifo)}], drain="500ms")
+    agent.feed([1])
+    check(peers.wait_for(lambda: path.exists() and path.read_text()), "no alert in the file")
+    path.unlink()
+    agent.feed(range(2, 2000))
+    counts = agent.end()
+    check(numbers_of(json.loads(line)["output"] for line in path.read_text().splitlines()) == list(range(2, 2000)), "the file")
+    check(counts["file"]["delivered"] == 1999 and counts["fifo"]["delivered"] < 1999 and counts["fifo"]["waiting"] > 0, str(counts))
+
+
+def case_stdout_to_a_full_disk(case):
+    rule, config, events = case.folder / "a.rule", case.folder / "sluice.yaml", case.folder / "events.jsonl"
+    config.write_text(json.dumps({"drain": "300ms", "outputs": [{"name": "stdout", "type": "stdout"}]}))
+    events.write_text("".join(event(number) for number in range(20)))
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([case.sluice, "replay", events, "-r", rule, "-c", config], stdout=full, stderr=subprocess.PIPE,
+                              text=True, timeout=60, check=False)
+    check("No space left on device" in done.stderr and "reader" not in done.stderr and "dead-letter" not in done.stderr, done.stderr)
+    check("raised=20" in done.stderr and "delivered=0" in done.stderr, done.stderr)
+
+
+def case_a_stalled_disk_holds_up_nobody_who_asks(case):
+    """A spool on a disk whose fdatasync hangs: health and metrics answer all the same."""
+    library, source = case.folder / "slow.so", case.folder / "slow.c"
+    source.write_text('#include <unistd.h>\n#include <fcntl.h>\nint fdatasync(int f) { sleep(8); return 0; }\n')
+    if subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=False).returncode != 0:
+        raise Skipped("no C compiler")
+    port = peers.free_port()
+    with peers.Server(["hang"] * 1000) as server:
+        agent = Agent(case, [webhook(server)], drain="100ms", environment={"LD_PRELOAD": str(library)},
+                      metrics={"address": f"127.0.0.1:{port}"})
+        agent.feed(range(50))
+        time.sleep(2)
+        begin = time.monotonic()
+        for path in ("healthz", "metrics"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
+                check(answer.status == 200, path)
+        check(time.monotonic() - begin < 3, "the answer waited for the disk")
+        agent.end()
 
 
 def case_several_outputs_with_filters_formats_and_limits(case):

@@ -217,13 +217,10 @@ bool PredicateTable::ResolveValues(const ast::Check& check, Predicate& predicate
     Value value;
     ValueFault fault = ParseValue(predicate.left.type, check.op, *word, value);
     if (digests && fault.ok() && word->span.valid()) fault = DigestFault(word->text);
-    if (!fault.ok() && !word->span.valid()) {
-      ok = false;  // a set's member, of another type: sets.cc says so
-    } else if (!fault.ok()) {
-      ok = ReportValue(check, predicate, *word, fault.message, fault.help);
-    } else if (type_names && !CheckEventType(*word, check, predicate.left.field)) {
-      ok = false;
-    }
+    const bool of_rule = word->span.valid();  // else a set's member: of a fault sets.cc speaks
+    const bool fine = fault.ok() ? !type_names || CheckEventType(*word, check, predicate.left.field)
+                                 : of_rule && ReportValue(check, predicate, *word, fault.message, fault.help);
+    ok = ok && fine;
     predicate.values.push_back(std::move(value));
   }
   return ok;

@@ -343,7 +343,7 @@ void Evaluator::MatchSet(const uint64_t* set, bool whole, std::vector<Match>& ma
   const uplan::HookPlan& hook = state_->plan->hooks[hook_id];
   for (uint32_t word = 0; word < SLUICE_WORDS; ++word) {
     for (uint64_t bits = set[word]; bits != 0; bits &= bits - 1) {
-      const size_t bit = word * 64 + static_cast<size_t>(std::countr_zero(bits));
+      const size_t bit = size_t{word} * 64 + static_cast<size_t>(std::countr_zero(bits));
       if (bit >= hook.bits.size()) break;
       if (!whole && hook.bit_nodes[bit] != uplan::kNoNode) {
         state_->Visit(hook.bit_nodes[bit]);

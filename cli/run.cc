@@ -62,19 +62,27 @@ void TellDecisions(const Compilation& compilation) {
 
 std::atomic<Engine*> running = nullptr;
 std::atomic<sink::Outputs*> outputs_in_use = nullptr;
-std::atomic<bool> stopped_early = false;  // before there was an engine
+std::atomic<RuleWatch*> watch_in_use = nullptr;         // null: no watch, or no engine
+std::atomic<status::Service*> ready_service = nullptr;  // null: not ready yet
+std::atomic<bool> stop_asked = false, reload_asked = false;
+
+// Async-signal-safe. What is asked before there is an engine, it does first.
+void AskReload() {
+  reload_asked = true;
+  if (Engine* engine = running; engine != nullptr) engine->Reload();
+}
 
 void OnSignal(int signal) {
   Engine* engine = running;
-  if (engine == nullptr) {
-    if (signal == SIGHUP) return;
-    stopped_early = true;
+  if (signal != SIGHUP) {
+    stop_asked = true;
+    if (engine != nullptr) return engine->Stop();
     if (sink::Outputs* outputs = outputs_in_use) outputs->Hurry();  // who asks again does not want to wait
     return;
   }
-  if (signal != SIGHUP) return engine->Stop();
-  outputs_in_use.load()->Reopen();
-  engine->Reload();
+  if (engine != nullptr) outputs_in_use.load()->Reopen();
+  if (RuleWatch* watch = watch_in_use; watch != nullptr) return watch->Reopen();
+  AskReload();
 }
 
 // SIGINT too where the shell started us with it ignored. Who reads stdout or stderr may go away.
@@ -163,13 +171,13 @@ void TellPinned(const EngineSnapshot& engine) {
                   audited, rules.size()));
 }
 
-// Null without a watch, or after a fault that has been told: SIGHUP reloads all the same.
-std::unique_ptr<RuleWatch> WatchRules(const config::Config& config, const Arguments& arguments,
-                                      Engine& engine, status::Service& service) {
+// Null without a watch, or after a fault that has been told: SIGHUP reloads all the same. Opened before the rules are
+// read: what changes from then on is reloaded.
+std::unique_ptr<RuleWatch> WatchRules(const config::Config& config, const Arguments& arguments) {
   if (!config.watch) return nullptr;
-  auto watch = RuleWatch::Open(arguments.rules.paths, [&engine, &service] {
-    service.Reloading();
-    engine.Reload();
+  auto watch = RuleWatch::Open(arguments.rules.paths, [] {
+    if (status::Service* service = ready_service; service != nullptr) service->Reloading();
+    AskReload();
   });
   if (watch.ok()) return std::move(*watch);
   Log(Severity::kWarning, fmt::format("rule files are not watched: {}", MessageOf(watch.status())));
@@ -189,7 +197,7 @@ int Told(const source::Status& status) {
 }
 
 int Watch(const Arguments& arguments, const config::Config& config, std::unique_ptr<Compilation> compilation,
-          capture::Writer* writer) {
+          std::unique_ptr<RuleWatch> watch, capture::Writer* writer) {
   int status = kFine;
   const std::string active = arguments.every_event()
                                  ? "recording every event"
@@ -219,24 +227,27 @@ int Watch(const Arguments& arguments, const config::Config& config, std::unique_
       *outputs, status);
   if (!introspection) return status;
   status::Service& service = *introspection->service;
-  std::unique_ptr<RuleWatch> watch;
   running = &engine;
-  if (stopped_early) engine.Stop();
+  watch_in_use = watch.get();
+  if (stop_asked) engine.Stop();
+  if (reload_asked) engine.Reload();
   const source::Status ran = engine.Run(
       std::move(compilation),
       [&] {
-        watch = WatchRules(config, arguments, engine, service);
         TellTakenOver(engine.Snapshot());
         Tell(fmt::format("sluice: ready: {}{}\n", active, arguments.audit ? ", all in audit" : ""));
         alarm(arguments.seconds);
         service.Ready(active);
+        ready_service = &service;
       },
       [&service](const source::Status& outcome, const Compilation* compiled) {
         TellReload(outcome, compiled);
         service.Ready(outcome.ok() ? "reloaded" : "the last reload failed");
       });
+  watch_in_use = nullptr;
+  watch.reset();  // it may be calling back
   running = nullptr;
-  watch.reset();
+  ready_service = nullptr;
   service.Stopping();
   const std::vector<sink::OutputStats> alerts = outputs->Close();
   const source::Status kept = writer == nullptr ? absl::OkStatus() : writer->Close();
@@ -253,6 +264,7 @@ int Run(Arguments arguments) {
   int status = kFine;
   const std::optional<config::Config> config = ConfigOf(arguments, status);
   if (!config) return status;
+  std::unique_ptr<RuleWatch> watch = WatchRules(*config, arguments);
   if (const source::Status trusted = AllTrusted(arguments); !trusted.ok()) {
     TellError(trusted);
     return kUsage;
@@ -279,7 +291,7 @@ int Run(Arguments arguments) {
         "away");
   if (!arguments.every_event()) TellDecisions(*compilation);
   Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
-  return Watch(arguments, *config, std::move(compilation), writer.get());
+  return Watch(arguments, *config, std::move(compilation), std::move(watch), writer.get());
 }
 
 }  // namespace

@@ -47,7 +47,11 @@ std::string WhatWasTried(const ring::Record& record) {
       return "removal of the agent's pins, or of their file system";
     case SLUICE_ATTEMPT_CGROUP:
       return fmt::format("writing to {} of {}", file,
-                         detail == 0 ? "the agent's cgroup" : "a cgroup above the agent's");
+                         detail == 0                        ? "the agent's cgroup"
+                         : static_cast<int64_t>(detail) < 0 ? "a cgroup below the agent's"
+                                                            : "a cgroup above the agent's");
+    case SLUICE_ATTEMPT_BIRTH:
+      return "a child in the agent's cgroup (CLONE_INTO_CGROUP)";
     case SLUICE_ATTEMPT_MOVE:
       return "move of the agent to another cgroup";
     case SLUICE_ATTEMPT_PROC:

@@ -34,6 +34,7 @@
 #define SLUICE_INTS 13                                /* integer subjects */
 #define SLUICE_ARGS 5                                 /* of those, numbers that only the hook knows */
 #define SLUICE_ABSENT_INT (-0x7fffffffffffffffll - 1) /* no such number */
+#define SLUICE_UNKNOWN_INT (-0x7fffffffffffffffll)    /* there is one, or none: it cannot be told */
 #define SLUICE_ENDS 2                                 /* of a connection */
 #define SLUICE_LINEAGE_LEVELS 9                       /* 0: any ancestor; 1..8: the parent, its parent, ... */
 #define SLUICE_ATOMS \
@@ -122,13 +123,14 @@ enum sluice_attempt {
   SLUICE_ATTEMPT_PROGRAM = 7,    /* one of its programs (id) */
   SLUICE_ATTEMPT_LINK = 8,       /* one of its links (id) */
   SLUICE_ATTEMPT_PIN = 9,        /* its pins */
-  SLUICE_ATTEMPT_CGROUP = 10,    /* a file of its cgroup, or of one above it (how many levels) */
-  SLUICE_ATTEMPT_MOVE = 11,      /* to another cgroup */
-  SLUICE_ATTEMPT_PROC = 12,      /* writing below its folder in /proc */
-  SLUICE_ATTEMPT_TRACING = 13,   /* turning off what programs are attached by */
-  SLUICE_ATTEMPT_PERF = 14,      /* an event that sends a signal to whom it watches (pid) */
+  SLUICE_ATTEMPT_CGROUP = 10,  /* a file of its cgroup, or of one above it (how many levels; -1: below it) */
+  SLUICE_ATTEMPT_MOVE = 11,    /* to another cgroup */
+  SLUICE_ATTEMPT_PROC = 12,    /* writing below its folder in /proc */
+  SLUICE_ATTEMPT_TRACING = 13, /* turning off what programs are attached by */
+  SLUICE_ATTEMPT_PERF = 14,    /* an event that sends a signal to whom it watches (pid) */
+  SLUICE_ATTEMPT_BIRTH = 15,   /* a child in its cgroup */
 };
-#define SLUICE_ATTEMPTS 15
+#define SLUICE_ATTEMPTS 16
 #define SLUICE_OWN_MAP (1ull << 32) /* keys of own_objects: with the id */
 #define SLUICE_OWN_PROGRAM (2ull << 32)
 #define SLUICE_OWN_LINK (3ull << 32)

@@ -206,6 +206,7 @@ SLUICE_ONCE __u64 sluice_match_int(struct sluice_match *m, const struct sluice_h
   value = m->ints[subject];
   if (value == SLUICE_ABSENT_INT)
     return sluice_take(m, config, lookup, config->lookups[lookup].absent, standing);
+  if (value == SLUICE_UNKNOWN_INT) return sluice_unknown(m, lookup, standing);
   table = sluice_intervals(m);
   if (!table) return sluice_unknown(m, lookup, standing);
   half = count > 1;

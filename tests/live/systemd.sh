@@ -52,6 +52,10 @@ check cannot-be-killed-by-root no kill -KILL "$before"
 check nor-stopped no kill -STOP "$before"
 check nor-frozen no systemctl freeze sluice
 check nor-moved no sh -c "mkdir -p /sys/fs/cgroup/other && echo $before >/sys/fs/cgroup/other/cgroup.procs"
+orphan=/sys/fs/cgroup$(systemctl show -p ControlGroup --value sluice)/cgroup.procs
+(bash -c "until [[ \$(ps -o ppid= \$\$) -eq 1 ]]; do sleep 0.1; done; echo \$\$ >$orphan && touch /tmp/joined; touch /tmp/tried" >/dev/null 2>&1 &)
+check an-orphan-tries-to-join waits test -e /tmp/tried
+check and-may-not no test -e /tmp/joined
 check runs-on test "$(process)" = "$before"
 check says-so waits grep -q 'SIGKILL to the agent: refused' /var/log/sluice/alerts.jsonl
 systemctl kill --signal=KILL sluice # init may

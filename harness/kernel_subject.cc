@@ -62,6 +62,7 @@ uint64_t BitsOf(std::string_view text, const check::NameTable& names) {
 
 int64_t NumberOf(const Value& value, const check::Operand& operand) {
   if (value.kind == Value::Kind::kNumber) return value.number;
+  if (value.kind == Value::Kind::kUnknown) return SLUICE_UNKNOWN_INT;
   if (value.kind != Value::Kind::kString) return SLUICE_ABSENT_INT;
   for (const check::NamedNumber& named : check::NamesOf(operand.names)) {
     if (named.name == value.text) return static_cast<int64_t>(named.number);

@@ -1,9 +1,9 @@
 /* lib/disk.bpf.h - what a file system's disk hangs on: whether it can be taken away, and its bus.
  *
  * A disk that is made of others (dm-crypt, LVM, RAID) is what any of them is. Loop devices do not say what is behind
- * them.
+ * them. Which disks a btrfs or a zfs has cannot be told: unknown.
  *
- * Fail direction: what cannot be read is not found, and looks like a fixed disk.
+ * Fail direction: a device that cannot be read looks like a fixed one.
  */
 #pragma once
 
@@ -11,10 +11,11 @@
 
 #define GENHD_FL_REMOVABLE 1 /* FOUND_REMOVABLE */
 #define FS_REQUIRES_DEV 1
-#define MOST_DISKS 8       /* that one is made of, and those of theirs; further ones are not looked at */
+#define MOST_DISKS 8       /* that one is made of, and those of theirs; with further ones it is unknown */
 #define MOST_HOLDINGS 8    /* of one disk */
 #define MOST_DEVICES 24    /* above a disk */
 #define FOUND_REMOVABLE 1u /* beside the bits of buses */
+#define FOUND_MORE 0x80u   /* disks that were not looked at */
 
 /* Names::kBuses in compiler/check/flag_names.cc; of several the lowest counts. */
 enum disk_bus { BUS_USB = 1, BUS_FIREWIRE = 2, BUS_MMC = 3 };
@@ -27,6 +28,7 @@ struct bd_holder_disk___folder {
 #define NAME_USB 0x627375ull              /* "usb" */
 #define NAME_FIREWIRE 0x72697765726966ull /* "firewir": cut */
 #define NAME_MMC 0x636d6dull              /* "mmc" */
+#define NAME_ZFS 0x73667aull              /* "zfs" */
 
 /* 1 where both are the same. No branch: the verifier would follow both ways at every device. */
 SLUICE_INLINE __u32 same(__u64 one, __u64 other) {
@@ -75,7 +77,8 @@ SLUICE_INLINE struct gendisk *held_disk(struct bd_holder_disk *holding) {
   return BPF_CORE_READ(part, bd_disk);
 }
 
-/* Adds the disks that the one at `at` is made of to `count` that lie in scratch; how many there are then. */
+/* Adds the disks that the one at `at` is made of to `count` that lie in scratch; how many there are then. More than MOST_DISKS:
+ * not all. */
 SLUICE_ONCE __u32 add_held_disks(__u32 index, __u64 at, __u32 count) {
   struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
   struct gendisk *disk = (struct gendisk *)at;
@@ -89,14 +92,14 @@ SLUICE_ONCE __u32 add_held_disks(__u32 index, __u64 at, __u32 count) {
   for (i = 0; i < MOST_HOLDINGS && entry && entry != head; i++) {
     struct bd_holder_disk *holding = (void *)(entry - bpf_core_field_offset(struct bd_holder_disk, list));
 
-    if (count >= MOST_DISKS) break;
+    if (count >= MOST_DISKS) return MOST_DISKS + 1;
     BOUND(count, MOST_DISKS - 1);
     SLUICE_STORE64(s->record.more + 8 * count, (__u64)held_disk(holding));
     count++;
     SLUICE_OPAQUE(count);
     entry = (__u64)BPF_CORE_READ(holding, list.next);
   }
-  return count;
+  return entry && entry != head ? MOST_DISKS + 1 : count;
 }
 
 SLUICE_ONCE __u32 find_attachment(__u32 index, __u64 disk) {
@@ -114,25 +117,33 @@ SLUICE_ONCE __u32 find_attachment(__u32 index, __u64 disk) {
     found |= attachment_of(at);
     count = add_held_disks(index, at, count);
   }
-  return found;
+  return count > MOST_DISKS ? found | FOUND_MORE : found;
 }
 
-/* evt.arg.removable and evt.arg.bus. A file system that has a disk and does not say which (btrfs) has neither; nor has
- * one without scratch memory, which decide_event() will not have either. */
+/* Whether a file system without a device of its own lies on a disk all the same. */
+SLUICE_INLINE int hides_its_disk(const struct super_block *sb) {
+  char name[8] = {};
+
+  bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(sb, s_type, name));
+  return (BPF_CORE_READ(sb, s_type, fs_flags) & FS_REQUIRES_DEV) || SLUICE_LOAD64(name) == NAME_ZFS;
+}
+
+/* evt.arg.removable and evt.arg.bus. */
 SLUICE_INLINE void describe_device(struct hook_event *e, struct super_block *sb) {
   __u64 disk = (__u64)BPF_CORE_READ(sb, s_bdev, bd_disk);
-  struct scratch *s;
-  __u32 found;
+  struct scratch *s = disk ? scratch_claim() : 0;
+  __u32 found = FOUND_MORE;
 
-  if (!disk) {
-    if (!(BPF_CORE_READ(sb, s_type, fs_flags) & FS_REQUIRES_DEV)) e->numbers[0] = 0;
-    return;
+  if (!disk && !hides_its_disk(sb)) found = 0;
+  if (s) {
+    found = find_attachment(s->index, disk);
+    scratch_release(s);
   }
-  s = scratch_claim();
-  if (!s) return;
-  found = find_attachment(s->index, disk);
-  scratch_release(s);
   e->numbers[0] = found & FOUND_REMOVABLE;
+  if (found & FOUND_MORE) {
+    if (!(found & FOUND_REMOVABLE)) e->numbers[0] = SLUICE_UNKNOWN_INT;
+    e->numbers[1] = SLUICE_UNKNOWN_INT;
+  }
   if (found >> BUS_MMC & 1) e->numbers[1] = BUS_MMC;
   if (found >> BUS_FIREWIRE & 1) e->numbers[1] = BUS_FIREWIRE;
   if (found >> BUS_USB & 1) e->numbers[1] = BUS_USB;

@@ -130,10 +130,14 @@ Value Either(RecordView& view, const Value& first, const Value& second) {
   return view.ends.empty() ? Value::Absent() : Value::List(&view.ends);
 }
 
-Value Number(int64_t number) { return number == SLUICE_ABSENT_INT ? Value::Absent() : Value::Number(number); }
+bool IsThere(int64_t number) { return number != SLUICE_ABSENT_INT && number != SLUICE_UNKNOWN_INT; }
+// REQUIRES: !IsThere(number).
+Value Missing(int64_t number) { return number == SLUICE_UNKNOWN_INT ? Value::Unknown() : Value::Absent(); }
+
+Value Number(int64_t number) { return IsThere(number) ? Value::Number(number) : Missing(number); }
 
 Value Named(RecordView& view, int64_t number, const Operand& operand) {
-  if (number == SLUICE_ABSENT_INT) return Value::Absent();
+  if (!IsThere(number)) return Missing(number);
   for (const check::NamedNumber& named : check::NamesOf(operand.names)) {
     if (named.number == static_cast<uint64_t>(number)) return Value::String(named.name);
   }
@@ -170,7 +174,7 @@ Value ExtractOperand(RecordView& view, const Operand& operand) {
     case OperandKind::kDecimal:
     case OperandKind::kHex: {
       const int64_t number = NumberAt(view, place);
-      if (number == SLUICE_ABSENT_INT) return Value::Absent();
+      if (!IsThere(number)) return Missing(number);
       return Value::String(operand.kind == OperandKind::kDecimal
                                ? RenderNumber(number, view.arena)
                                : RenderHex(static_cast<uint64_t>(number), view.arena));

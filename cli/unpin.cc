@@ -25,6 +25,8 @@ int Unpin() {
   const uint64_t mitigated = std::accumulate(taken->mitigated.begin(), taken->mitigated.end(), uint64_t{0});
   Tell(fmt::format("sluice: {} taken away; {} refused or killed that no agent told of\n",
                    Count(taken->programs, "program"), Count(mitigated, "call")));
+  for (const std::string& path : taken->strangers)
+    Tell(fmt::format("sluice: {} is not an agent's and stays\n", path));
   return kFine;
 }
 

@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
@@ -29,19 +28,17 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSetPrefix = "set-";
 constexpr const char* kMapPins[] = {kHandoverPin, kMitigationsPin, kEventsPin};
+constexpr int kMostSets = 10'000;
 constexpr int kLockTries = 5;  // who takes leftovers away may remove the folder just then
 
 source::Status Fault(const std::string& path, int error) {
   return absl::InternalError(fmt::format("pin: {}: {}", path, std::strerror(error)));
 }
 
-// The number of a set by the name of its folder; 0: it is none.
-uint64_t SetNumber(const std::string& name) {
-  uint64_t number = 0;
-  if (!name.starts_with(kSetPrefix)) return 0;
-  const char* end = name.data() + name.size();
-  const auto [at, error] = std::from_chars(name.data() + kSetPrefix.size(), end, number);
-  return error == std::errc{} && at == end ? number : 0;
+// Not of what a symbolic link leads to.
+fs::file_status StatusOf(const std::string& path) {
+  std::error_code error;
+  return fs::symlink_status(path, error);
 }
 
 std::vector<std::string> NamesIn(const std::string& folder) {
@@ -50,6 +47,20 @@ std::vector<std::string> NamesIn(const std::string& folder) {
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
     names.push_back(at->path().filename());
   return names;
+}
+
+// A folder of an agent's, by its name.
+bool IsSet(const std::string& folder, const std::string& name) {
+  return name.size() > kSetPrefix.size() && name.starts_with(kSetPrefix) &&
+         name.find_first_not_of("0123456789", kSetPrefix.size()) == std::string::npos &&
+         fs::is_directory(StatusOf(folder + "/" + name));
+}
+
+bool HoldsPins(const std::string& folder) {
+  const std::vector<std::string> names = NamesIn(folder);
+  return std::any_of(names.begin(), names.end(), [&folder](const std::string& name) {
+    return fs::is_regular_file(StatusOf(folder + "/" + name));
+  });
 }
 
 source::Status OnBpfFileSystem(const std::string& folder) {
@@ -138,16 +149,24 @@ struct Pins::Other {
   Other(const Other&) = delete;
   Other& operator=(const Other&) = delete;
 
-  source::Status Remove(std::vector<uint32_t>& programs) const {
+  // What is no pin stays, and the folder with it.
+  source::Status Remove(std::vector<uint32_t>& programs, std::vector<std::string>& strangers) const {
+    const size_t before = strangers.size();
     for (const std::string& name : NamesIn(folder)) {
       const std::string path = folder + "/" + name;
+      if (!fs::is_regular_file(StatusOf(path))) {
+        if (fs::exists(StatusOf(path))) strangers.push_back(path);
+        continue;
+      }
       if (const int link = bpf_obj_get(path.c_str()); link >= 0) {
         if (const uint32_t id = IsMap(name) ? 0 : InfoOf(link).prog_id; id != 0) programs.push_back(id);
         close(link);
       }
       if (unlink(path.c_str()) != 0 && errno != ENOENT) return Fault(path, errno);
     }
-    if (rmdir(folder.c_str()) != 0 && errno != ENOENT) return Fault(folder, errno);
+    if (rmdir(folder.c_str()) == 0 || errno == ENOENT || strangers.size() > before) return absl::OkStatus();
+    if (errno != ENOTEMPTY) return Fault(folder, errno);
+    strangers.push_back(folder);
     return absl::OkStatus();
   }
 
@@ -176,14 +195,9 @@ source::Result<std::unique_ptr<Pins>> Pins::Open(const std::string& folder) {
   source::Result<int> lock = Lock(folder);
   if (!lock.ok()) return lock.status();
   std::unique_ptr<Pins> pins(new Pins(folder, *lock));
-  uint64_t last = 0;
   for (const std::string& name : NamesIn(folder)) {
-    const uint64_t number = SetNumber(name);
-    if (number == 0) continue;
-    last = std::max(last, number);
-    pins->others_.push_back(std::make_unique<Other>(folder + "/" + name));
+    if (IsSet(folder, name)) pins->others_.push_back(std::make_unique<Other>(folder + "/" + name));
   }
-  pins->own_ = fmt::format("{}{}", kSetPrefix, last + 1);
   return pins;
 }
 
@@ -198,9 +212,18 @@ Pins::~Pins() {
 
 std::string Pins::PathOf(const std::string& name) const { return folder_ + "/" + own_ + "/" + name; }
 
+// Under the lowest number that is free.
+source::Status Pins::MakeOwnSet() {
+  for (int number = 1; !made_; ++number) {
+    own_ = fmt::format("{}{}", kSetPrefix, number);
+    made_ = mkdir(PathOf("").c_str(), 0700) == 0;
+    if (!made_ && (errno != EEXIST || number == kMostSets)) return Fault(PathOf(""), errno);
+  }
+  return absl::OkStatus();
+}
+
 source::Status Pins::PinMap(int map, const std::string& name) {
-  if (!made_ && mkdir(PathOf("").c_str(), 0700) != 0) return Fault(PathOf(""), errno);
-  made_ = true;
+  if (source::Status made = MakeOwnSet(); !made.ok()) return made;
   if (bpf_obj_pin(map, PathOf(name).c_str()) != 0) return Fault(PathOf(name), errno);
   return absl::OkStatus();
 }
@@ -223,7 +246,7 @@ source::Result<TakenOver> Pins::TakeAwayOthers() {
   TakenOver taken;
   std::vector<uint32_t> programs;
   for (const std::unique_ptr<Other>& other : others_) {
-    if (source::Status status = other->Remove(programs); !status.ok()) return status;
+    if (source::Status status = other->Remove(programs, taken.strangers); !status.ok()) return status;
   }
   WaitUntilGone(programs, bpf_prog_get_fd_by_id);  // a link loses its id before its program is detached
   taken.programs = programs.size();
@@ -238,8 +261,9 @@ bool AnyLeftPinned(const std::string& folder) {
   const bool free = flock(lock, LOCK_SH | LOCK_NB) == 0;
   close(lock);
   const std::vector<std::string> names = NamesIn(folder);
-  return free &&
-         std::any_of(names.begin(), names.end(), [](const std::string& n) { return SetNumber(n) != 0; });
+  return free && std::any_of(names.begin(), names.end(), [&folder](const std::string& name) {
+           return IsSet(folder, name) && HoldsPins(folder + "/" + name);
+         });
 }
 
 uint32_t LinkId(int link) { return InfoOf(link).id; }

@@ -2,7 +2,8 @@
 //
 // An agent keeps its links in a set of its own, FOLDER/set-N, beside maps: `handover` says what was refused while nobody
 // read the records (sluice_handover); the rings hold what an agent that was killed had not read. The next agent attaches its own programs first; then it takes the
-// earlier sets away, whole or left over from a crash, whatever version made them. So nothing is ever unguarded.
+// earlier sets away, whole or left over from a crash, whatever version made them. So nothing is ever unguarded. What no agent
+// made, a folder in a set for instance, is named and stays.
 //
 // Threads: owner thread. Ownership: the folder is locked for one agent at a time. Unless it is kept the own set goes
 //          with this object: an agent that never became active leaves what was there before.
@@ -32,6 +33,7 @@ inline constexpr const char *kHandoverPin = "handover", *kMitigationsPin = "miti
 struct TakenOver {
   uint64_t programs = 0;
   std::array<uint64_t, SLUICE_HANDOVER_HOOKS> mitigated{};  // by hook; nobody read of them
+  std::vector<std::string> strangers;                       // paths that no agent made: left where they are
 };
 
 class Pins {
@@ -63,10 +65,11 @@ class Pins {
   struct Other;
   Pins(std::string folder, int lock);
   std::string PathOf(const std::string& name) const;
+  source::Status MakeOwnSet();
 
   const std::string folder_;
   const int lock_;
-  std::string own_;  // "set-N"
+  std::string own_;  // "set-N", once it is made
   bool made_ = false, kept_ = false;
   std::vector<std::unique_ptr<Other>> others_;
 };

@@ -371,7 +371,9 @@ def library(names):
     if names and not any(name in "triggers-of-the-library" for name in names):
         return True
     begin = time.monotonic()
-    status = subprocess.run(["sluice", "test", "--live", ROOT / "rules"], stdin=subprocess.DEVNULL, cwd=ROOT, check=False).returncode
+    environment = dict(os.environ, PATH=f"{HERE / 'helpers'}:{os.environ['PATH']}")  # make_module
+    status = subprocess.run(["sluice", "test", "--live", ROOT / "rules"], stdin=subprocess.DEVNULL, cwd=ROOT, env=environment,
+                            check=False).returncode
     print(f"    {time.monotonic() - begin:.1f} s")
     return status == 0
 

@@ -23,9 +23,10 @@ rules_everywhere() { # COUNT FIELDS
   done
 }
 
-start() { # FILE: sluice runs it; $pid, and its standard error in $work/err
+start() { # FILE or -c CONFIGURATION: sluice runs it; $pid, and its standard error in $work/err
   local i
-  sluice run -r "$1" >"$work/out" 2>"$work/err" &
+  [[ $1 == -c ]] || set -- -r "$1"
+  sluice run "$@" >"$work/out" 2>"$work/err" &
   pid=$!
   for ((i = 0; i < 6000; i++)); do
     grep -q '^sluice: ready' "$work/err" && break

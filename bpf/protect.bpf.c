@@ -3,7 +3,7 @@
  *   task_kill, file_send_sigiotask   signals to the agent, but for 0, SIGHUP, SIGCHLD and SIGCONT
  *   perf_event_open                  events that end the process which they watch (sigtrap)
  *   ptrace_access_check              attaching to the agent, and to init: who can make init act can stop the agent;
- *                                    process_madvise and PR_SCHED_CORE on the agent
+ *                                    process_madvise on the agent
  *   task_setrlimit, task_setscheduler, _setnice, _setioprio, _movememory   limits, priority, CPUs and memory of the agent
  *   bpf_map, bpf_prog, bpf           a descriptor of one of its programs or links, or to write to one of its maps
  *
@@ -20,8 +20,6 @@ char LICENSE[] __weak SEC("license") = "GPL";
 #define SIGCONT 18
 #define PTRACE_MODE_ATTACH 2u
 #define NR_process_madvise 440
-#define NR_prctl 157
-#define NR_prctl_compat 172
 
 /* Ids of the agent's maps, programs and links: SLUICE_OWN_*. */
 struct {
@@ -62,12 +60,11 @@ int BPF_PROG(protect_perf_event, struct perf_event_attr *attributes, int type, i
   return refuse(SLUICE_ATTEMPT_PERF, process);
 }
 
-/* What the right to read a process is enough for, but slows it down: taking its pages away, sharing its core (PR_SCHED_CORE). */
-SLUICE_INLINE int is_hindrance(struct task_struct *task) {
-  __u64 number = ((struct pt_regs *)bpf_task_pt_regs(task))->orig_ax;
+/* It takes the right to read a process, and takes its pages away. Of 32-bit callers the number is the same. */
+SLUICE_INLINE int is_process_madvise(void) {
+  __u64 number = ((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()))->orig_ax;
 
-  if (number == NR_process_madvise) return 1; /* of 32-bit callers as well */
-  return number == (task->thread_info.status & TS_COMPAT ? NR_prctl_compat : NR_prctl);
+  return (number & ~(__u64)X32_BIT) == NR_process_madvise;
 }
 
 SEC("lsm/ptrace_access_check")
@@ -76,7 +73,7 @@ int BPF_PROG(protect_ptrace, struct task_struct *child, unsigned int mode, int r
 
   if (ret || (process != INIT && !is_agent(process)) || process == current_process() || may_all()) return ret;
   if (mode & PTRACE_MODE_ATTACH) return refuse(SLUICE_ATTEMPT_PTRACE, process);
-  if (process == INIT || !is_hindrance(bpf_get_current_task_btf())) return 0;
+  if (process == INIT || !is_process_madvise()) return 0;
   return refuse(SLUICE_ATTEMPT_SCHEDULING, 0);
 }
 

@@ -25,7 +25,9 @@ std::optional<Introspection> Introspect(const config::Config& config, Agent agen
     return std::nullopt;
   };
   Introspection introspection;
-  introspection.service = std::make_unique<status::Service>(source);
+  auto service = status::Service::Open(source);
+  if (!service.ok()) return failed(service.status());
+  introspection.service = std::move(*service);
   if (!config.metrics_address.empty()) {
     auto http = status::HttpServer::Open(config.metrics_address, source);
     if (!http.ok()) return failed(http.status());

@@ -145,6 +145,7 @@ void TellCounters(const EngineSnapshot& engine, const std::vector<sink::OutputSt
 }
 
 void TellTakenOver(const EngineSnapshot& engine) {
+  for (const std::string& warning : engine.warnings) Log(Severity::kWarning, warning);
   if (engine.taken_over == 0) return;
   uint64_t mitigated = 0;
   for (const auto& [hook, count] : engine.unattended) mitigated += count;

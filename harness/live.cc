@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "compiler/source/thread.h"
 #include "harness/alert_check.h"
 #include "harness/trigger_shell.h"
 #include "runtime/alert/text.h"
@@ -51,12 +52,14 @@ class LiveEngine {
     });
     auto ready = std::make_shared<std::promise<void>>();
     std::future<void> is_ready = ready->get_future();
-    thread_ = std::thread([this, ready, compiled = std::move(rules)]() mutable {
+    auto compiled = std::make_shared<std::unique_ptr<Compilation>>(std::move(rules));
+    source::Status started = source::StartThread(thread_, [this, ready, compiled] {
       status_ = engine_->Run(
-          std::move(compiled), [&ready] { ready->set_value(); },
+          std::move(*compiled), [&ready] { ready->set_value(); },
           [](const source::Status&, const Compilation*) {});
       ended_ = true;
     });
+    if (!started.ok()) return started;
     while (!ended_) {
       if (is_ready.wait_for(kTick) == std::future_status::ready) return absl::OkStatus();
     }

@@ -11,6 +11,7 @@
 
 #include "compiler/diag/render.h"
 #include "compiler/naive/naive.h"
+#include "compiler/source/thread.h"
 #include "harness/views.h"
 
 namespace sluice::harness {
@@ -318,9 +319,13 @@ std::vector<Mutant> TryMutants(const Suite& suite, const std::vector<size_t>& or
     for (size_t i = next++; i < sites.size(); i = next++) trial.Try(sites[i].change, sites[i].mutant);
   };
   std::vector<std::thread> threads;
-  for (size_t i = 1; i < jobs; ++i) threads.emplace_back(work);
+  for (size_t i = 1; i < jobs; ++i) {
+    if (!source::StartThread(threads.emplace_back(), work).ok()) break;
+  }
   work();
-  for (std::thread& thread : threads) thread.join();
+  for (std::thread& thread : threads) {
+    if (thread.joinable()) thread.join();
+  }
   std::vector<Mutant> mutants;
   for (Site& site : sites) mutants.push_back(std::move(site.mutant));
   std::stable_sort(mutants.begin(), mutants.end(), [](const Mutant& a, const Mutant& b) {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "compiler/check/returns.h"
+#include "compiler/source/thread.h"
 #include "harness/capture_run.h"
 #include "harness/event_check.h"
 #include "harness/explanation.h"
@@ -370,12 +371,16 @@ std::vector<Result> RunAll(const Suite& suite, const std::vector<size_t>& order,
     share.count = runner.kernel();
   };
   std::vector<std::thread> threads;
-  for (size_t i = 1; i < shares.size(); ++i) threads.emplace_back(work, std::ref(shares[i]));
+  for (size_t i = 1; i < shares.size(); ++i) {
+    if (!source::StartThread(threads.emplace_back(), [&, i] { work(shares[i]); }).ok()) break;
+  }
   work(shares[0]);
-  for (std::thread& thread : threads) thread.join();
+  for (std::thread& thread : threads) {
+    if (thread.joinable()) thread.join();
+  }
   for (const Share& share : shares) {
     kernel.Add(share.count);
-    if (coverage != nullptr) coverage->Merge(*share.coverage);
+    if (share.coverage != nullptr) coverage->Merge(*share.coverage);
   }
   return results;
 }

@@ -92,6 +92,7 @@ struct Engine::State {
   void Apply(std::string_view bytes);
   void WatchModule(std::string_view bytes);
   void TellHiddenModules();
+  std::vector<load::HookCounters> Counters() const;
   void SetHost();
   void SetNames(std::shared_ptr<const eval::Names> names);
   void FollowContainers();
@@ -123,6 +124,7 @@ struct Engine::State {
   lineage::Tree tree{lineage::Limits{}};
   std::unique_ptr<load::Kernel> kernel;
   std::unique_ptr<ModuleWatch> modules;  // asks the kernel
+  uint64_t modules_dropped = 0;          // in the end
   ring::Record record;
   EngineStats stats;
   LagHistogram lag;
@@ -130,6 +132,7 @@ struct Engine::State {
   uint32_t generation = 0;  // of the active rules
   uint64_t rules_active = 0, taken_over = 0;
   std::map<std::string, uint64_t> unattended;
+  std::vector<std::string> warnings;
   std::atomic<uint64_t> reloads = 0, reloads_failed = 0;
   std::atomic<bool> last_reload_failed = false;
   std::mutex failed_mutex;
@@ -202,6 +205,18 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
   const eval::HostFacts facts = eval::HostFacts::Read();
   state.options.load.host_mnt_ns = facts.mnt_ns;
   state.options.load.host_pid_ns = facts.pid_ns;
+  const auto report = [&](const source::Status& outcome, const Compilation* compiled) {
+    reloaded(outcome, compiled);
+    state.Reloaded(outcome, compiled);
+  };
+  // Every thread is there before a rule is active.
+  source::Result<std::unique_ptr<Reloader>> reloader =
+      Reloader::Open([&state] { return state.Compile(); }, report, state.options.compile.warnings_are_errors);
+  if (!reloader.ok()) return reloader.status();
+  source::Result<std::unique_ptr<Reloader>> refill = Reloader::Open(
+      [&state] { return state.CompileSets(); },
+      [&state](const source::Status& outcome, const Compilation*) { state.SetsRefilled(outcome); });
+  if (!refill.ok()) return refill.status();
   source::Status status = state.Open();
   if (status.ok()) status = state.Activate(*compilation);
   if (status.ok()) status = state.kernel->Canary();
@@ -209,19 +224,12 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
   if (status.ok()) {
     compilation.reset();
     malloc_trim(0);  // what the stages needed goes back to the host
-    state.Publish(ClockNs(CLOCK_BOOTTIME), state.kernel->Counters(), false);
+    state.Publish(ClockNs(CLOCK_BOOTTIME), state.Counters(), false);
     ready();
-    const auto report = [&](const source::Status& outcome, const Compilation* compiled) {
-      reloaded(outcome, compiled);
-      state.Reloaded(outcome, compiled);
-    };
-    Reloader reloader([&state] { return state.Compile(); }, report,
-                      state.options.compile.warnings_are_errors);
-    Reloader refill(
-        [&state] { return state.CompileSets(); },
-        [&state](const source::Status& outcome, const Compilation*) { state.SetsRefilled(outcome); });
-    status = state.Loop(reloader, refill);
+    status = state.Loop(**reloader, **refill);
   }
+  refill->reset();
+  reloader->reset();
   state.Close();
   return status;
 }
@@ -230,13 +238,19 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
 source::Status Engine::State::Open() {
   SetHost();
   SetNames(std::make_shared<const eval::Names>(eval::Names::Read("/etc")));
-  containers = std::make_unique<container::Watch>();
-  resolver = std::make_unique<hosts::Resolver>();
+  source::Result<std::unique_ptr<container::Watch>> watched = container::Watch::Open();
+  if (!watched.ok()) return watched.status();
+  containers = std::move(*watched);
+  source::Result<std::unique_ptr<hosts::Resolver>> resolved = hosts::Resolver::Open();
+  if (!resolved.ok()) return resolved.status();
+  resolver = std::move(*resolved);
   source::Result<std::unique_ptr<load::Kernel>> opened = load::Kernel::Open(options.load);
   if (!opened.ok()) return opened.status();
   kernel = std::move(*opened);
-  modules =
-      std::make_unique<ModuleWatch>([this](uint64_t address) { return kernel->ModuleLoadedNs(address); });
+  source::Result<std::unique_ptr<ModuleWatch>> looked =
+      ModuleWatch::Open([this](uint64_t address) { return kernel->ModuleLoadedNs(address); });
+  if (!looked.ok()) return looked.status();
+  modules = std::move(*looked);
   if (source::Status status = kernel->AttachLineage(); !status.ok()) return status;
   source::Result<std::vector<lineage::ProcEntry>> processes = lineage::ReadProcesses("/proc", false);
   if (!processes.ok()) return processes.status();
@@ -342,7 +356,20 @@ void Engine::State::WatchModule(std::string_view bytes) {
                 .process = tree.Find({.pid = header.pid, .start_ns = header.start_ns})});
 }
 
+// A load that the watch had no room for was sent, and lost on the way.
+std::vector<load::HookCounters> Engine::State::Counters() const {
+  std::vector<load::HookCounters> rows = kernel->Counters();
+  const uint64_t dropped = modules == nullptr ? modules_dropped : modules->dropped();
+  for (load::HookCounters& row : rows) {
+    if (check::FindHook(row.hook)->id != SLUICE_HOOK_MODULE_HIDDEN) continue;
+    row.stats.sent -= std::min<uint64_t>(row.stats.sent, dropped);
+    row.stats.lost += dropped;
+  }
+  return rows;
+}
+
 void Engine::State::TellHiddenModules() {
+  if (modules == nullptr) return;
   for (const ModuleLoad& load : modules->Take()) {
     if (!ring::Decode(load.record, record).ok()) continue;
     if (options.capture != nullptr) options.capture->Record(load.record);
@@ -393,6 +420,9 @@ source::Status Engine::State::TakeOver() {
   for (const check::HookRow& hook : check::Hooks()) {
     if (taken->mitigated[hook.id] > 0) unattended[std::string(hook.name)] = taken->mitigated[hook.id];
   }
+  warnings = kernel->ProtectionFaults();
+  for (const std::string& path : taken->strangers)
+    warnings.push_back(fmt::format("{} is not the agent's and stays: remove it", path));
   if (!unattended.empty()) Raise(Unattended(unattended, host, ClockNs(CLOCK_BOOTTIME)));
   return absl::OkStatus();
 }
@@ -480,7 +510,7 @@ void Engine::State::FollowClock() {
 
 // Once a second: what the kernel or another thread could not do.
 void Engine::State::TellFaults(int64_t now_ns) {
-  std::vector<load::HookCounters> hooks = kernel->Counters();
+  std::vector<load::HookCounters> hooks = Counters();
   stats.tree_records_lost = kernel->TreeRecordsLost();
   if (const auto alert = losses.Look(now_ns, hooks, stats.tree_records_lost, host)) Raise(*alert);
   std::optional<ReloadFailure> reload_fault;
@@ -524,6 +554,7 @@ void Engine::State::Publish(int64_t now_ns, std::vector<load::HookCounters> hook
   published.pinned = kernel->pinned();
   published.attempts = kernel->Attempts();
   published.taken_over = taken_over, published.unattended = unattended;
+  published.warnings = warnings;
   published.hooks = std::move(hooks);
   published.rules = judge.CountRules();
   published.stats = stats;
@@ -571,6 +602,7 @@ void Engine::State::Close() {
   if (kernel == nullptr) return;
   stats.tree_records_lost = kernel->TreeRecordsLost();
   TellHiddenModules();
+  if (modules != nullptr) modules_dropped = modules->dropped();
   modules.reset();  // what is unloaded from here on is not told
   kernel->Detach();
   do {
@@ -580,7 +612,7 @@ void Engine::State::Close() {
     Raise(StopAsked(stopped_by, host, ClockNs(CLOCK_BOOTTIME)));
   LookAtFuses(ClockNs(CLOCK_BOOTTIME));
   if (kernel->pinned() == 0) stats.tree_records_lost = kernel->TreeRecordsLost();
-  Publish(ClockNs(CLOCK_BOOTTIME), kernel->Counters(), true);
+  Publish(ClockNs(CLOCK_BOOTTIME), Counters(), true);
   kernel.reset();
 }
 

@@ -52,6 +52,7 @@ struct EngineSnapshot {
   uint64_t pinned = 0;                         // programs that stay in force when the agent ends
   uint64_t attempts = 0;                       // on the agent, refused by its own protection
   uint64_t taken_over = 0;                     // programs of earlier agents that this one took away
+  std::vector<std::string> warnings;           // what the start could not do and goes on without
   std::map<std::string, uint64_t> unattended;  // by hook: refused or killed and told by no earlier agent
   std::vector<load::HookCounters> hooks;
   std::map<std::string, RuleCounts> rules;  // by name; those that ever matched or were timed

@@ -8,6 +8,8 @@
 #include <set>
 #include <utility>
 
+#include "compiler/source/thread.h"
+
 namespace sluice {
 namespace {
 
@@ -32,7 +34,14 @@ bool Exists(const std::string& path) {
 }  // namespace
 
 ModuleWatch::ModuleWatch(LoadedNs loaded_ns, std::string root)
-    : loaded_ns_(std::move(loaded_ns)), root_(std::move(root)), thread_([this] { Run(); }) {}
+    : loaded_ns_(std::move(loaded_ns)), root_(std::move(root)) {}
+
+source::Result<std::unique_ptr<ModuleWatch>> ModuleWatch::Open(LoadedNs loaded_ns, std::string root) {
+  std::unique_ptr<ModuleWatch> watch(new ModuleWatch(std::move(loaded_ns), std::move(root)));
+  source::Status started = source::StartThread(watch->thread_, [raw = watch.get()] { raw->Run(); });
+  if (!started.ok()) return started;
+  return watch;
+}
 
 ModuleWatch::~ModuleWatch() {
   {
@@ -40,15 +49,23 @@ ModuleWatch::~ModuleWatch() {
     stopping_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void ModuleWatch::Add(ModuleLoad load) {
   const std::lock_guard lock(mutex_);
-  if (loads_.size() >= kMostLoads) return;
+  if (loads_.size() >= kMostLoads) {
+    ++dropped_;
+    return;
+  }
   loads_.push_back(std::move(load));
   last_load_ = Clock::now();
   changed_.notify_all();
+}
+
+uint64_t ModuleWatch::dropped() const {
+  const std::lock_guard lock(mutex_);
+  return dropped_;
 }
 
 std::vector<ModuleLoad> ModuleWatch::Take() {

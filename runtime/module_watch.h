@@ -5,8 +5,8 @@
 // first second after a load, each second for a minute, then every ten seconds, as long as the kernel has not freed the
 // module. A second module of a name whose first one was never freed says as much.
 //
-// Threads: one of its own looks; Add() and Take() never wait for it. Memory: kMostLoads loads, a record each.
-// Errors:  while /proc/modules cannot be read nothing is hidden. What the kernel itself was made to forget (the tracepoints
+// Threads: one of its own looks; Add() and Take() never wait for it. Memory: kMostLoads loads, a record each; further ones are counted.
+// Errors:  Open(), as source/thread.h. While /proc/modules cannot be read nothing is hidden. What the kernel itself was made to forget (the tracepoints
 //          or maps of the agent changed by the module) is not found.
 #pragma once
 
@@ -36,7 +36,7 @@ class ModuleWatch {
   using LoadedNs = std::function<uint64_t(uint64_t address)>;
 
   // `loaded_ns` is asked on the watch's thread. `root`: whose proc/ and sys/ are read.
-  explicit ModuleWatch(LoadedNs loaded_ns, std::string root = "");
+  static source::Result<std::unique_ptr<ModuleWatch>> Open(LoadedNs loaded_ns, std::string root = "");
   ~ModuleWatch();
   ModuleWatch(const ModuleWatch&) = delete;
   ModuleWatch& operator=(const ModuleWatch&) = delete;
@@ -44,12 +44,14 @@ class ModuleWatch {
   void Add(ModuleLoad load);
   // Those that have hidden since the last call; each once.
   std::vector<ModuleLoad> Take();
+  uint64_t dropped() const;  // loads for which there was no room: nobody looks for these
 
   // Looks now. For tests.
   void Look();
 
  private:
   using Clock = std::chrono::steady_clock;
+  ModuleWatch(LoadedNs loaded_ns, std::string root);
   void Run();
   Clock::duration Pause() const;
 
@@ -58,9 +60,10 @@ class ModuleWatch {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<ModuleLoad> loads_, hidden_;
+  uint64_t dropped_ = 0;
   Clock::time_point last_load_{};
   bool stopping_ = false;
-  std::thread thread_;  // last: it begins when all else is there
+  std::thread thread_;
 };
 
 }  // namespace sluice

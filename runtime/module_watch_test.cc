@@ -27,12 +27,13 @@ class ModuleWatchTest : public testing::Test {
     std::filesystem::create_directories(root_ + "/proc");
     std::filesystem::create_directories(root_ + "/sys/module");
     List({});
-    watch_ = std::make_unique<ModuleWatch>(
-        [this](uint64_t address) {
-          const std::lock_guard lock(mutex_);
-          return loaded_[address];
-        },
-        root_);
+    watch_ = ModuleWatch::Open(
+                 [this](uint64_t address) {
+                   const std::lock_guard lock(mutex_);
+                   return loaded_[address];
+                 },
+                 root_)
+                 .value();
   }
   ~ModuleWatchTest() override {
     watch_.reset();
@@ -84,6 +85,15 @@ TEST_F(ModuleWatchTest, OneThatGoesFromTheListIsToldOnce) {
   List({"dummy"});
   EXPECT_THAT(Hidden(), ElementsAre("quiet's"));
   EXPECT_THAT(Hidden(), IsEmpty());
+}
+
+TEST_F(ModuleWatchTest, LoadsWithoutRoomAreCounted) {
+  List({"dummy"});
+  for (uint64_t i = 0; i < ModuleWatch::kMostLoads; ++i) Load("dummy", 0x1000 + i, 7);
+  EXPECT_EQ(watch_->dropped(), 0u);
+  Load("dummy", 0x9000, 7);
+  Load("dummy", 0x9001, 7);
+  EXPECT_EQ(watch_->dropped(), 2u);
 }
 
 TEST_F(ModuleWatchTest, OneThatHidesItsFolderAlone) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "compiler/source/thread.h"
 #include "runtime/alert/own.h"
 #include "runtime/alert/text.h"
 
@@ -70,10 +71,16 @@ alert::Alert ReloadFailed(const ReloadFailure& failure, const alert::Host& host,
 }
 
 Reloader::Reloader(Compile compile, Report report, bool warnings_are_errors)
-    : compile_(std::move(compile)),
-      report_(std::move(report)),
-      warnings_are_errors_(warnings_are_errors),
-      thread_([this] { Run(); }) {}
+    : compile_(std::move(compile)), report_(std::move(report)), warnings_are_errors_(warnings_are_errors) {}
+
+source::Result<std::unique_ptr<Reloader>> Reloader::Open(Compile compile, Report report,
+                                                         bool warnings_are_errors) {
+  std::unique_ptr<Reloader> reloader(
+      new Reloader(std::move(compile), std::move(report), warnings_are_errors));
+  source::Status started = source::StartThread(reloader->thread_, [raw = reloader.get()] { raw->Run(); });
+  if (!started.ok()) return started;
+  return reloader;
+}
 
 Reloader::~Reloader() {
   {
@@ -81,7 +88,7 @@ Reloader::~Reloader() {
     stopping_ = true;
   }
   wake_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Reloader::Request() {

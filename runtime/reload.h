@@ -5,7 +5,7 @@
 // meanwhile become one.
 //
 // Threads: Request(), Take() and Finish() on the engine thread; `compile` and `report` run on the reloader's.
-// Errors:  a failed compilation or swap is reported and changes nothing.
+// Errors:  Open(), as source/thread.h; a failed compilation or swap is reported and changes nothing.
 #pragma once
 
 #include <condition_variable>
@@ -32,7 +32,8 @@ class Reloader {
   using Compile = std::function<source::Result<std::unique_ptr<Compilation>>()>;
   using Report = std::function<void(const source::Status&, const Compilation*)>;
 
-  Reloader(Compile compile, Report report, bool warnings_are_errors = false);
+  static source::Result<std::unique_ptr<Reloader>> Open(Compile compile, Report report,
+                                                        bool warnings_are_errors = false);
   ~Reloader();  // waits for a compilation under way
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
@@ -43,6 +44,7 @@ class Reloader {
   void Finish(source::Status status);
 
  private:
+  Reloader(Compile compile, Report report, bool warnings_are_errors);
   void Run();
   void ReloadOnce();
 

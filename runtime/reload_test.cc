@@ -49,8 +49,11 @@ Fresh TakeWhenReady(Reloader& reloader) {
 
 TEST(Reloader, GoodRulesAreHandedOverAndReportedAfterTheSwap) {
   Reports reports;
-  Reloader reloader([] { return Compiled(kRule); },
-                    [&](const source::Status& status, const Compilation*) { reports.Add(status); });
+  const auto opened =
+      Reloader::Open([] { return Compiled(kRule); },
+                     [&](const source::Status& status, const Compilation*) { reports.Add(status); });
+  ASSERT_TRUE(opened.ok());
+  Reloader& reloader = **opened;
   reloader.Request();
   const Fresh fresh = TakeWhenReady(reloader);
   EXPECT_EQ(fresh.compilation->user.checked.rules.size(), 1u);
@@ -62,8 +65,11 @@ TEST(Reloader, GoodRulesAreHandedOverAndReportedAfterTheSwap) {
 
 TEST(Reloader, BadRulesAreReportedAndNeverHandedOver) {
   Reports reports;
-  Reloader reloader([] { return Compiled("rule broken {"); },
-                    [&](const source::Status& status, const Compilation*) { reports.Add(status); });
+  const auto opened =
+      Reloader::Open([] { return Compiled("rule broken {"); },
+                     [&](const source::Status& status, const Compilation*) { reports.Add(status); });
+  ASSERT_TRUE(opened.ok());
+  Reloader& reloader = **opened;
   reloader.Request();
   ASSERT_EQ(reports.WaitFor(1).size(), 1u);
   EXPECT_FALSE(reports.WaitFor(1)[0].ok());
@@ -72,11 +78,14 @@ TEST(Reloader, BadRulesAreReportedAndNeverHandedOver) {
 
 TEST(Reloader, FilesThatCannotBeReadAreReported) {
   Reports reports;
-  Reloader reloader([] { return source::Result<std::unique_ptr<Compilation>>(absl::NotFoundError("gone")); },
-                    [&](const source::Status& status, const Compilation* compilation) {
-                      EXPECT_EQ(compilation, nullptr);
-                      reports.Add(status);
-                    });
+  const auto opened =
+      Reloader::Open([] { return source::Result<std::unique_ptr<Compilation>>(absl::NotFoundError("gone")); },
+                     [&](const source::Status& status, const Compilation* compilation) {
+                       EXPECT_EQ(compilation, nullptr);
+                       reports.Add(status);
+                     });
+  ASSERT_TRUE(opened.ok());
+  Reloader& reloader = **opened;
   reloader.Request();
   ASSERT_EQ(reports.WaitFor(1).size(), 1u);
   EXPECT_EQ(reports.WaitFor(1)[0].code(), absl::StatusCode::kNotFound);
@@ -85,8 +94,11 @@ TEST(Reloader, FilesThatCannotBeReadAreReported) {
 TEST(Reloader, EndsWhileARuleSetWaitsToBeTaken) {
   Reports reports;
   {
-    Reloader reloader([] { return Compiled(kRule); },
-                      [&](const source::Status& status, const Compilation*) { reports.Add(status); });
+    const auto opened =
+        Reloader::Open([] { return Compiled(kRule); },
+                       [&](const source::Status& status, const Compilation*) { reports.Add(status); });
+    ASSERT_TRUE(opened.ok());
+    Reloader& reloader = **opened;
     reloader.Request();
     TakeWhenReady(reloader);
   }

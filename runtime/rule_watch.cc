@@ -10,6 +10,7 @@
 #include <cstring>
 #include <deque>
 
+#include "compiler/source/thread.h"
 #include "runtime/rule_files.h"
 
 namespace sluice {
@@ -41,7 +42,8 @@ source::Result<std::unique_ptr<RuleWatch>> RuleWatch::Open(std::vector<std::stri
     return absl::UnavailableError(
         fmt::format("inotify: {}; see fs.inotify.max_user_watches", std::strerror(watch->fault_)));
   RuleWatch& self = *watch;
-  self.thread_ = std::thread([&self] { self.Run(); });
+  source::Status started = source::StartThread(self.thread_, [&self] { self.Run(); });
+  if (!started.ok()) return started;
   return watch;
 }
 

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "absl/status/status.h"
+#include "compiler/source/thread.h"
 #include "runtime/capture/pack.h"
 
 namespace sluice::capture {
@@ -65,11 +66,13 @@ source::Result<std::unique_ptr<Writer>> Writer::Create(const std::string& path) 
   header.version = kVersion;
   std::unique_ptr<Writer> writer(new Writer(fd));
   writer->status_ = WriteAll(fd, {reinterpret_cast<const char*>(&header), sizeof header});
+  if (writer->status_.ok())
+    writer->status_ = source::StartThread(writer->thread_, [raw = writer.get()] { raw->Run(); });
   if (!writer->status_.ok()) return writer->status_;
   return writer;
 }
 
-Writer::Writer(int fd) : fd_(fd), thread_([this] { Run(); }) {}
+Writer::Writer(int fd) : fd_(fd) {}
 
 Writer::~Writer() {
   Close().IgnoreError();

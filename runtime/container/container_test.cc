@@ -180,7 +180,9 @@ TEST(Watch, TellsThoseThatAreThereAndThoseThatCome) {
   const fs::path recorded = Recorded("docker") + "/var/lib/docker/containers/" + kDocker;
   fs::create_directories(containers);
   fs::copy(recorded, containers / kDocker, fs::copy_options::recursive);
-  Watch watch(folder.path());
+  const auto opened = Watch::Open(folder.path());
+  ASSERT_TRUE(opened.ok());
+  Watch& watch = **opened;
   std::vector<Change> changes = WaitFor(watch, 1);
   ASSERT_EQ(changes.size(), 1u);
   EXPECT_EQ(changes[0].id, kDocker);
@@ -198,7 +200,9 @@ TEST(Watch, TellsThoseThatAreThereAndThoseThatCome) {
 
 TEST(Watch, LooksForOneThatIsWanted) {
   const Folder folder;
-  Watch watch(folder.path());
+  const auto opened = Watch::Open(folder.path());
+  ASSERT_TRUE(opened.ok());
+  Watch& watch = **opened;
   const fs::path containers = fs::path(folder.path()) / "var/lib/docker/containers";
   fs::create_directories(containers.parent_path());
   fs::copy(Recorded("docker") + "/var/lib/docker/containers", containers, fs::copy_options::recursive);

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "compiler/source/thread.h"
+
 namespace sluice::container {
 namespace {
 
@@ -28,14 +30,19 @@ constexpr uint32_t kChanges = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FRO
 Watch::Watch(std::string root)
     : root_(std::move(root)),
       inotify_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
-      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  thread_ = std::thread([this] { Run(); });
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+source::Result<std::unique_ptr<Watch>> Watch::Open(std::string root) {
+  std::unique_ptr<Watch> watch(new Watch(std::move(root)));
+  source::Status started = source::StartThread(watch->thread_, [raw = watch.get()] { raw->Run(); });
+  if (!started.ok()) return started;
+  return watch;
 }
 
 Watch::~Watch() {
   stopping_ = true;
   eventfd_write(wake_, 1);
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   if (inotify_ >= 0) close(inotify_);
   if (wake_ >= 0) close(wake_);
 }

@@ -4,7 +4,7 @@
 // process runs. One that events name and that is not known is looked for.
 //
 // Threads: one of its own reads; Want() and Take() never wait for it. Memory: kMaxContainers.
-// Errors:  without inotify containers are found when events name them.
+// Errors:  Open(), as source/thread.h. Without inotify containers are found when events name them.
 #pragma once
 
 #include <atomic>
@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "compiler/source/source.h"
 #include "runtime/container/container.h"
 
 namespace sluice::container {
@@ -31,7 +32,7 @@ class Watch {
  public:
   static constexpr size_t kMaxContainers = 10000;
 
-  explicit Watch(std::string root = "");
+  static source::Result<std::unique_ptr<Watch>> Open(std::string root = "");
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
@@ -48,6 +49,7 @@ class Watch {
     bool leaving = false;
   };
 
+  explicit Watch(std::string root);
   void Run();
   void WatchFolders();
   void TakeEvents();

@@ -11,6 +11,8 @@
 #include <thread>
 #include <utility>
 
+#include "compiler/source/thread.h"
+
 namespace sluice::hosts {
 
 std::vector<Address> Resolve(const std::string& name) {
@@ -43,8 +45,15 @@ struct Resolver::Shared {
   bool asked = false, stopping = false;
 };
 
-Resolver::Resolver() : shared_(std::make_shared<Shared>()) {
-  std::thread([shared = shared_] { Run(shared); }).detach();
+Resolver::Resolver() : shared_(std::make_shared<Shared>()) {}
+
+source::Result<std::unique_ptr<Resolver>> Resolver::Open() {
+  std::unique_ptr<Resolver> resolver(new Resolver);
+  std::thread thread;
+  source::Status started = source::StartThread(thread, [shared = resolver->shared_] { Run(shared); });
+  if (!started.ok()) return started;
+  thread.detach();
+  return resolver;
 }
 
 Resolver::~Resolver() {

@@ -5,7 +5,7 @@
 // address that no rule's name stands for has no name.
 //
 // Threads: one of its own waits for the resolver; Ask() and Take() never do. Memory: the names that are asked for, and their addresses.
-// Errors:  none; a name that cannot be looked up stands for nothing. Cost: a lookup a name every kEvery, one after the other.
+// Errors:  Open(), as source/thread.h. A name that cannot be looked up stands for nothing. Cost: a lookup a name every kEvery, one after the other.
 #pragma once
 
 #include <array>
@@ -15,6 +15,8 @@
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "compiler/source/source.h"
 
 namespace sluice::hosts {
 
@@ -28,7 +30,7 @@ class Resolver {
  public:
   static constexpr std::chrono::seconds kEvery{30};
 
-  Resolver();
+  static source::Result<std::unique_ptr<Resolver>> Open();
   ~Resolver();  // does not wait for a lookup that is under way
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
@@ -40,6 +42,7 @@ class Resolver {
 
  private:
   struct Shared;
+  Resolver();
   static void Run(const std::shared_ptr<Shared>& shared);
   std::shared_ptr<Shared> shared_;
 };

@@ -22,7 +22,9 @@ std::shared_ptr<const Table> Wait(Resolver& resolver) {
 
 // Numbers need no server.
 TEST(Resolver, AnAddressHasTheNamesThatStandForIt) {
-  Resolver resolver;
+  const auto opened = Resolver::Open();
+  ASSERT_TRUE(opened.ok());
+  Resolver& resolver = **opened;
   resolver.Ask({"127.0.0.1", "::1", "127.0.0.1", "127.1"});
   const std::shared_ptr<const Table> table = Wait(resolver);
   ASSERT_NE(table, nullptr);
@@ -32,7 +34,9 @@ TEST(Resolver, AnAddressHasTheNamesThatStandForIt) {
 }
 
 TEST(Resolver, FollowsWhatIsAsked) {
-  Resolver resolver;
+  const auto opened = Resolver::Open();
+  ASSERT_TRUE(opened.ok());
+  Resolver& resolver = **opened;
   resolver.Ask({"127.0.0.1"});
   ASSERT_NE(Wait(resolver), nullptr);
   resolver.Ask({"10.0.0.1"});

@@ -1,13 +1,18 @@
 #include "runtime/load/cgroup_guard.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
 namespace sluice::load {
 namespace {
 
+constexpr const char* kOutcome =
+    "self_protection: a move of the agent to another cgroup is told, not refused";
 constexpr mode_t kReadOnly = 0444, kUsual = 0644;
 
 // The host's mounts, which the agent's own may differ from.
@@ -52,10 +57,17 @@ std::vector<std::string> ProcsFiles(const std::string& mount, const std::string&
 
 void CgroupGuard::Engage() {
   if (!files_.empty()) return;
+  faults_.clear();
   const std::string mount = UnifiedMount(Read(kHostMounts));
-  if (mount.empty()) return;
-  for (std::string& file : ProcsFiles(kHostRoot + mount, Read("/proc/self/cgroup"))) {
-    if (chmod(file.c_str(), kReadOnly) == 0) files_.push_back(std::move(file));
+  std::vector<std::string> files;
+  if (!mount.empty()) files = ProcsFiles(kHostRoot + mount, Read("/proc/self/cgroup"));
+  if (files.empty()) faults_.push_back(fmt::format("{}: the agent is in no unified hierarchy", kOutcome));
+  for (std::string& file : files) {
+    if (chmod(file.c_str(), kReadOnly) == 0)
+      files_.push_back(std::move(file));
+    else
+      faults_.push_back(
+          fmt::format("{}: {} cannot be made read-only: {}", kOutcome, file, std::strerror(errno)));
   }
 }
 

@@ -6,7 +6,7 @@
 // asked about that. Nothing else changes for them.
 //
 // Threads: owner thread. Ownership: the modes come back with the object's end; after a crash they stay, to no harm.
-// Errors:  none. Where the unified hierarchy is not mounted nothing is done, and a move is told but not refused.
+// Errors:  what cannot be made so is named by faults(): there a move is told but not refused.
 #pragma once
 
 #include <string>
@@ -23,9 +23,10 @@ class CgroupGuard {
 
   void Engage();
   void Release();
+  const std::vector<std::string>& faults() const { return faults_; }  // of the last Engage()
 
  private:
-  std::vector<std::string> files_;
+  std::vector<std::string> files_, faults_;
 };
 
 // Where the unified hierarchy is mounted, its root at its root, by the text of a mountinfo; empty: nowhere.

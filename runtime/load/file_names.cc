@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "bpf/abi/filter_abi.h"
+#include "compiler/source/thread.h"
 #include "runtime/load/libbpf_log.h"
 
 namespace sluice::load {
@@ -79,7 +80,7 @@ source::Status FileNames::Open(bpf_object* object) {
   target.task.pid = static_cast<uint32_t>(getpid());
   LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &target, .link_info_len = sizeof target);
   iterator_ = bpf_program__attach_iter(program, &options);
-  if (iterator_ != nullptr) return absl::OkStatus();
+  if (iterator_ != nullptr) return source::StartThread(thread_, [this] { Run(); });
   return absl::FailedPreconditionError(
       fmt::format("the agent's open files cannot be iterated: {}{}", std::strerror(errno), TakeLibbpfLog()));
 }
@@ -97,7 +98,6 @@ source::Status FileNames::Add(const std::vector<std::string>& paths) {
   std::set_union(paths_.begin(), paths_.end(), fresh.begin(), fresh.end(), std::back_inserter(all));
   paths_ = std::move(all);
   const uint64_t round = ++wanted_;
-  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
   changed_.notify_all();
   looked_.wait_for(lock, kLongestWait, [&] { return done_ >= round; });
   return done_ >= round ? last_ : absl::OkStatus();
@@ -140,7 +140,8 @@ void FileNames::Run() {
       done_ = round;
       looked_.notify_all();
     }
-    changed_.wait_for(lock, kPause, [&] { return stopping_ || wanted_ > done_; });
+    const auto is_asked = [&] { return stopping_ || wanted_ > done_; };
+    paths_.empty() ? changed_.wait(lock, is_asked) : void(changed_.wait_for(lock, kPause, is_asked));
   }
 }
 

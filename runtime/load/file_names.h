@@ -31,7 +31,7 @@ class FileNames {
   FileNames(const FileNames&) = delete;
   FileNames& operator=(const FileNames&) = delete;
 
-  // REQUIRES: `object` is loaded and outlives this.
+  // Starts the thread. REQUIRES: `object` is loaded and outlives this.
   source::Status Open(bpf_object* object);
 
   // Makes these paths known as well, sorted ones, and the files that they name now. Waits for that at most kLongestWait.

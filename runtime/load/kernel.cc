@@ -355,9 +355,11 @@ source::Status Kernel::Canary() {
   if (file >= 0) close(file);
   const pid_t child = fork();  // task_alloc
   if (child == 0) _exit(0);
+  const int error = errno;
   if (child > 0) waitpid(child, nullptr, 0);
   const std::map<std::string, uint64_t> after = state_->attachments.Runs();
   close(statistics);
+  if (child < 0) return Failed("a process that tests the hooks cannot be started", error);
   for (const char* hook : {"file_open", "task_alloc"}) {
     const auto first = before.find(hook), last = after.find(hook);
     if (first == before.end() || last == after.end() || last->second > first->second) continue;
@@ -438,6 +440,8 @@ check::HookMask Kernel::MissingHooks() const { return state_->missing; }
 std::vector<std::string> Kernel::TakeCrowdedPaths() { return state_->file_names.TakeCrowded(); }
 
 uint64_t Kernel::Attempts() const { return __atomic_load_n(&state_->totals().attempts, __ATOMIC_ACQUIRE); }
+
+const std::vector<std::string>& Kernel::ProtectionFaults() const { return state_->cgroup_guard.faults(); }
 
 uint64_t Kernel::TreeRecordsLost() const { return state_->totals().tree_lost; }
 

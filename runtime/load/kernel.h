@@ -92,6 +92,8 @@ class Kernel {
   std::vector<HookCounters> Counters() const;
   uint64_t TreeRecordsLost() const;
   uint64_t Attempts() const;  // on the agent, refused by its own protection
+  // What that protection could not do, in sentences; empty without it.
+  const std::vector<std::string>& ProtectionFaults() const;
   // Exact paths of mitigations by which a file is not known, because it has too many such names; each is told once.
   std::vector<std::string> TakeCrowdedPaths();
 

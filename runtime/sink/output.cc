@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "compiler/source/thread.h"
 #include "runtime/alert/text.h"
 
 namespace sluice::sink {
@@ -44,8 +45,13 @@ source::Result<std::unique_ptr<Output>> Output::Open(const config::Output& optio
   source::Result<std::unique_ptr<Store>> store =
       Store::Open(options.name, options.spool.enabled ? folder : std::string(), options.spool, options.queue);
   if (!store.ok()) return store.status();
-  return std::unique_ptr<Output>(
+  std::unique_ptr<Output> output(
       new Output(options, std::move(*store), std::move(destination), std::move(log)));
+  Output& one = *output;
+  source::Status started = source::StartThread(one.writer_, [&one] { one.Write(); });
+  if (started.ok()) started = source::StartThread(one.sender_, [&one] { one.Send(); });
+  if (!started.ok()) return started;
+  return output;
 }
 
 Output::Output(const config::Output& options, std::unique_ptr<Store> store,
@@ -57,8 +63,6 @@ Output::Output(const config::Output& options, std::unique_ptr<Store> store,
       backoff_(options.retry, std::random_device()()) {
   last_known_.name = options.name;
   if (options.rate_limit) limit_.emplace(*options.rate_limit);
-  writer_ = std::thread([this] { Write(); });
-  sender_ = std::thread([this] { Send(); });
 }
 
 Output::~Output() {
@@ -304,7 +308,7 @@ OutputStats Output::Finish() {
       cancel_ = true;
     }
     wake_.notify_all();
-    sender_.join();
+    if (sender_.joinable()) sender_.join();
     writer_.join();
     store_->Close();
     TellDisk();

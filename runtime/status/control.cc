@@ -18,6 +18,8 @@
 #include <optional>
 #include <system_error>
 
+#include "compiler/source/thread.h"
+
 namespace sluice::status {
 namespace {
 
@@ -149,19 +151,18 @@ source::Result<std::unique_ptr<ControlSocket>> ControlSocket::Open(const std::st
     close(fd);
     return status;
   }
-  return std::unique_ptr<ControlSocket>(new ControlSocket(path, fd, std::move(source), std::move(commands)));
+  std::unique_ptr<ControlSocket> control(new ControlSocket(path, fd, std::move(source), std::move(commands)));
+  source::Status started = source::StartThread(control->thread_, [raw = control.get()] { raw->Serve(); });
+  if (!started.ok()) return started;
+  return control;
 }
 
 ControlSocket::ControlSocket(std::string path, int socket, Source source, Commands commands)
-    : path_(std::move(path)),
-      socket_(socket),
-      source_(std::move(source)),
-      commands_(std::move(commands)),
-      thread_([this] { Serve(); }) {}
+    : path_(std::move(path)), socket_(socket), source_(std::move(source)), commands_(std::move(commands)) {}
 
 ControlSocket::~ControlSocket() {
   stopping_ = true;
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   close(socket_);
   unlink(path_.c_str());
 }

@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "compiler/source/thread.h"
+
 namespace sluice::status {
 namespace {
 
@@ -26,14 +28,19 @@ int64_t MonotonicUs() {
 
 }  // namespace
 
-Service::Service(Source source) : source_(std::move(source)), socket_(Variable("NOTIFY_SOCKET")) {
+Service::Service(Source source) : source_(std::move(source)), socket_(Variable("NOTIFY_SOCKET")) {}
+
+source::Result<std::unique_ptr<Service>> Service::Open(Source source) {
+  std::unique_ptr<Service> service(new Service(std::move(source)));
   const std::string interval = Variable("WATCHDOG_USEC"), process = Variable("WATCHDOG_PID");
   int64_t us = 0;
   std::from_chars(interval.data(), interval.data() + interval.size(), us);
   const bool ours = process.empty() || process == std::to_string(getpid());
-  if (!socket_.empty() && us > 0 && ours) {
-    watchdog_ = std::thread([this, us] { Watch(std::chrono::microseconds(us / 2)); });
-  }
+  if (service->socket_.empty() || us <= 0 || !ours) return service;
+  source::Status started = source::StartThread(
+      service->watchdog_, [raw = service.get(), us] { raw->Watch(std::chrono::microseconds(us / 2)); });
+  if (!started.ok()) return started;
+  return service;
 }
 
 Service::~Service() {

@@ -3,11 +3,12 @@
 // Without NOTIFY_SOCKET in the environment nothing is sent. With WATCHDOG_USEC a thread says twice in each interval that
 // the agent is alive, as long as Health() has no complaint: an engine that hangs is restarted.
 //
-// Threads: any; one of its own. Errors: none; a service manager that does not listen is not waited for.
+// Threads: any; one of its own. Errors: Open(), as source/thread.h; a service manager that does not listen is not waited for.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -18,7 +19,7 @@ namespace sluice::status {
 
 class Service {
  public:
-  explicit Service(Source source);
+  static source::Result<std::unique_ptr<Service>> Open(Source source);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -28,6 +29,7 @@ class Service {
   void Stopping();
 
  private:
+  explicit Service(Source source);
   void Send(const std::string& message) const;
   void Watch(std::chrono::microseconds interval);
 

@@ -11,12 +11,13 @@ ops=$1
 work=$(mktemp -d)
 count=500
 ip link set lo up
-cp "$(command -v busybox)" "$work/true" # static, on the tmpfs
+mkdir "$work/bin"
+cp "$(command -v busybox)" "$work/bin/true" # static, on the tmpfs
 
 measure() { # FILE
   mkdir -p "$work/folder"
   "$ops" each "$work/folder" "$count" >"$1"
-  printf '%-18s%9d\n' fork+exec "$("$ops" exec "$work/true" 300)" >>"$1"
+  printf '%-18s%9d\n' fork+exec "$("$ops" exec "$work/bin/true" 300)" >>"$1"
 }
 
 protected() { # true|false: as start(), by a configuration

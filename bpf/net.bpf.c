@@ -10,25 +10,39 @@
 
 char LICENSE[] __weak SEC("license") = "GPL";
 
+/* The family as which the kernel reads an address of `family`: IPv4 takes none for its own where it sends and binds,
+ * raw sockets of either kind do not look, and IPv6 takes it for no address. Connecting to none disconnects. */
+SLUICE_INLINE __u32 read_as(const struct hook_event *e, const struct sock *sk, __u32 family) {
+  const __u32 own = BPF_CORE_READ(sk, __sk_common.skc_family);
+  const int raw = e->numbers[SOCKET_TYPE] == SOCK_RAW;
+
+  if (e->hook == SLUICE_HOOK_SOCKET_CONNECT) return family;
+  if (own == AF_INET && (family == AF_UNSPEC || (raw && e->hook == SLUICE_HOOK_SOCKET_BIND))) return AF_INET;
+  return own == AF_INET6 && family == AF_UNSPEC && raw ? AF_INET6 : family;
+}
+
 /* The address that the call gives for one end. */
-SLUICE_INLINE void put_address(struct hook_event *e, __u32 end, const void *from, int length) {
+SLUICE_INLINE void put_address(struct hook_event *e, const struct sock *sk, __u32 end, const void *from,
+                               int length) {
   const __u32 port = end == SLUICE_END_LOCAL ? LOCAL_PORT : REMOTE_PORT;
   struct in6 address = {};
+  __u32 family;
   __u8 first = 0;
 
-  if (!from || length < 2) return;
+  if (!sk || !from || length < 2) return;
   bpf_probe_read_kernel(&address.family, 2, from);
-  if (address.family == AF_UNIX && e->numbers[FAMILY] == AF_UNIX) {
+  family = read_as(e, sk, address.family);
+  if (family == AF_UNIX && e->numbers[FAMILY] == AF_UNIX) {
     if (length <= 3) return;
     bpf_probe_read_kernel(&first, 1, from + 2);
     e->target_text = (__u64)from + (first ? 2 : 3);
     e->target_bytes = length - (first ? 2 : 3);
     if (!first) e->options |= EVENT_ABSTRACT;
-  } else if (address.family == AF_INET && length >= (int)sizeof(struct in4)) {
+  } else if (family == AF_INET && length >= (int)sizeof(struct in4)) {
     bpf_probe_read_kernel(&address, sizeof(struct in4), from);
     e->numbers[port] = bpf_ntohs(address.port);
     put_v4(e, end, address.flow);
-  } else if (address.family == AF_INET6 && length >= (int)sizeof(struct in6)) {
+  } else if (family == AF_INET6 && length >= (int)sizeof(struct in6)) {
     bpf_probe_read_kernel(&address, sizeof(address), from);
     e->numbers[port] = bpf_ntohs(address.port);
     put_v6(e, end, address.address);
@@ -75,7 +89,7 @@ int BPF_PROG(net_socket_bind, struct socket *sock, struct sockaddr *address, int
 
   if (ret) return ret;
   put_socket(&e, sock->sk);
-  put_address(&e, SLUICE_END_LOCAL, address, length);
+  put_address(&e, sock->sk, SLUICE_END_LOCAL, address, length);
   return decided(&e);
 }
 
@@ -85,7 +99,9 @@ int BPF_PROG(net_socket_connect, struct socket *sock, struct sockaddr *address, 
 
   if (ret) return ret;
   put_socket(&e, sock->sk);
-  put_address(&e, SLUICE_END_REMOTE, address, length);
+  e.ends &= ~(1u << SLUICE_END_REMOTE); /* where it leads now, not where it led */
+  e.numbers[REMOTE_PORT] = SLUICE_ABSENT_INT;
+  put_address(&e, sock->sk, SLUICE_END_REMOTE, address, length);
   name_own_host(&e);
   return decided(&e);
 }
@@ -114,7 +130,9 @@ int BPF_PROG(net_socket_sendmsg, struct socket *sock, struct msghdr *message, in
 
   if (ret) return ret;
   put_socket(&e, sock->sk);
-  put_address(&e, SLUICE_END_REMOTE, message->msg_name, message->msg_namelen);
+  if (!(e.numbers[PROTOCOL] == PROTO_TCP &&
+        (e.ends & 1u << SLUICE_END_REMOTE))) /* TCP ignores it once connected */
+    put_address(&e, sock->sk, SLUICE_END_REMOTE, message->msg_name, message->msg_namelen);
   name_own_host(&e);
   return decided(&e);
 }

@@ -3,11 +3,13 @@
 
 #include "event.bpf.h"
 
+#define AF_UNSPEC 0
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
 #define SOCK_RAW 3
 #define PROTO_ICMP 1
+#define PROTO_TCP 6
 #define PROTO_ICMPV6 58
 #define L4_RAW 255
 #define MAPPED_WORD 0xffff0000u /* the third word of ::ffff:0:0, as it lies in memory */

@@ -46,6 +46,17 @@ static long call_ftruncate(char **w) { return ftruncate(open(w[0], O_WRONLY), nu
 static long call_chmod(char **w) { return syscall(SYS_chmod, w[0], number(w[1])); }
 static long call_fchmod(char **w) { return fchmod(open(w[0], O_RDONLY), number(w[1])); }
 static long call_chown(char **w) { return syscall(SYS_chown, w[0], number(w[1]), number(w[2])); }
+/* An access control list that lets user 1000 read. */
+static long call_setacl(char **w) {
+  struct {
+    uint32_t version;
+    struct {
+      uint16_t tag, rights;
+      uint32_t id;
+    } entries[5];
+  } list = {2, {{1, 6, ~0u}, {2, 4, 1000}, {4, 4, ~0u}, {16, 6, ~0u}, {32, 4, ~0u}}};
+  return setxattr(w[0], "system.posix_acl_access", &list, sizeof list, 0);
+}
 static long call_setxattr(char **w) { return setxattr(w[0], w[1], w[2], strlen(w[2]), 0); }
 
 /* ---- sockets */
@@ -113,6 +124,42 @@ static long call_sendto(char **w) {
   int file = make_socket(w, SOCK_DGRAM, &address, &length);
 
   return sendto(file, "x", 1, 0, (struct sockaddr *)&address, length);
+}
+/* The same with an address that names no family. */
+static long call_sendtonone(char **w) {
+  struct sockaddr_storage address;
+  socklen_t length;
+  int file = make_socket(w, SOCK_DGRAM, &address, &length);
+
+  address.ss_family = AF_UNSPEC;
+  return sendto(file, "x", 1, 0, (struct sockaddr *)&address, length);
+}
+static long call_rawnone(char **w) {
+  struct sockaddr_storage address;
+  socklen_t length;
+  int file;
+
+  if (make_address(w, &address, &length) != 1) exit(2);
+  file = socket(address.ss_family, SOCK_RAW, 253);
+  address.ss_family = AF_UNSPEC;
+  return sendto(file, "x", 1, 0, (struct sockaddr *)&address, length);
+}
+static long call_bindnone(char **w) {
+  struct sockaddr_storage address;
+  socklen_t length;
+  int file = make_socket(w, SOCK_STREAM, &address, &length);
+
+  address.ss_family = AF_UNSPEC;
+  return bind(file, (struct sockaddr *)&address, length);
+}
+static long call_disconnect(char **w) {
+  struct sockaddr_storage address;
+  socklen_t length;
+  int file = make_socket(w, SOCK_DGRAM, &address, &length);
+
+  if (connect(file, (struct sockaddr *)&address, length) < 0) exit(2);
+  address.ss_family = AF_UNSPEC;
+  return connect(file, (struct sockaddr *)&address, length);
 }
 static long call_fastopen(char **w) {
   struct sockaddr_storage address;
@@ -326,6 +373,11 @@ static long call_ringmkdir(char **w) {
   return by_ring((struct io_uring_sqe){
       .opcode = IORING_OP_MKDIRAT, .fd = AT_FDCWD, .addr = (uintptr_t)w[0], .len = 0755});
 }
+/* And once more by itself. */
+static long call_ringmkdirs(char **w) {
+  if (call_ringmkdir(w) < 0) exit(2);
+  return mkdirat(AT_FDCWD, w[0], 0755);
+}
 static long call_ringrename(char **w) {
   return by_ring((struct io_uring_sqe){.opcode = IORING_OP_RENAMEAT,
                                        .fd = AT_FDCWD,
@@ -360,6 +412,7 @@ static const struct {
     {"fchmod", 2, call_fchmod},
     {"chown", 3, call_chown},
     {"setxattr", 3, call_setxattr},
+    {"setacl", 1, call_setacl},
     {"socket", 3, call_socket},
     {"tcp", 2, call_tcp},
     {"udp", 2, call_udp},
@@ -367,6 +420,10 @@ static const struct {
     {"listen", 2, call_listen},
     {"accept", 2, call_accept},
     {"sendto", 2, call_sendto},
+    {"sendtonone", 2, call_sendtonone},
+    {"rawnone", 2, call_rawnone},
+    {"bindnone", 2, call_bindnone},
+    {"disconnect", 2, call_disconnect},
     {"fastopen", 2, call_fastopen},
     {"unix", 1, call_unix},
     {"mmap", 2, call_mmap},
@@ -403,6 +460,7 @@ static const struct {
     {"ringopen", 1, call_ringopen},
     {"ringasync", 1, call_ringasync},
     {"ringmkdir", 1, call_ringmkdir},
+    {"ringmkdirs", 1, call_ringmkdirs},
     {"ringrename", 2, call_ringrename},
     {"ringconnect", 2, call_ringconnect},
 };

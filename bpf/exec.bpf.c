@@ -156,7 +156,7 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
   r->numbers[0] = (__u32)(s->match.flags[SLUICE_WORD_EVENT] >> 32);
   fill_stdio((__s64 *)&r->numbers[1], task);
   set_result(r, hook_result(verdict));
-  note_reached(task);
+  note_reached(task, s->match.type, s->flags);
   name_of_exec(s, bprm);
   at = put_path(s, SLUICE_STR_EXEPATH, SLUICE_ITEM_EXEPATH);
   bytes = s->match.bytes[SLUICE_STR_NAME];

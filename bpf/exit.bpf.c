@@ -4,7 +4,8 @@
  *                  the event that waits for it
  *   exit_call_N    likewise; and the whole event of a call that has no hook, or that failed before it came to
  *                  its hook
- *   exit_io_uring  io_issue_sqe: completes an operation of io_uring, in whichever thread
+ *   exit_io_uring  io_issue_sqe: completes an operation of io_uring, in whichever thread; and the whole event of
+ *                  one that failed before it came to its hook
  *   exit_accept    do_accept: who is at the other end
  *   exit_open      do_filp_open: an open that failed, with the kernel's copy of the path
  *
@@ -17,6 +18,7 @@ char LICENSE[] __weak SEC("license") = "GPL";
 
 #define MAX_ERRNO 4095
 #define EAGAIN 11
+#define ERESTARTSYS 512 /* from here on the kernel's own */
 #define AT_FDCWD (-100)
 #define PATH_NOT_PLAIN 2 /* scratch.path_built: for user space to tidy */
 #define GIVEN_BYTES 2048 /* of a relative path; a longer one is unknown */
@@ -77,7 +79,7 @@ SLUICE_INLINE void tell_call(struct task_struct *task, __s64 result) {
     if (call->hooks >> hook & 1) break;
   config = active_config(control.active & 1, hook);
   if (!config || !(config->flags & SLUICE_HOOK_FAILURES) || hook == SLUICE_HOOK_FILE_OPEN) return;
-  if (take_reached(task) || !is_error(result)) return;
+  if (take_reached(task, call->type, flags) || !is_error(result)) return;
   e.hook = hook;
   if (hook == SLUICE_HOOK_BPRM_CHECK) fill_stdio(e.numbers, task);
   e.options |= EVENT_FAILED;
@@ -94,11 +96,64 @@ SLUICE_INLINE int returned(void *ctx, int whole) {
   /* a 32-bit call's is an int */
   if (task->thread_info.status & TS_COMPAT) result = (__s64)(__s32)result;
   if (waiting) {
-    if (whole) take_reached(task);
+    if (whole) take_reached(task, 0, 0);
     complete(waiting, result);
   } else {
     tell_call(task, result);
   }
+  return 0;
+}
+
+/* Where an operation is decided; 0: nowhere, or as an open (exit_open). Numbers of linux/io_uring.h. */
+SLUICE_INLINE __u32 hook_of_operation(__u32 operation) {
+  switch (operation) {
+    case 9:
+      return SLUICE_HOOK_SOCKET_SENDMSG;
+    case 13:
+      return SLUICE_HOOK_SOCKET_ACCEPT;
+    case 16:
+      return SLUICE_HOOK_SOCKET_CONNECT;
+    case 35:
+      return SLUICE_HOOK_PATH_RENAME;
+    case 36:
+      return SLUICE_HOOK_PATH_UNLINK;
+    case 37:
+      return SLUICE_HOOK_PATH_MKDIR;
+    case 38:
+      return SLUICE_HOOK_PATH_SYMLINK;
+    case 39:
+      return SLUICE_HOOK_PATH_LINK;
+    case 41:
+    case 42:
+      return SLUICE_HOOK_INODE_SETXATTR;
+    case 45:
+      return SLUICE_HOOK_SOCKET_CREATE;
+    case 55:
+      return SLUICE_HOOK_PATH_TRUNCATE;
+    case 56:
+      return SLUICE_HOOK_SOCKET_BIND;
+    case 57:
+      return SLUICE_HOOK_SOCKET_LISTEN;
+    default:
+      return 0;
+  }
+}
+
+/* An operation whose event does not wait: it failed before its hook, or no rule asks. */
+static __noinline int tell_operation(struct io_kiocb *request, __s64 result) {
+  struct hook_event e = {.options = EVENT_RETURNED | EVENT_FAILED, .numbers = NO_NUMBERS};
+  struct task_struct *task = bpf_get_current_task_btf();
+  __u32 hook = hook_of_operation(BPF_CORE_READ(request, opcode)), type, flags;
+  const struct sluice_hook_config *config = hook ? active_config(control.active & 1, hook) : 0;
+
+  if (!config || !(config->flags & SLUICE_HOOK_FAILURES)) return 0;
+  type = call_type(task, hook, &flags);
+  if (!type || !(flags & SLUICE_EVENT_IO_URING) || !state_of(task)) return 0;
+  if (take_reached(task, type, flags)) return 0;
+  if (result >= 0 || result == -EAGAIN || result <= -ERESTARTSYS) return 0; /* it may go on later */
+  e.hook = hook;
+  e.result = result;
+  decide_event(&e);
   return 0;
 }
 
@@ -114,20 +169,23 @@ EIGHT(CALL, 0) EIGHT(CALL, 1)
     // clang-format on
 
     SEC("fexit/io_issue_sqe") int exit_io_uring(void *ctx) {
-  struct waiting_call *waiting = waiting_of(bpf_get_current_task_btf());
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct waiting_call *waiting = waiting_of(task);
   struct io_kiocb *request;
   __u64 value = 0;
   __s32 result;
 
-  if (!waiting) return 0;
   bpf_get_func_ret(ctx, &value);
   result = value;
-  if (result >= 0) {
-    bpf_get_func_arg(ctx, 0, &value);
-    request = (struct io_kiocb *)value;
-    result = BPF_CORE_READ(request, cqe.res);
+  bpf_get_func_arg(ctx, 0, &value);
+  request = (struct io_kiocb *)value;
+  if (result >= 0) result = BPF_CORE_READ(request, cqe.res);
+  if (waiting) {
+    take_reached(task, 0, 0);
+    complete(waiting, result);
+  } else {
+    tell_operation(request, result);
   }
-  complete(waiting, result);
   return 0;
 }
 
@@ -291,7 +349,7 @@ int BPF_PROG(exit_open, int dfd, struct filename *pathname, const struct open_fl
   if (!type || (result == -EAGAIN && (flags & SLUICE_EVENT_IO_URING))) return 0; /* it will be tried again */
   waiting = waiting_of(task);
   if (waiting && waiting->record.header.hook == SLUICE_HOOK_FILE_OPEN) return 0;
-  if (take_reached(task)) return 0;
+  if (take_reached(task, type, flags)) return 0;
   COUNT(SLUICE_HOOK_FILE_OPEN, seen, 1);
   s = scratch_claim();
   if (!s) {

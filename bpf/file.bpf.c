@@ -14,6 +14,8 @@
 
 char LICENSE[] __weak SEC("license") = "GPL";
 
+#define RENAME_EXCHANGE 2
+
 /* A stacked file system (overlayfs) opens the file below its own: through a backing file, a borrowed path,
  * or, when it copies a file up, with its own credentials on a private clone of a mount, which belongs to no
  * namespace. Users reach none of these. */
@@ -230,17 +232,27 @@ int BPF_PROG(file_path_mkdir, const struct path *directory, struct dentry *dentr
   return decided(&e);
 }
 
+/* An exchange moves both: it is judged the other way round as well. */
 SEC("lsm/path_rename")
 int BPF_PROG(file_path_rename, const struct path *old_directory, struct dentry *old_dentry,
              const struct path *new_directory, struct dentry *new_dentry, unsigned int flags, int ret) {
   struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_RENAME, old_directory, old_dentry);
+  int result;
 
   if (ret) return ret;
   note_names(old_directory, old_dentry, new_directory, new_dentry);
   e.flags = flags;
   e.target_mnt = (__u64)new_directory->mnt;
   e.target_dentry = (__u64)new_dentry;
-  return decided(&e);
+  result = decide_event(&e);
+  if (!result && (flags & RENAME_EXCHANGE)) {
+    e.mnt = (__u64)new_directory->mnt;
+    e.dentry = (__u64)new_dentry;
+    e.target_mnt = (__u64)old_directory->mnt;
+    e.target_dentry = (__u64)old_dentry;
+    result = decide_event(&e);
+  }
+  return hook_result(result);
 }
 
 /* Both names are in one mount: the call refuses others. */
@@ -303,14 +315,25 @@ int BPF_PROG(file_path_chown, const struct path *path, __u64 uid, __u64 gid, int
   return decided(&e);
 }
 
+SLUICE_INLINE int decide_attribute(struct dentry *dentry, const char *name, __u32 flags) {
+  struct hook_event e = {.hook = SLUICE_HOOK_INODE_SETXATTR, .numbers = NO_NUMBERS, .dentry = (__u64)dentry};
+
+  e.mnt = mount_with(dentry);
+  e.flags = flags;
+  e.text = (__u64)name;
+  return decided(&e);
+}
+
 SEC("lsm/inode_setxattr")
 int BPF_PROG(file_inode_setxattr, void *idmap, struct dentry *dentry, const char *name, const void *value,
              size_t size, int flags, int ret) {
-  struct hook_event e = {.hook = SLUICE_HOOK_INODE_SETXATTR, .numbers = NO_NUMBERS, .dentry = (__u64)dentry};
-
   if (ret) return ret;
-  e.mnt = mount_with(dentry);
-  e.flags = (__u32)flags;
-  e.text = (__u64)name;
-  return decided(&e);
+  return decide_attribute(dentry, name, flags);
+}
+
+/* Since 6.2 system.posix_acl_access and _default come here. */
+SEC("lsm/inode_set_acl")
+int BPF_PROG(file_inode_set_acl, void *idmap, struct dentry *dentry, const char *name, void *acl, int ret) {
+  if (ret) return ret;
+  return decide_attribute(dentry, name, 0);
 }

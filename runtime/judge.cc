@@ -17,6 +17,7 @@ constexpr size_t kKeptSets = 3;
 // bounds how long an execve that failed after its open can be taken for the next one.
 constexpr uint64_t kOperationNs = 2'000'000'000;
 constexpr size_t kMaxOperations = 4096;
+constexpr uint64_t kExchange = 2;  // RENAME_EXCHANGE
 
 bool IsEmpty(const uint64_t* set) {
   return std::all_of(set, set + SLUICE_WORDS, [](uint64_t word) { return word == 0; });
@@ -26,6 +27,13 @@ uint64_t RecordId(const sluice_record& header) { return uint64_t{header.cpu} << 
 
 bool Contains(const std::vector<check::RuleId>& rules, check::RuleId rule) {
   return std::find(rules.begin(), rules.end(), rule) != rules.end();
+}
+
+// Whether a further record of the same operation may follow: of an exec, or of an exchange of two names.
+bool MayGoOn(const sluice_record& header) {
+  if (header.hook == SLUICE_HOOK_PATH_RENAME)
+    return (header.numbers[0] & kExchange) != 0 && (header.flags & SLUICE_EVENT_AGAIN) == 0;
+  return header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0;
 }
 
 }  // namespace
@@ -135,8 +143,7 @@ void Judge::Apply(const ring::Record& record, const std::shared_ptr<const lineag
   for (size_t i = 0; i < record.rounds.size(); ++i) {
     Round(*set, record, self, static_cast<int>(i), record.rounds[i].set, true, fired);
   }
-  const bool may_be_exec = header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0;
-  if (may_be_exec) Remember(record, std::move(fired));
+  if (MayGoOn(header)) Remember(record, std::move(fired));
 }
 
 // The tree's own exec records are events, too: the rules that did not ask for them were others.
@@ -146,9 +153,7 @@ void Judge::ApplyUnjudged(RuleSet& set, const ring::Record& record,
   if (record.rounds.empty()) RoundUnjudged(set, record, self, -1, fired);
   for (size_t i = 0; i < record.rounds.size(); ++i)
     RoundUnjudged(set, record, self, static_cast<int>(i), fired);
-  const sluice_record& header = record.header;
-  if (header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0)
-    Remember(record, std::move(fired));
+  if (MayGoOn(record.header)) Remember(record, std::move(fired));
 }
 
 void Judge::RoundUnjudged(RuleSet& set, const ring::Record& record,
@@ -247,6 +252,9 @@ std::vector<check::RuleId> Judge::FiredBefore(const ring::Record& record) {
   const sluice_record& header = record.header;
   if (operation.generation != header.generation || header.time_ns - operation.time_ns > kOperationNs)
     return {};
+  if ((header.flags & SLUICE_EVENT_AGAIN) != 0)
+    return operation.hook == header.hook ? std::move(operation.fired) : std::vector<check::RuleId>{};
+  if (operation.hook != SLUICE_HOOK_FILE_OPEN) return {};
   const bool exec = header.hook == SLUICE_HOOK_BPRM_CHECK;
   const bool further_open =
       header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0;
@@ -256,8 +264,11 @@ std::vector<check::RuleId> Judge::FiredBefore(const ring::Record& record) {
 void Judge::Remember(const ring::Record& record, std::vector<check::RuleId> fired) {
   if (fired.empty()) return;
   if (operations_.size() >= kMaxOperations) operations_.clear();
-  operations_[record.header.tid] = {
-      .time_ns = record.header.time_ns, .generation = record.header.generation, .fired = std::move(fired)};
+  const sluice_record& header = record.header;
+  operations_[header.tid] = {.time_ns = header.time_ns,
+                             .generation = header.generation,
+                             .hook = header.hook,
+                             .fired = std::move(fired)};
 }
 
 }  // namespace sluice

@@ -78,10 +78,11 @@ class Judge {
     std::unique_ptr<eval::Evaluator> evaluator;
     bool judged = true;  // by the kernel
   };
-  // A thread that may be on its way through an execve, and the rules that its opens have fired.
+  // A thread that may be on its way through an execve or an exchange of names, and the rules that its events have fired.
   struct Operation {
     uint64_t time_ns = 0;
     uint32_t generation = 0;
+    uint16_t hook = 0;
     std::vector<check::RuleId> fired;
   };
 

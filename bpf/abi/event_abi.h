@@ -34,6 +34,9 @@ enum sluice_record_kind {
 #define SLUICE_EVENT_GIVEN \
   512u /* failed before the hook, or an exec anywhere: the path is the one given, made absolute; other operands are absent */
 
+#define SLUICE_EVENT_AGAIN \
+  1024u /* of the operation whose event at this hook came just before, on this thread */
+
 /* Up to `flags` it never changes: a later agent counts what an earlier one had not read. */
 struct sluice_record {
   __u32 size; /* of the whole record */

@@ -211,10 +211,11 @@ static __noinline __attribute__((unused)) int conclude(struct scratch *s,
   if (verdict & SLUICE_VERDICT_KILL) kill_task(hook);
   if (verdict & SLUICE_VERDICT_ERRNO) {
     set_result(r, hook_result(verdict));
-    if (config->flags & SLUICE_HOOK_FAILURES) note_reached(task);
+    if (config->flags & SLUICE_HOOK_FAILURES) note_reached(task, s->match.type, s->flags);
   } else if (!(verdict & SLUICE_VERDICT_KILL) && wants_result(s, config) && wait_for_result(s, task, at)) {
     return 0;
   }
+  if (s->flags & SLUICE_EVENT_AGAIN) overtake(r, task);
   send_record(s, hook, at, verdict & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL));
   return verdict & 0xfff;
 }

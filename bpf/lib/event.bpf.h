@@ -16,6 +16,7 @@
 #define EVENT_RETURNED 4u  /* the call has returned: `result` */
 #define EVENT_FAILED 8u    /* it failed before it came to the hook */
 #define EVENT_DIGEST 16u   /* the text is the digest of the inode at `text` */
+#define EVENT_KEPT 32u     /* in: an earlier event of this operation was kept; out: this one was */
 #define EVENT_ABSTRACT 2u  /* the target is the abstract name of a UNIX socket: shown with an `@` */
 struct hook_event {
   __u16 hook;
@@ -226,12 +227,14 @@ SLUICE_ONCE int decide_event(struct hook_event *e) {
   if (!config) return 0;
   COUNT(hook, seen, 1);
   type = call_type(task, hook, &flags);
+  if (e->options & EVENT_KEPT) flags |= SLUICE_EVENT_AGAIN;
   s = scratch_claim();
   if (!s) return decide_blind(slot, hook, type, flags, task);
   begin(s, slot, hook, type, flags);
   if (s->completed && (config->flags & SLUICE_HOOK_FAILURES) && !(e->options & EVENT_FAILED))
-    note_reached(task);
+    note_reached(task, type, flags);
   if (judge_event(s, config, task, e)) {
+    e->options |= EVENT_KEPT;
     s->numbers[0] = e->flags;
     for (i = 0; i < SLUICE_ARGS; i++) s->numbers[1 + i] = e->numbers[i];
     if (e->options & EVENT_RETURNED)

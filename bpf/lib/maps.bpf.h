@@ -117,7 +117,7 @@ struct task_state {
   __u32 container; /* CONTAINER_* of cgroup_id */
   __u64 cgroup_id;
   __u32 reserved;
-  __u32 reached; /* the call in progress came to its hook: its failure is no attempt of its own */
+  __u32 reached; /* by the call in progress, its hook: its failure is no attempt of its own; reached_by() */
 };
 
 struct {

@@ -58,6 +58,15 @@ SLUICE_INLINE void send_waiting(struct waiting_call *waiting) {
     COUNT(hook, sent, 1);
 }
 
+/* The operation's earlier event waits and comes later: that one is the further one. */
+SLUICE_INLINE void overtake(struct sluice_record *r, struct task_struct *task) {
+  struct waiting_call *waiting = waiting_of(task);
+
+  if (!waiting || waiting->record.header.hook != r->hook) return;
+  waiting->record.header.flags |= SLUICE_EVENT_AGAIN;
+  r->flags &= ~SLUICE_EVENT_AGAIN;
+}
+
 /* Keeps the finished record of scratch until the call returns. 0: there is no memory for it. */
 SLUICE_INLINE int wait_for_result(struct scratch *s, struct task_struct *task, __u32 bytes) {
   struct waiting_call *waiting =
@@ -88,18 +97,24 @@ SLUICE_INLINE int wants_result(const struct scratch *s, const struct sluice_hook
   return wanted != 0;
 }
 
-/* The call in progress came to its hook, so that its failure is that event's. */
-SLUICE_INLINE void note_reached(struct task_struct *task) {
+/* A call and an operation of io_uring inside it are two. */
+SLUICE_INLINE __u32 reached_by(__u32 type, __u32 flags) {
+  return type ? type | (flags & SLUICE_EVENT_IO_URING) << 16 : 0;
+}
+
+/* The call in progress, of this type, came to its hook, so that its failure is that event's. One without a type has
+ * no companion that would ask. */
+SLUICE_INLINE void note_reached(struct task_struct *task, __u32 type, __u32 flags) {
   struct task_state *state = bpf_task_storage_get(&task_by_storage, task, 0, 0);
 
-  if (state) state->reached = 1;
+  if (state && type) state->reached = reached_by(type, flags);
 }
 
 /* Whether it came there; asked once. */
-SLUICE_INLINE int take_reached(struct task_struct *task) {
+SLUICE_INLINE int take_reached(struct task_struct *task, __u32 type, __u32 flags) {
   struct task_state *state = bpf_task_storage_get(&task_by_storage, task, 0, 0);
   __u32 reached = state ? state->reached : 0;
 
   if (reached) state->reached = 0;
-  return reached;
+  return reached && reached == reached_by(type, flags);
 }

@@ -58,6 +58,7 @@ check::HookId DecisionPointOf(const std::string& lsm_hook) {
     if (lsm_hook == names) return std::countr_zero(uint64_t{SLUICE_POINT_NAMES});
   }
   if (lsm_hook == "file_truncate") return SLUICE_HOOK_PATH_TRUNCATE;
+  if (lsm_hook == "inode_set_acl") return SLUICE_HOOK_INODE_SETXATTR;
   const check::HookRow* row = check::FindHook(lsm_hook);
   return row == nullptr ? check::kNoHook : row->id;
 }

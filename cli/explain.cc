@@ -8,6 +8,7 @@
 #include "cli/missing_hooks.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
+#include "runtime/load/companions.h"
 #include "runtime/load/lsm_hooks.h"
 
 namespace sluice::cli {
@@ -35,6 +36,7 @@ int Explain(const Arguments& arguments) {
   }
   if (!acceptable) return kRulesFailed;
   Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
+  Tell(UnseenCallsText(load::CallsWithoutFunction(compilation->kernel.companions)));
   fmt::print("{}", json ? ExplainJson(*compilation) : ExplainText(*compilation));
   return kFine;
 }

@@ -1,6 +1,7 @@
 #include "cli/missing_hooks.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace sluice::cli {
 
@@ -17,6 +18,14 @@ std::string MissingHooksText(const split::Partition& partition, check::HookMask 
                         check::FindHook(hook.hook)->name, rules);
   }
   return text;
+}
+
+std::string UnseenCallsText(const std::vector<std::string>& calls) {
+  if (calls.empty()) return "";
+  return fmt::format(
+      "warning: this kernel has no function to watch for {}, so that rules about {} see nothing of {}\n",
+      fmt::join(calls, ", "), calls.size() == 1 ? "this call" : "these calls",
+      calls.size() == 1 ? "it" : "them");
 }
 
 }  // namespace sluice::cli

@@ -4,10 +4,14 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "compiler/split/partition.h"
 
 namespace sluice::cli {
+
+// A line for the calls whose return no program can see, "" when there are none.
+std::string UnseenCallsText(const std::vector<std::string>& calls);
 
 // A line for each decision point of `missing` at which a rule can be true, with these rules; "" when there is
 // none.

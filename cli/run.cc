@@ -18,6 +18,7 @@
 #include "compiler/diag/render.h"
 #include "compiler/explain.h"
 #include "runtime/engine.h"
+#include "runtime/load/companions.h"
 #include "runtime/load/lsm_hooks.h"
 #include "runtime/load/pins.h"
 #include "runtime/reload.h"
@@ -292,6 +293,7 @@ int Run(Arguments arguments) {
         "away");
   if (!arguments.every_event()) TellDecisions(*compilation);
   Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
+  Tell(UnseenCallsText(load::CallsWithoutFunction(compilation->kernel.companions)));
   return Watch(arguments, *config, std::move(compilation), std::move(watch), writer.get());
 }
 

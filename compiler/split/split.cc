@@ -153,7 +153,9 @@ class Splitter {
   void PlaceReturned(Placed placed, bool mitigation, bool& somewhere) {
     placed.expansion =
         Expand(placed.whole, SLUICE_HOOK_SYS_EXIT, budget_.clauses_per_rule, lowering_, interner_);
-    std::erase_if(placed.expansion.clauses, [&](const Clause& clause) { return !NamesType(clause.kernel); });
+    if (!ListsTypes(placed.rule))
+      std::erase_if(placed.expansion.clauses,
+                    [&](const Clause& clause) { return !NamesType(clause.kernel); });
     if (placed.expansion.clauses.empty()) return;
     somewhere = true;
     if (mitigation) {
@@ -161,6 +163,19 @@ class Splitter {
     } else {
       placed_[SLUICE_HOOK_SYS_EXIT].push_back(std::move(placed));
     }
+  }
+
+  // A list of them all is no test any more at the hook.
+  bool ListsTypes(check::RuleId id) const {
+    const Condition& condition = normal_.conditions[id];
+    const auto names = [&](const Condition& conjunct) {
+      if (conjunct.kind != Condition::Kind::kLiteral || conjunct.negated) return false;
+      const check::Term& left = normal_.checked.predicates[conjunct.predicate].left;
+      return left.kind == check::Term::Kind::kField && left.field.field == check::FieldId::kEvtType &&
+             normal_.checked.predicates[conjunct.predicate].op == ast::Op::kIn;
+    };
+    if (condition.kind != Condition::Kind::kAnd) return names(condition);
+    return std::any_of(condition.children.begin(), condition.children.end(), names);
   }
 
   // Modules are watched only for a rule that asks for those that hide.
@@ -191,7 +206,12 @@ class Splitter {
     if (IsAllowed(rule, Code::W202) || IsKnownNever(rule.rule.span)) return;
     diag::Diagnostic& warning = diagnostics_.Add(
         Code::W202, rule.rule.name.span, fmt::format("Rule `{}` can never match", rule.rule.name.text));
-    warning.note = ReasonOfNever(normal_.conditions[id]);
+    if (NamesHook(normal_.conditions[id], check::FindHook(SLUICE_HOOK_SYS_EXIT)->name)) {
+      warning.note = "calls that no hook covers are watched only for a rule that names them";
+      warning.help = "name them: `evt.type in (setns, memfd_create)`; `sluice fields` lists them";
+    } else {
+      warning.note = ReasonOfNever(normal_.conditions[id]);
+    }
   }
 
   // check/ saw it already, from the names alone.

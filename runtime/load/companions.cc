@@ -13,6 +13,7 @@ namespace sluice::load {
 namespace {
 
 constexpr char kRing[] = "io_issue_sqe", kOpen[] = "do_filp_open", kAccept[] = "do_accept";
+constexpr char kOf32Bit[] = "__ia32_";
 constexpr char kSocketcall[] = "__ia32_compat_sys_socketcall";
 
 // The kernel's functions by name.
@@ -43,8 +44,11 @@ std::vector<std::string> FunctionsOf(check::EventType type, int abi) {
   const auto add = [&](const std::string& function) {
     if (IsFunction(function)) functions.push_back(function);
   };
+  // A call without arguments may be one function for both.
+  const std::string plain = "__do_sys_" + name;
   if (abi == 0) {
     if (row.nr64 >= 0) add("__x64_sys_" + name);
+    if (row.nr64 >= 0 && functions.empty()) add(plain);
     return functions;
   }
   if (row.nr32 < 0) return functions;
@@ -54,6 +58,7 @@ std::vector<std::string> FunctionsOf(check::EventType type, int abi) {
   for (const char* prefix : {"__ia32_compat_sys_", "__ia32_sys_"}) {
     for (const char* suffix : {"", "16"}) add(prefix + name + suffix);
   }
+  if (functions.empty() && !IsFunction("__x64_sys_" + name)) add(plain);
   constexpr check::HookMask kSockets = check::kSocketHooks | check::kBindHooks | check::kConnectHooks |
                                        check::kListenHooks | check::kAcceptHooks | check::kSendHooks;
   if (!functions.empty() && (row.hooks & kSockets) != 0) add(kSocketcall);
@@ -88,14 +93,19 @@ bool StartsWith(std::string_view text, std::string_view start) {
 
 Companions::~Companions() { DetachAllBut({}); }
 
-bool Companions::Lacks(const kplan::Companions& wanted) const {
+bool Companions::IsLoaded(const std::string& function, bool as_call) const {
+  return by_function_.count(function) != 0 && (!as_call || whole_.count(function) != 0);
+}
+
+std::vector<std::string> Companions::Lacking(const kplan::Companions& wanted) const {
   const std::set<std::string> whole = FunctionsOf(wanted.calls);
+  std::vector<std::string> lacking;
   for (const std::string& function : AllFunctions(wanted)) {
-    if (!IsFunction(function)) continue;
-    if (by_function_.count(function) == 0) return true;
-    if (whole.count(function) != 0 && whole_.count(function) == 0) return true;
+    if (IsFunction(function) && !IsLoaded(function, whole.count(function) != 0)) lacking.push_back(function);
   }
-  return false;
+  std::stable_partition(lacking.begin(), lacking.end(),
+                        [](const std::string& function) { return !StartsWith(function, kOf32Bit); });
+  return lacking;
 }
 
 void Companions::ChooseFixed(bpf_object* object, const std::string& function, const char* name) {
@@ -116,13 +126,14 @@ void Companions::Choose(bpf_object* object, const kplan::Companions& wanted) {
     if (StartsWith(name, "exit_call_")) for_call.push_back(program);
   }
   const std::set<std::string> whole = FunctionsOf(wanted.calls);
-  const std::set<std::string> all = AllFunctions(wanted);
-  for (const std::string& function : all) {
-    if (StartsWith(function, "__") == false || !IsFunction(function)) continue;
+  for (const std::string& function : Lacking(wanted)) {
+    if (function == kRing) ChooseFixed(object, kRing, "exit_io_uring");
+    if (function == kOpen) ChooseFixed(object, kOpen, "exit_open");
+    if (function == kAccept) ChooseFixed(object, kAccept, "exit_accept");
+    if (!StartsWith(function, "__")) continue;
     const bool as_call = whole.count(function) != 0;
-    if (by_function_.count(function) != 0 && (!as_call || whole_.count(function) != 0)) continue;
     std::vector<bpf_program*>& spare = as_call ? for_call : for_result;
-    if (spare.empty()) continue;  // the results of these calls are unknown
+    if (spare.empty()) continue;  // the next object's
     if (bpf_program__set_attach_target(spare.back(), 0, function.c_str()) != 0) continue;
     bpf_program__set_autoload(spare.back(), true);
     if (by_function_.count(function) != 0 && by_function_[function].link != nullptr)
@@ -131,9 +142,6 @@ void Companions::Choose(bpf_object* object, const kplan::Companions& wanted) {
     if (as_call) whole_.insert(function);
     spare.pop_back();
   }
-  if (all.count(kRing) != 0) ChooseFixed(object, kRing, "exit_io_uring");
-  if (all.count(kOpen) != 0) ChooseFixed(object, kOpen, "exit_open");
-  if (all.count(kAccept) != 0) ChooseFixed(object, kAccept, "exit_accept");
 }
 
 source::Status Companions::Attach(const kplan::Companions& wanted) {
@@ -170,6 +178,17 @@ bool Companions::Completes(check::EventType type, int abi) const {
 bool Companions::CompletesRing() const {
   const auto found = by_function_.find(kRing);
   return found != by_function_.end() && found->second.link != nullptr;
+}
+
+std::vector<std::string> CallsWithoutFunction(const kplan::Companions& wanted) {
+  std::vector<std::string> calls;
+  if (!IsFunction(kOpen)) return calls;  // nothing is known of this kernel: it is told elsewhere
+  for (const check::EventType type : wanted.calls) {
+    const check::EventRow& row = check::Events()[type - 1u];
+    if ((row.hooks & check::kSysExitHooks) == 0) continue;  // they have a hook
+    if (FunctionsOf(type, 0).empty() && FunctionsOf(type, 1).empty()) calls.emplace_back(row.name);
+  }
+  return calls;
 }
 
 }  // namespace sluice::load

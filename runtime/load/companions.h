@@ -24,11 +24,12 @@ class Companions {
  public:
   ~Companions();
 
-  // Whether Choose() would load something.
-  bool Lacks(const kplan::Companions& wanted) const;
+  // The functions that are still to be loaded.
+  std::vector<std::string> Lacking(const kplan::Companions& wanted) const;
 
   // Chooses functions for the spare copies in `object`, for what was not loaded before; the other companions
-  // in it are not loaded. REQUIRES: `object` is not loaded yet.
+  // in it are not loaded. Where the copies do not suffice, calls of 64 bit come first, and further objects take the rest:
+  // Lacking(). REQUIRES: `object` is not loaded yet.
   void Choose(bpf_object* object, const kplan::Companions& wanted);
 
   // Once `object` is loaded, whatever Choose() chose in it may be attached.
@@ -46,8 +47,14 @@ class Companions {
   };
   void ChooseFixed(bpf_object* object, const std::string& function, const char* program);
 
+  bool IsLoaded(const std::string& function, bool as_call) const;
+
   std::map<std::string, Program> by_function_;
   std::set<std::string> whole_;  // functions that were loaded as exit_call_N
 };
+
+// The calls without a hook among `wanted.calls` that no function of this kernel stands for: nothing tells of their return. Needs no
+// rights.
+std::vector<std::string> CallsWithoutFunction(const kplan::Companions& wanted);
 
 }  // namespace sluice::load

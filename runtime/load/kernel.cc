@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -119,7 +120,8 @@ Kernel::State::~State() {
 // Programs that no rule set needed so far, over the maps that there are.
 source::Status Kernel::State::LoadHooks(check::HookMask mask, const kplan::Companions& wanted) {
   const check::HookMask fresh = mask & ~loaded & ~missing;
-  if (fresh == 0 && !companions.Lacks(wanted)) return absl::OkStatus();
+  const size_t lacking = companions.Lacking(wanted).size();
+  if (fresh == 0 && lacking == 0) return absl::OkStatus();
   sluice_bpf* more = sluice_bpf__open();
   if (more == nullptr) return Failed("the programs cannot be read", errno);
   further.push_back(more);
@@ -135,7 +137,11 @@ source::Status Kernel::State::LoadHooks(check::HookMask mask, const kplan::Compa
     return Failed("the kernel does not take the programs", -error);
   attachments.Add(more->obj);
   loaded |= fresh;
-  return absl::OkStatus();
+  const std::vector<std::string> rest = companions.Lacking(wanted);
+  if (!rest.empty() && rest.size() == lacking)
+    return absl::FailedPreconditionError(
+        fmt::format("no program can be attached to {}", fmt::join(rest, ", ")));
+  return LoadHooks(mask, wanted);
 }
 
 source::Status Kernel::State::Open(const Options& given) {

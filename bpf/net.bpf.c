@@ -21,19 +21,20 @@ SLUICE_INLINE __u32 read_as(const struct hook_event *e, const struct sock *sk, _
   return own == AF_INET6 && family == AF_UNSPEC && raw ? AF_INET6 : family;
 }
 
-/* The address that the call gives for one end. */
-SLUICE_INLINE void put_address(struct hook_event *e, const struct sock *sk, __u32 end, const void *from,
-                               int length) {
+/* The address that the call gives for one end. Returns the ends that are known. Its own function, for
+ * the stack that it takes. */
+static __noinline __u32 put_address(struct hook_event *e, const struct sock *sk, __u32 end, const void *from,
+                                    int length) {
   const __u32 port = end == SLUICE_END_LOCAL ? LOCAL_PORT : REMOTE_PORT;
   struct in6 address = {};
   __u32 family;
   __u8 first = 0;
 
-  if (!sk || !from || length < 2) return;
+  if (!sk || !from || length < 2) return e->ends;
   bpf_probe_read_kernel(&address.family, 2, from);
   family = read_as(e, sk, address.family);
   if (family == AF_UNIX && e->numbers[FAMILY] == AF_UNIX) {
-    if (length <= 3) return;
+    if (length <= 3) return e->ends;
     bpf_probe_read_kernel(&first, 1, from + 2);
     e->target_text = (__u64)from + (first ? 2 : 3);
     e->target_bytes = length - (first ? 2 : 3);
@@ -47,6 +48,7 @@ SLUICE_INLINE void put_address(struct hook_event *e, const struct sock *sk, __u3
     e->numbers[port] = bpf_ntohs(address.port);
     put_v6(e, end, address.address);
   }
+  return e->ends;
 }
 
 #define LOOPBACK_V4 bpf_htonl(0x7f000001)
@@ -89,7 +91,7 @@ int BPF_PROG(net_socket_bind, struct socket *sock, struct sockaddr *address, int
 
   if (ret) return ret;
   put_socket(&e, sock->sk);
-  put_address(&e, sock->sk, SLUICE_END_LOCAL, address, length);
+  e.ends = put_address(&e, sock->sk, SLUICE_END_LOCAL, address, length);
   return decided(&e);
 }
 
@@ -101,7 +103,7 @@ int BPF_PROG(net_socket_connect, struct socket *sock, struct sockaddr *address, 
   put_socket(&e, sock->sk);
   e.ends &= ~(1u << SLUICE_END_REMOTE); /* where it leads now, not where it led */
   e.numbers[REMOTE_PORT] = SLUICE_ABSENT_INT;
-  put_address(&e, sock->sk, SLUICE_END_REMOTE, address, length);
+  e.ends = put_address(&e, sock->sk, SLUICE_END_REMOTE, address, length);
   name_own_host(&e);
   return decided(&e);
 }
@@ -132,7 +134,7 @@ int BPF_PROG(net_socket_sendmsg, struct socket *sock, struct msghdr *message, in
   put_socket(&e, sock->sk);
   if (!(e.numbers[PROTOCOL] == PROTO_TCP &&
         (e.ends & 1u << SLUICE_END_REMOTE))) /* TCP ignores it once connected */
-    put_address(&e, sock->sk, SLUICE_END_REMOTE, message->msg_name, message->msg_namelen);
+    e.ends = put_address(&e, sock->sk, SLUICE_END_REMOTE, message->msg_name, message->msg_namelen);
   name_own_host(&e);
   return decided(&e);
 }

@@ -108,6 +108,8 @@ SLUICE_INLINE __u64 match_round(struct scratch *s, const struct sluice_hook_conf
   }
   standing = match_early(s, config, standing, IMAGE_LOOKUPS);
   if (!standing) return 0;
+  if (asks_file(config, SLUICE_STR_EXEPATH, standing) && is_self_mounted(bprm->file))
+    sluice_doubt_path(m, config, SLUICE_STR_EXEPATH);
   match_file_of(s, config, SLUICE_STR_EXEPATH, (__u64)BPF_CORE_READ(bprm, file, f_inode), standing);
   path_of_file(s, task, bprm->file, SLUICE_STR_EXEPATH);
   read_digest(s->index, (__u64)BPF_CORE_READ(bprm, file, f_inode));
@@ -303,8 +305,12 @@ static __noinline int commit_image(struct linux_binprm *bprm) {
   if (!state) return 0;
   state->task.self_generation[0] = 0;
   state->task.self_generation[1] = 0;
+  note_executable(state, bprm->file);
   s = scratch_claim();
-  if (!s) return 0;
+  if (!s) {
+    state->task.image.flags = SLUICE_IMAGE_EXE_UNKNOWN;
+    return 0;
+  }
   flags = image_flags_of(bprm->file);
   if (bprm->fdpath) { /* kernels differ in what comm is then */
     name_of_exec(s, bprm);
@@ -471,6 +477,7 @@ SLUICE_INLINE int seed(struct task_struct *task, const struct sluice_seed *from)
   if (!state) return 0;
   if (!state->image_set) {
     __builtin_memcpy(&state->task.image, &from->task.image, sizeof(state->task.image));
+    note_executable(state, BPF_CORE_READ(task, mm, exe_file));
     state->image_set = 1;
   }
   if (state->task.ancestors_generation[slot] != generation &&

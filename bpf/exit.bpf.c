@@ -25,11 +25,6 @@ char LICENSE[] __weak SEC("license") = "GPL";
 
 SLUICE_INLINE int is_error(__s64 result) { return result < 0 && result >= -MAX_ERRNO; }
 
-SLUICE_INLINE void complete(struct waiting_call *waiting, __s64 result) {
-  set_result(&waiting->record.header, result);
-  send_waiting(waiting);
-}
-
 SLUICE_INLINE struct sock *sock_of(struct file *file) {
   struct socket *socket = BPF_CORE_READ(file, private_data);
 
@@ -59,7 +54,7 @@ SLUICE_INLINE void put_descriptor(struct hook_event *e, struct task_struct *task
   e->target_text = (__u64)BPF_CORE_READ(file, f_path.dentry, d_name.name);
 }
 
-/* A call without a hook, or one that failed before it came there. */
+/* A call without a hook (an unshare that makes no user namespace), or one that failed before it came there. */
 SLUICE_INLINE void tell_call(struct task_struct *task, __s64 result) {
   struct hook_event e = {.hook = SLUICE_HOOK_SYS_EXIT, .options = EVENT_RETURNED, .numbers = NO_NUMBERS};
   const struct sluice_hook_config *config;
@@ -70,6 +65,10 @@ SLUICE_INLINE void tell_call(struct task_struct *task, __s64 result) {
   if (!call || !call->type) return;
   e.result = result;
   if (call->hooks & 1ull << SLUICE_HOOK_SYS_EXIT) {
+    if (call->hooks & 1ull << SLUICE_HOOK_USERNS_CREATE) {
+      if (take_reached(task, call->type, flags)) return;
+      e.flags = unshare_flags(task);
+    }
     if ((call->completed & SLUICE_CALL_DESCRIPTOR) && result >= 0) put_descriptor(&e, task, result);
     decide_event(&e);
     return;
@@ -97,7 +96,7 @@ SLUICE_INLINE int returned(void *ctx, int whole) {
   if (task->thread_info.status & TS_COMPAT) result = (__s64)(__s32)result;
   if (waiting) {
     if (whole) take_reached(task, 0, 0);
-    complete(waiting, result);
+    send_all_waiting(waiting, task, 1, result);
   } else {
     tell_call(task, result);
   }
@@ -182,7 +181,7 @@ EIGHT(CALL, 0) EIGHT(CALL, 1)
   if (result >= 0) result = BPF_CORE_READ(request, cqe.res);
   if (waiting) {
     take_reached(task, 0, 0);
-    complete(waiting, result);
+    send_all_waiting(waiting, task, 1, result);
   } else {
     tell_operation(request, result);
   }

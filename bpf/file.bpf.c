@@ -240,7 +240,7 @@ int BPF_PROG(file_path_rename, const struct path *old_directory, struct dentry *
   int result;
 
   if (ret) return ret;
-  note_names(old_directory, old_dentry, new_directory, new_dentry);
+  note_names(old_directory, old_dentry, new_directory, new_dentry, flags & RENAME_EXCHANGE);
   e.flags = flags;
   e.target_mnt = (__u64)new_directory->mnt;
   e.target_dentry = (__u64)new_dentry;
@@ -262,7 +262,7 @@ int BPF_PROG(file_path_link, struct dentry *old_dentry, const struct path *new_d
   struct hook_event e = ENTRY_EVENT(SLUICE_HOOK_PATH_LINK, new_directory, old_dentry);
 
   if (ret) return ret;
-  note_names(new_directory, old_dentry, new_directory, new_dentry);
+  note_names(new_directory, old_dentry, new_directory, new_dentry, 0);
   e.target_mnt = (__u64)new_directory->mnt;
   e.target_dentry = (__u64)new_dentry;
   return decided(&e);

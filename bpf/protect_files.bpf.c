@@ -2,7 +2,7 @@
  *
  *   inode_unlink, _rmdir, _rename, sb_umount   its pins, and the file system of its pins
  *   file_open                        writing to its cgroup's files, to what could stop a cgroup above it, to its files in
- *                                    /proc, and to the switch that turns all programs off
+ *                                    /proc, to the switch that turns all programs off, and to what takes pages of memory away
  *   cgroup_can_fork, with task_alloc   being born in its cgroup
  *   capable, with cgroup_procs_write_start and _finish, and path_chmod   moving the agent to another cgroup
  *
@@ -15,7 +15,7 @@ char LICENSE[] __weak SEC("license") = "GPL";
 #define CAP_DAC_OVERRIDE 1
 #define PROC_SUPER_MAGIC 0x9fa0
 #define CGROUP2_MAGIC 0x63677270u
-#define CGROUP_DEPTH 32
+#define SYSFS_MAGIC 0x62656572
 #define CLONE_INTO_CGROUP 0x200000000ull
 #define PIN_DEPTH 4
 
@@ -70,41 +70,31 @@ SLUICE_INLINE int is_for_others(const unsigned char *name, int *joins) {
   return *joins || words[0] == WORD('c', 'g', 'r', 'o', 'u', 'p', '.', 's');
 }
 
-SLUICE_INLINE struct kernfs_node *agents_cgroup(void) {
+SLUICE_INLINE struct cgroup *agents_cgroup(void) {
   struct task_struct *agent = (struct task_struct *)control.agent_task;
 
-  return BPF_CORE_READ(agent, cgroups, dfl_cgrp, kn);
+  return BPF_CORE_READ(agent, cgroups, dfl_cgrp);
 }
 
-/* How far above the agent's cgroup the folder is, from 0 on; -1: it is not. */
-SLUICE_INLINE int levels_above(__u64 folder, int *is_root) {
-  struct kernfs_node *node = agents_cgroup();
-  __u32 level;
+SLUICE_INLINE struct cgroup *cgroup_of(const struct kernfs_node *folder) {
+  return (struct cgroup *)BPF_CORE_READ(folder, priv);
+}
 
-  SLUICE_ROLLED
-  for (level = 0; level < CGROUP_DEPTH; level++) {
-    struct kernfs_node *parent = BPF_CORE_READ(node, parent);
+/* How far above the agent's cgroup this one is, from 0 on; -1: it is not. */
+SLUICE_INLINE int levels_above(const struct cgroup *cgroup, int *is_root) {
+  const struct cgroup *own = agents_cgroup();
+  int level = BPF_CORE_READ(cgroup, level);
 
-    *is_root = !parent;
-    if (BPF_CORE_READ(node, id) == folder) return level;
-    if (!parent) return -1;
-    node = parent;
-  }
-  return -1;
+  *is_root = !level;
+  return cgroup && cgroup_at(own, level) == cgroup ? BPF_CORE_READ(own, level) - level : -1;
 }
 
 /* The agent's cgroup, or below it: where its limits and its share hold. The root has none. */
-SLUICE_INLINE int is_within(const struct kernfs_node *node) {
-  const struct kernfs_node *own = agents_cgroup();
-  __u32 level;
+SLUICE_INLINE int is_within(const struct cgroup *cgroup) {
+  const struct cgroup *own = agents_cgroup();
+  int level = BPF_CORE_READ(own, level);
 
-  if (!BPF_CORE_READ(own, parent)) return 0;
-  SLUICE_ROLLED
-  for (level = 0; level < CGROUP_DEPTH && node; level++) {
-    if (node == own) return 1;
-    node = BPF_CORE_READ(node, parent);
-  }
-  return 0;
+  return level > 0 && cgroup_at(cgroup, level) == own;
 }
 
 /* Tasks that init itself has forked: not the orphans that it was given. Their own children are not in it. */
@@ -132,11 +122,12 @@ SLUICE_INLINE int may_join(void) {
  * joining. */
 SLUICE_INLINE int guard_cgroup(const struct file *file) {
   const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
-  const struct kernfs_node *node = BPF_CORE_READ(file, f_inode, i_private);
+  const struct kernfs_node *node = (const void *)BPF_CORE_READ(file, f_inode, i_private);
+  const struct cgroup *cgroup = cgroup_of(BPF_CORE_READ(node, parent));
   int is_root = 0, joins = 0, for_others = is_for_others(name, &joins);
-  int level = levels_above(BPF_CORE_READ(node, parent, id), &is_root);
+  int level = levels_above(cgroup, &is_root);
 
-  if (level < 0 ? !joins || !is_within(node) : is_root) return 0;
+  if (level < 0 ? !joins || !is_within(cgroup) : is_root) return 0;
   if (for_others && (level > 0 || may_join())) return 0;
   if (current_process() == INIT &&
       !is_named(name, WORD('c', 'g', 'r', 'o', 'u', 'p', '.', 'f'), WORD('r', 'e', 'e', 'z', 'e', 0, 0, 0)))
@@ -151,7 +142,7 @@ int protect_birth(__u64 *ctx) {
   __u64 failed;
 
   if (!(BPF_CORE_READ(args, flags) & CLONE_INTO_CGROUP) || bpf_get_func_ret(ctx, &failed) || failed ||
-      may_join() || !is_within(BPF_CORE_READ(args, cgrp, kn)))
+      may_join() || !is_within(BPF_CORE_READ(args, cgrp)))
     return 0;
   bpf_send_signal(SIGKILL);
   refuse(SLUICE_ATTEMPT_BIRTH, 0);
@@ -168,7 +159,8 @@ int BPF_PROG(protect_path_chmod, const struct path *path, umode_t mode, int ret)
   name = BPF_CORE_READ(path, dentry, d_name.name);
   if (!is_named(name, WORD('c', 'g', 'r', 'o', 'u', 'p', '.', 'p'), WORD('r', 'o', 'c', 's', 0, 0, 0, 0)))
     return 0;
-  level = levels_above(BPF_CORE_READ(path, dentry, d_parent, d_inode, i_ino), &is_root);
+  level = levels_above(cgroup_of((const void *)BPF_CORE_READ(path, dentry, d_parent, d_inode, i_private)),
+                       &is_root);
   return level < 0 ? 0 : refuse_file(SLUICE_ATTEMPT_CGROUP, level, name);
 }
 
@@ -194,6 +186,19 @@ SLUICE_INLINE int guard_proc(const struct file *file) {
   return 0;
 }
 
+/* hard_offline_page and soft_offline_page: whose page it is, is not asked; a process that loses one of its own dies. */
+SLUICE_INLINE int guard_sysfs(const struct file *file) {
+  const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+  __u64 words[3] = {};
+
+  bpf_probe_read_kernel_str(words, sizeof(words), name);
+  if (words[0] != WORD('h', 'a', 'r', 'd', '_', 'o', 'f', 'f') &&
+      words[0] != WORD('s', 'o', 'f', 't', '_', 'o', 'f', 'f'))
+    return 0;
+  if (words[1] != WORD('l', 'i', 'n', 'e', '_', 'p', 'a', 'g') || words[2] != 'e' || is_trusted()) return 0;
+  return refuse_file(SLUICE_ATTEMPT_MEMORY, 0, name);
+}
+
 SEC("lsm/file_open")
 int BPF_PROG(protect_file_open, struct file *file, int ret) {
   unsigned long magic;
@@ -201,6 +206,7 @@ int BPF_PROG(protect_file_open, struct file *file, int ret) {
   if (ret || !(file->f_mode & FMODE_WRITE)) return ret;
   magic = file->f_inode->i_sb->s_magic;
   if (magic == PROC_SUPER_MAGIC) return guard_proc(file);
+  if (magic == SYSFS_MAGIC) return guard_sysfs(file);
   return magic == CGROUP2_MAGIC && !is_own_act() ? guard_cgroup(file) : 0; /* kernel threads act for others */
 }
 

@@ -13,6 +13,7 @@ char LICENSE[] __weak SEC("license") = "GPL";
 #define MS_MGC_MSK 0xffff0000ul
 #define MS_MGC_VAL 0xc0ed0000ul
 #define ESRCH 3
+#define CLONE_FLAGS 0xffffffffu
 #define NR_ptrace 101
 #define NR_ptrace_compat 26
 
@@ -216,11 +217,25 @@ int BPF_PROG(system_capset, struct cred *next, const struct cred *old, const ker
   return decided(&e);
 }
 
+/* What the next hook does not see: the kernel's copy of the flags. */
+SEC("fentry/kernel_clone")
+int BPF_PROG(system_kernel_clone, struct kernel_clone_args *args) {
+  struct task_state *state = state_of(bpf_get_current_task_btf());
+
+  if (state) state->clone_flags = args->flags;
+  return 0;
+}
+
 SEC("lsm/userns_create")
 int BPF_PROG(system_userns_create, const struct cred *cred, int ret) {
   struct hook_event e = SYSTEM_EVENT(SLUICE_HOOK_USERNS_CREATE);
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct task_state *state = state_of(task);
 
   if (ret) return ret;
+  e.flags = unshare_flags(task);
+  if (!e.flags && state) e.flags = state->clone_flags & CLONE_FLAGS;
+  e.flags |= CLONE_NEWUSER;
   return decided(&e);
 }
 

@@ -40,7 +40,8 @@ std::optional<Alerts> AlertsOf(const std::string& rules, const std::string& capt
                             alert::DecisionName(alert.decision));
     told.order = alerts.size();
   };
-  const int read = ReplayCapture(capture, std::move(compilation), keep, suppressed);
+  const int read =
+      ReplayCapture(capture, std::move(compilation), arguments.CompileOptions(), keep, suppressed);
   if (read != kFine) status = read;
   return alerts;
 }

@@ -88,7 +88,7 @@ int EvalOne(const Arguments& arguments) {
   Condition condition(arguments.condition);
   Tell(condition.Text());
   if (!condition.ok()) return kRulesFailed;
-  const auto event = eval::JsonEvent::Parse(arguments.event);
+  const auto event = eval::JsonEvent::Parse(arguments.event, 1);
   if (!event.ok()) {
     TellError(fmt::format("--event: {}", MessageOf(event.status())));
     return kUsage;
@@ -112,7 +112,7 @@ class Batch {
     }
     Condition& condition = Compiled(json["condition"].get<std::string>());
     if (!condition.ok()) return "error: " + condition.FirstError();
-    const auto event = eval::JsonEvent::Parse(json["event"].dump());
+    const auto event = eval::JsonEvent::Parse(json["event"].dump(), 1);
     if (!event.ok()) return fmt::format("error: {}", MessageOf(event.status()));
     return std::string(TruthText(condition.Judge(**event)));
   }

@@ -29,7 +29,8 @@ std::optional<Introspection> Introspect(const config::Config& config, Agent agen
   if (!service.ok()) return failed(service.status());
   introspection.service = std::move(*service);
   if (!config.metrics_address.empty()) {
-    auto http = status::HttpServer::Open(config.metrics_address, source);
+    auto http = status::HttpServer::Open(config.metrics_address, source,
+                                         [](const std::string& what) { Log(Severity::kWarning, what); });
     if (!http.ok()) return failed(http.status());
     introspection.http = std::move(*http);
   }

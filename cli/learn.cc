@@ -17,6 +17,7 @@
 #include "cli/verbs.h"
 #include "compiler/diag/render.h"
 #include "compiler/fmt/format.h"
+#include "runtime/alert/text.h"
 #include "runtime/replay.h"
 
 namespace sluice::cli {
@@ -45,6 +46,7 @@ using Raise = std::function<void(const alert::Alert&)>;
 std::optional<Replayed> ReplayAll(const std::string& capture, Compilation& compilation,
                                   const Judge::Observer& observe, const Raise& raise, bool tells) {
   ReplayOptions options;
+  options.grow = Recompiling(compilation, {});
   options.plan = std::make_shared<const uplan::UserPlan>(std::move(compilation.user));
   options.throttled = false;
   options.observe = observe;
@@ -172,8 +174,10 @@ int LearnExceptions(const Arguments& arguments, const std::string& capture) {
     TellError(fmt::format("`{}` does not fire on the capture", arguments.rule));
     return kRulesFailed;
   }
+  std::set<std::string> taken;
+  for (const ast::Exception& exception : rule->exceptions) taken.insert(exception.name.text);
   for (const bool exact : {false, true}) {
-    const std::string text = WithExceptions(*rules, *rule, learn::ExceptionsOf(subjects, exact));
+    const std::string text = WithExceptions(*rules, *rule, learn::ExceptionsOf(subjects, exact, taken));
     std::vector<std::pair<std::string, std::string>> files;
     for (source::FileId id = 0; id < rules->files.size(); ++id) {
       std::string whole(rules->files.text(id));
@@ -182,11 +186,11 @@ int LearnExceptions(const Arguments& arguments, const std::string& capture) {
     }
     const auto fired = FiresOn(capture, std::move(files), exact);
     if (!fired || fired->count(arguments.rule) != 0) continue;
-    fmt::print("{}",
-               LaidOut(fmt::format("# Learned by `sluice learn` from {}, in which the rule fires {}. Read "
-                                   "it before you use it.\n{}\n",
-                                   arguments.capture.empty() ? "this host" : arguments.capture,
-                                   Count(alerts, "time"), text)));
+    fmt::print("{}", LaidOut(fmt::format(
+                         "# Learned by `sluice learn` from {}, in which the rule fires {}. Read "
+                         "it before you use it.\n{}\n",
+                         arguments.capture.empty() ? "this host" : alert::Printable(arguments.capture),
+                         Count(alerts, "time"), text)));
     return done->read.ok() ? kFine : kUsage;
   }
   TellError(
@@ -196,7 +200,9 @@ int LearnExceptions(const Arguments& arguments, const std::string& capture) {
 
 int Learn(const Arguments& arguments) {
   if (arguments.live == !arguments.capture.empty()) {
-    TellError("give a capture, or --live");
+    TellError(arguments.live || arguments.rules.paths.empty()
+                  ? "give a capture, or --live"
+                  : "give a capture, or --live; before `-r`, which takes all that follows it for rules");
     return kUsage;
   }
   std::string capture = arguments.capture;

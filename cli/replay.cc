@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <unordered_set>
 
 #include "cli/config.h"
@@ -84,11 +85,12 @@ class Replay {
 
   // False when the line holds no event.
   bool Line(const std::string& line, uint64_t number, const std::string& file) {
-    const source::Result<std::unique_ptr<eval::JsonEvent>> event = eval::JsonEvent::Parse(line);
+    const source::Result<std::unique_ptr<eval::JsonEvent>> event = eval::JsonEvent::Parse(line, events_ + 1);
     if (!event.ok()) {
       Tell(fmt::format("{}:{}: error: {}\n", file, number, MessageOf(event.status())));
       return false;
     }
+    ++events_;
     WarnOfUnknownKeys(**event, number, file);
     Judge(**event, number);
     return true;
@@ -143,8 +145,20 @@ class Replay {
   alert::Throttle throttle_;
   alert::Host host_;
   std::vector<eval::Match> matches_;
+  uint64_t events_ = 0;
   std::unordered_set<std::string> warned_;
 };
+
+// False at the end and after a fault. True with fail() set: the line is longer than the buffer.
+bool ReadLine(std::istream& events, std::string& buffer) {
+  if (events.getline(buffer.data(), static_cast<std::streamsize>(buffer.size()))) return true;
+  return !events.bad() && !events.eof() && events.gcount() > 0;
+}
+
+void SkipLine(std::istream& events) {
+  events.clear(events.rdstate() & ~std::ios::failbit);
+  events.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+}
 
 int ReplayEvents(const Arguments& arguments, std::unique_ptr<Compilation> compilation, sink::Outputs& outputs,
                  uint64_t& suppressed) {
@@ -160,7 +174,14 @@ int ReplayEvents(const Arguments& arguments, std::unique_ptr<Compilation> compil
   uint64_t number = 0, malformed = 0;
   std::string buffer(kMaxLine + 1, '\0');
   errno = 0;
-  while (!stopped && events.getline(buffer.data(), static_cast<std::streamsize>(buffer.size()))) {
+  while (!stopped && ReadLine(events, buffer)) {
+    if (events.fail()) {
+      Tell(fmt::format("{}:{}: error: the line is longer than {} bytes\n", arguments.events, ++number,
+                       kMaxLine));
+      ++malformed;
+      SkipLine(events);
+      continue;
+    }
     const auto taken = static_cast<size_t>(events.gcount());  // with the line end, if there was one
     const std::string line(buffer, 0, events.eof() ? taken : taken - 1);
     if (++number == 1 && line.starts_with(std::string_view(capture::kMagic, sizeof capture::kMagic))) {
@@ -172,10 +193,7 @@ int ReplayEvents(const Arguments& arguments, std::unique_ptr<Compilation> compil
   }
   suppressed = replay.suppressed();
   if (!stopped && !events.eof()) {
-    const bool fault = events.bad();
-    TellError(fmt::format("{}:{}: {}", arguments.events, number + 1,
-                          fault ? fmt::format("cannot be read: {}", std::strerror(errno))
-                                : fmt::format("the line is longer than {} bytes", kMaxLine)));
+    TellError(fmt::format("{}:{}: cannot be read: {}", arguments.events, number + 1, std::strerror(errno)));
     return kUsage;
   }
   if (malformed == 0) return kFine;
@@ -203,13 +221,18 @@ int ReplayFile(Arguments arguments) {
     const auto raise = [&outputs](const alert::Alert& alert, const std::string& json) {
       Push(*outputs, alert, json);
     };
-    status = ReplayCapture(arguments.events, std::move(compilation), raise, suppressed);
+    status = ReplayCapture(arguments.events, std::move(compilation), arguments.rules.CompileOptions(), raise,
+                           suppressed);
   } else {
     status = ReplayEvents(arguments, std::move(compilation), *outputs, suppressed);
   }
   const std::vector<sink::OutputStats> alerts = outputs->Close();
   if (!arguments.config.empty()) TellOutputs(alerts, suppressed);
-  return status;
+  uint64_t lost = 0;
+  for (const sink::OutputStats& output : alerts) lost += output.lost;
+  if (lost == 0) return status;
+  TellError(fmt::format("{} could not be delivered", Count(lost, "alert")));
+  return status == kFine ? static_cast<int>(kHost) : status;
 }
 
 }  // namespace

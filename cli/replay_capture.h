@@ -16,8 +16,8 @@ using Raise = std::function<void(const alert::Alert&, const std::string& json)>;
 
 // Alerts of the rules over the capture, in order, and how many the rules' throttles held back. With
 // the rules that it was recorded with they are those of the recording, byte for byte. Returns an exit status: a
-// capture that cannot be read, or not to its end, has been told.
-int ReplayCapture(const std::string& path, std::unique_ptr<Compilation> compilation, const Raise& raise,
-                  uint64_t& suppressed);
+// capture that cannot be read, or not to its end, has been told. `compile`: how the rules were compiled.
+int ReplayCapture(const std::string& path, std::unique_ptr<Compilation> compilation, const Options& compile,
+                  const Raise& raise, uint64_t& suppressed);
 
 }  // namespace sluice::cli

@@ -140,9 +140,8 @@ void TellCounters(const EngineSnapshot& engine, const std::vector<sink::OutputSt
   }
   const EngineStats& missed = engine.stats;
   TellOutputs(outputs, missed.suppressed);
-  if (missed.undecodable + missed.orphaned + missed.tree_records_lost == 0) return;
-  Tell(fmt::format("missed undecodable={} orphaned={} lineage={}\n", missed.undecodable, missed.orphaned,
-                   missed.tree_records_lost));
+  if (missed.undecodable + missed.tree_records_lost == 0) return;
+  Tell(fmt::format("missed undecodable={} lineage={}\n", missed.undecodable, missed.tree_records_lost));
 }
 
 void TellTakenOver(const EngineSnapshot& engine) {
@@ -177,10 +176,12 @@ void TellPinned(const EngineSnapshot& engine) {
 // read: what changes from then on is reloaded.
 std::unique_ptr<RuleWatch> WatchRules(const config::Config& config, const Arguments& arguments) {
   if (!config.watch) return nullptr;
-  auto watch = RuleWatch::Open(arguments.rules.paths, [] {
+  const auto changed = [] {
     if (status::Service* service = ready_service; service != nullptr) service->Reloading();
     AskReload();
-  });
+  };
+  auto watch = RuleWatch::Open(arguments.rules.paths, changed,
+                               [](const std::string& fault) { Log(Severity::kWarning, fault); });
   if (watch.ok()) return std::move(*watch);
   Log(Severity::kWarning, fmt::format("rule files are not watched: {}", MessageOf(watch.status())));
   return nullptr;

@@ -80,8 +80,8 @@ void PrintEngine(const Json& engine) {
              engine.value("last_reload_failed", false)
                  ? "; the last reload failed: the files and what runs differ"
                  : "");
-  fmt::print("missed:   undecodable {}, orphaned {}, lineage {}\n", Number(engine, "undecodable"),
-             Number(engine, "orphaned"), Number(engine, "lineage_lost"));
+  fmt::print("missed:   undecodable {}, lineage {}\n", Number(engine, "undecodable"),
+             Number(engine, "lineage_lost"));
   PrintMitigations(engine.value("mitigations", Json::object()));
   const Json sets = engine.value("sets", Json::object());
   for (const auto& [set, members] : sets.items()) {

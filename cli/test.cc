@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "cli/rules.h"
@@ -158,7 +159,8 @@ int RunTriggers(const harness::Suite& suite, const std::vector<std::string>& fil
   return passed && !interrupted ? kFine : kRulesFailed;
 }
 
-int RunTests(const Arguments& arguments) {
+// `captures`: gets the files that tests name; may be null.
+int RunTests(const Arguments& arguments, std::set<std::string>* captures = nullptr) {
   const auto begin = std::chrono::steady_clock::now();
   const auto unreadable = [](const source::Status& status) {
     TellError(status);
@@ -169,6 +171,7 @@ int RunTests(const Arguments& arguments) {
   const auto read = harness::ReadSuite(*files);
   if (!read.ok()) return unreadable(read.status());
   const harness::Suite& suite = **read;
+  if (captures != nullptr) *captures = harness::CapturesOf(*suite.live);
   if (!TellFaults(suite.live->diagnostics, suite.live->files, arguments)) return kRulesFailed;
   if (!TellFaults(suite.diagnostics, suite.files(), arguments)) return kRulesFailed;
   std::vector<size_t> order;
@@ -198,26 +201,31 @@ int RunTests(const Arguments& arguments) {
   return passed ? covered : kRulesFailed;
 }
 
-// What the paths hold, to see that something was written.
+// What the paths hold and the captures of their tests, to see that something was written.
 using Look = std::map<std::string, std::pair<std::filesystem::file_time_type, uintmax_t>>;
 
-Look LookAt(const std::vector<std::string>& paths) {
+Look LookAt(const std::vector<std::string>& paths, const std::set<std::string>& captures) {
   Look look;
   const auto files = RuleFiles(paths, TestFiles::kTake);
-  for (const std::string& file : files.ok() ? *files : paths) {
+  const auto take = [&look](const std::string& file) {
     std::error_code error;
     look[file] = {std::filesystem::last_write_time(file, error), std::filesystem::file_size(file, error)};
-  }
+  };
+  for (const std::string& file : files.ok() ? *files : paths) take(file);
+  for (const std::string& file : captures) take(file);
   return look;
 }
 
 int Watch(const Arguments& arguments) {
+  std::set<std::string> captures;
   while (true) {
-    const Look before = LookAt(arguments.paths);
+    Look before = LookAt(arguments.paths, captures);
     if (isatty(STDOUT_FILENO) == 1) fmt::print("\x1b[H\x1b[2J\x1b[3J");
-    RunTests(arguments);
+    RunTests(arguments, &captures);
+    before.merge(LookAt({}, captures));  // of those that were not known
     Tell("watching; a change runs the tests again\n");
-    while (LookAt(arguments.paths) == before) std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    while (LookAt(arguments.paths, captures) == before)
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
 }
 
@@ -265,12 +273,13 @@ Verb AddTest(CLI::App& app) {
       ->needs(live)
       ->capture_default_str()
       ->check(CLI::Range(1, 3600));
-  for (const char* other : {"--coverage", "--mutate", "--watch"}) live->excludes(app.get_option(other));
   app.add_option("--lcov", arguments->lcov, "Coverage as LCOV's tracefile")->type_name("FILE");
   app.add_option("--html", arguments->html, "Coverage as a page: the rules, coloured")->type_name("FILE");
   app.add_option("--fail-under", arguments->fail_under, "Fail when fewer percent of the outcomes were seen")
       ->type_name("PERCENT")
       ->check(CLI::Range(0.0, 100.0));
+  for (const char* other : {"--coverage", "--mutate", "--watch", "--lcov", "--html", "--fail-under"})
+    live->excludes(app.get_option(other));
   return [arguments, seed] {
     if (arguments->jobs == 0) arguments->jobs = std::max(1u, std::thread::hardware_concurrency());
     if (seed->count() > 0) {

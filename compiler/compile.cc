@@ -19,15 +19,15 @@ bool EndsWith(std::string_view text, std::string_view end) {
 bool IsFalcoYaml(std::string_view name) { return EndsWith(name, ".yaml") || EndsWith(name, ".yml"); }
 
 // Every file into one tree: .rule files as they come, Falco's after them (a later file there may change an
-// earlier one).
+// earlier one, but no .rule file).
 void ParseAll(const std::vector<source::FileId>& ids, const parse::Limits& limits, Compilation& compilation) {
-  falco::Loader falco(compilation.files, limits, compilation.diagnostics);
   for (const source::FileId id : ids) {
-    if (IsFalcoYaml(compilation.files.name(id))) {
-      falco.Add(id);
-    } else {
+    if (!IsFalcoYaml(compilation.files.name(id)))
       parse::Parse(compilation.files, id, limits, compilation.ast, compilation.diagnostics);
-    }
+  }
+  falco::Loader falco(compilation.files, limits, compilation.diagnostics, &compilation.ast);
+  for (const source::FileId id : ids) {
+    if (IsFalcoYaml(compilation.files.name(id))) falco.Add(id);
   }
   falco.Finish(compilation.ast);
 }
@@ -53,20 +53,14 @@ void Compile(const std::vector<source::FileId>& ids, const Options& options, Com
   ast::RuleSet& ast = compilation.ast;
   compilation.written = {ast.rules.size(), ast.macros.size(), ast.lists.size(), ast.tests.size()};
   check::AddMembers(options.members, ast);
+  compilation.members = options.members;
   const bool keeps_ast =
       options.keeps_stages || !ast.tests.empty();  // tests are looked at beside their rules
   check::CheckedRules checked = keeps_ast ? check::Check(ast, options.check, diagnostics)
                                           : check::Check(std::move(ast), options.check, diagnostics);
   if (compilation.written.rules == 0 && diagnostics.ok()) WarnOfNoRule(ids, compilation);
   GiveBack(compilation);
-  norm::NormalRules normal = norm::Normalize(std::move(checked), diagnostics);
-  if (!options.keeps_stages) {
-    for (check::CheckedRule& rule : normal.checked.rules.Edit()) {
-      // Of a mitigation alerts of the agent's own look for paths in it.
-      if (rule.rule.action == ast::Action::kAlert) rule.condition = {};
-      rule.rule.desc.text = rule.rule.output.text = std::string();
-    }
-  }
+  norm::NormalRules normal = norm::Normalize(std::move(checked), diagnostics, !options.keeps_stages);
   split::Budget budget = options.split;
   budget.tells_decisions = options.keeps_stages;
   compilation.partition = split::Split(std::move(normal), budget, diagnostics);

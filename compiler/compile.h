@@ -46,6 +46,7 @@ struct Compilation {
   split::Partition partition;  // holds checked and normal rules
   kplan::KernelPlan kernel;
   uplan::UserPlan user;
+  check::SetMembers members;  // that were compiled in
 
   bool ok() const { return diagnostics.ok(); }
 };

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "compiler/diag/render.h"
 #include "compiler/explain.h"
@@ -234,6 +235,26 @@ TEST(UserPlan, SharesConditionsAndSlots) {
   EXPECT_EQ(compilation->user.slots.size(), 2u) << "evt.type and proc.cmdline";
 }
 
+TEST(UserPlan, LeavesThatAreTheSameAreOneNode) {
+  std::string text;
+  for (int i = 0; i < 40; ++i) {
+    text += Rule(fmt::format("r{}", i),
+                 fmt::format("evt.type in (open, openat) and fd.name in (/a{0}, /b{0}, /c{0}, /d{0})", i));
+  }
+  const auto compilation = Compiled(text);
+  std::set<std::vector<std::pair<check::RuleId, uplan::ConditionId>>> seen;
+  for (const uplan::Node& node : compilation->user.index.nodes) {
+    const bool leads_on = node.groups.begin != node.groups.end || node.switches.begin != node.switches.end;
+    std::vector<std::pair<check::RuleId, uplan::ConditionId>> leaves;
+    for (uint32_t i = node.leaves.begin; i < node.leaves.end; ++i)
+      leaves.emplace_back(compilation->user.index.leaves[i].rule,
+                          compilation->user.index.leaves[i].condition);
+    if (leads_on) continue;
+    EXPECT_TRUE(seen.insert(leaves).second) << leaves.size();
+  }
+  EXPECT_GE(seen.size(), 40u);
+}
+
 TEST(UserPlan, ARuleThatTheKernelDecidesHasNothingLeft) {
   const auto compilation = Compiled(Rule("A", "evt.type = open and fd.name = /a"));
   const uplan::HookPlan& open = compilation->user.hooks[SLUICE_HOOK_FILE_OPEN];
@@ -269,6 +290,34 @@ TEST(Compile, FaultsOfSeveralStagesAreToldInOneRun) {
   const std::string text = Complaints(*compilation);
   EXPECT_THAT(text, HasSubstr("E1"));
   EXPECT_THAT(text, HasSubstr("E201"));
+}
+
+// explain keeps what `run` drops, and must say what runs.
+TEST(Compile, WhatIsDroppedChangesNoPlan) {
+  const std::string text =
+      Rule("a", "evt.type in (openat, open) and fd.name in (/etc/b, /etc/a) and proc.aname in (z, y)") +
+      Rule("b", "evt.type in (open, openat) and proc.aname in (y, z) and fd.name in (/etc/a, /etc/b)") +
+      Rule("c", "evt.type = open and (fd.name = /etc/x or fd.name in (/etc/w)) and not proc.name in (q)") +
+      Rule("d", "evt.type in (open) and fd.name in (/etc/d, /etc/c)", "action: deny") +
+      Rule("e", "evt.type = open and fd.name in (/etc/c, /etc/d) and user.uid = 7", "action: deny");
+  Options options;
+  const auto kept = Compiled(text, options);
+  options.keeps_stages = false;
+  const auto dropped = Compiled(text, options);
+  ASSERT_TRUE(kept->ok() && dropped->ok()) << Complaints(*kept) << Complaints(*dropped);
+  EXPECT_EQ(kplan::Print(kept->kernel, kept->partition), kplan::Print(dropped->kernel, dropped->partition));
+
+  // Of a mitigation the paths that it names are still to be had; of an alert only the plan is.
+  const check::CheckedRules& checked = dropped->user.checked;
+  EXPECT_EQ(checked.rules[0].condition.kind, check::Condition::Kind::kTrue);
+  for (const check::RuleId rule : {3, 4}) {
+    std::string paths;
+    for (const check::Condition& child : checked.rules[rule].condition.children) {
+      if (child.kind == check::Condition::Kind::kPredicate)
+        paths += check::Print(checked.predicates[child.predicate]) + "; ";
+    }
+    EXPECT_THAT(paths, HasSubstr("fd.name in (/etc/c, /etc/d)")) << rule;
+  }
 }
 
 TEST(Compile, PatternsThatAreTooLargeAreRefusedAtThePattern) {

@@ -68,18 +68,19 @@ std::vector<std::string> BoundsOf(const ast::RuleKeys& rule) {
   if (rule.mode == ast::Mode::kAudit)
     bounds.push_back("in audit: it says what it would refuse, and refuses nothing");
   constexpr std::string_view kOthers = "for all others it is audited";
-  switch (rule.scope.kind) {
+  const ast::Scope& scope = ast::ScopeOf(rule);
+  switch (scope.kind) {
     case ast::Scope::Kind::kAll:
       break;
     case ast::Scope::Kind::kUid:
-      bounds.push_back(fmt::format("enforced for the effective user id {}; {}", rule.scope.number, kOthers));
+      bounds.push_back(fmt::format("enforced for the effective user id {}; {}", scope.number, kOthers));
       break;
     case ast::Scope::Kind::kCgroup:
-      bounds.push_back(fmt::format("enforced in the cgroup `{}` and below it; {}", rule.scope.path, kOthers));
+      bounds.push_back(fmt::format("enforced in the cgroup `{}` and below it; {}", scope.path, kOthers));
       break;
     case ast::Scope::Kind::kPercent:
       bounds.push_back(fmt::format("enforced for {} % of the executables, by a hash of their paths; {}",
-                                   rule.scope.number, kOthers));
+                                   scope.number, kOthers));
       break;
   }
   if (rule.fuse) {

@@ -182,6 +182,37 @@ TEST(Compile, AnUnknownFieldDropsARuleThatSaysSo) {
             0u);
 }
 
+TEST(Compile, AnUnknownEventTypeDropsARuleThatSaysSo) {
+  const std::string skip = "  skip-if-unknown-filter: true\n";
+  const auto compiled = CompileTexts(
+      {{"a.yaml",
+        "- list: types\n  items: [open, no_such_call]\n- macro: m\n  condition: evt.type = no_such_call\n" +
+            Rule("Kept", "evt.type in (open)", skip) + Rule("One", "evt.type = no_such_call", skip) +
+            Rule("Two", "evt.type in (types)", skip) + Rule("Three", "m and proc.name = a", skip)}},
+      {});
+  EXPECT_EQ(Errors(*compiled), "");
+  EXPECT_EQ(compiled->partition.normal.checked.rules.size(), 1u);
+  const std::string told = diag::RenderText(compiled->diagnostics, compiled->files, false);
+  EXPECT_EQ(compiled->diagnostics.warnings(), 3u) << told;
+  EXPECT_NE(told.find("Rule `Two` is left out: it names an unknown event type, `no_such_call`"),
+            std::string::npos)
+      << told;
+}
+
+TEST(Compile, YamlDoesNotChangeWhatARuleFileDeclares) {
+  const std::string rule =
+      "rule R {\n  desc: d\n  condition: evt.type = open\n  output: o\n  priority: debug\n}\n"
+      "list l = [a]\nmacro m = proc.name in (l)\n";
+  for (const std::string item : {"- rule: R\n  condition: and proc.name = b\n  append: true\n",
+                                 "- rule: R\n  enabled: false\n", "- list: l\n  items: [b]\n  append: true\n",
+                                 "- macro: m\n  condition: or proc.name = b\n  append: true\n"}) {
+    const auto compiled = CompileTexts({{"b.yaml", item}, {"a.rule", rule}}, {});
+    const std::string errors = Errors(*compiled);
+    EXPECT_NE(errors.find("of a .rule file cannot be changed here"), std::string::npos) << errors;
+    EXPECT_EQ(compiled->diagnostics.errors(), 1u) << errors;
+  }
+}
+
 TEST(Compile, AFaultIsToldOnce) {
   const auto compiled =
       CompileTexts({{"a.rule",

@@ -67,7 +67,7 @@ class WrittenJson {
             {"mode", rule.mode == ast::Mode::kAudit ? "audit" : "enforce"},
             {"tags", Words(rule.tags)},
             {"enabled", rule.enabled},
-            {"source", rule.source.text},
+            {"source", ast::SourceOf(rule)},
             {"exceptions", Listed(rule.exceptions, [this](const ast::Exception& e) { return Of(e); })}};
   }
 
@@ -121,7 +121,7 @@ class WrittenJson {
       case ast::Expr::Kind::kNot:
         return {{"not", Of(expr.children.front())}};
       case ast::Expr::Kind::kMacro:
-        return {{"macro", expr.macro.text}, {"at", At(expr.span)}};
+        return {{"macro", expr.macro->text}, {"at", At(expr.span)}};
       case ast::Expr::Kind::kCheck:
         break;
     }
@@ -153,7 +153,7 @@ class WrittenJson {
         return json;
       }
       case ast::Operand::Kind::kLiteral:
-        return operand.literal.text;
+        return operand.literal->text;
       case ast::Operand::Kind::kTuple:
         return all(operand.tuple);
       case ast::Operand::Kind::kTransform:

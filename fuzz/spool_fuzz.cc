@@ -46,7 +46,9 @@ size_t Write(const std::string& folder, FuzzedDataProvider& input) {
   for (size_t number = 1; number <= records; ++number) {
     if (!spool->Append(RecordOf(number, input.ConsumeIntegralInRange<size_t>(0, 1200))).ok()) std::abort();
   }
-  spool->Acknowledge(spool->Read(input.ConsumeIntegralInRange<size_t>(0, records), kMaxBytes).size());
+  const auto read = spool->Read(input.ConsumeIntegralInRange<size_t>(0, records), kMaxBytes);
+  if (!read.ok()) std::abort();
+  spool->Acknowledge(read->size());
   return records;
 }
 
@@ -95,14 +97,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const bool appended = spool->Append(RecordOf(written + 1, 7)).ok();
     size_t last = 0;
     while (spool->waiting() > 0) {
-      const std::vector<std::string> records = spool->Read(5, 4096);
-      for (const std::string& record : records) {
+      const auto records = spool->Read(5, 4096);
+      if (!records.ok()) std::abort();
+      for (const std::string& record : *records) {
         const size_t number = NumberOf(record);
         if (number <= last || number > written + 1) std::abort();
         last = number;
       }
-      spool->Acknowledge(records.size());
-      if (records.empty() && spool->waiting() > 0) std::abort();  // it would never be delivered
+      spool->Acknowledge(records->size());
+      if (records->empty() && spool->waiting() > 0) std::abort();  // it would never be delivered
     }
     if (appended && last != written + 1) std::abort();
   }

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,11 +26,12 @@ class AlertCheck {
              Fail fail)
       : test_(test), alerts_(alerts), where_(std::move(where)), whole_(whole), fail_(std::move(fail)) {}
 
-  void Check() const;
+  void Check();
 
  private:
   void CheckSilent(const ast::Expectation& expectation) const;
-  void CheckFires(const ast::Expectation& expectation, check::RuleId rule) const;
+  void CheckFires(const ast::Expectation& expectation, check::RuleId rule);
+  bool Seat(const ast::Expectation& expectation, std::set<const alert::Alert*>& tried);
   bool Fits(const ast::Expectation& expectation, const alert::Alert& alert, std::string& why) const;
   bool IsNamed(const std::string& rule) const;
 
@@ -37,6 +40,7 @@ class AlertCheck {
   const std::string where_;
   const bool whole_;
   const Fail fail_;
+  std::map<const alert::Alert*, const ast::Expectation*> taken_;  // each line wants alerts of its own
 };
 
 // As `expect:` writes it.

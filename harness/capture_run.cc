@@ -42,12 +42,14 @@ class CaptureRun {
              [this](const alert::Alert& alert) { Keep(alert); });
     if (!done.ok()) return Unreadable(std::string(done.status().message()));
     if (!done->read.ok()) Unreadable(std::string(done->read.message()));
+    if (done->sets_failed) Unreadable("the rules do not compile with what alerts added to sets");
     if (done->undecodable != 0) Unreadable(fmt::format("{} records do not parse", done->undecodable));
     AlertCheck(
         test_, alerts_, "in the capture", true,
         [this](const ast::Expectation& expectation, std::optional<RuleId> rule, const alert::Alert* alert,
                std::string message) { Tell(expectation, rule, alert, std::move(message)); })
         .Check();
+    CheckDropped();
   }
 
  private:
@@ -55,7 +57,7 @@ class CaptureRun {
                                 const std::function<void(const alert::Alert&)>& raise) {
     ReplayOptions options;
     options.plan = suite_.live_plan;
-    options.fingerprint = suite_.fingerprint;
+    options.grow = [this](const check::SetMembers& members) { return Grow(members); };
     options.throttled = false;
     options.raise = [&raise](const alert::Alert& alert, const std::string& own) {
       if (own.empty()) raise(alert);
@@ -64,6 +66,18 @@ class CaptureRun {
     return Replay(test_.capture, options);
   }
 
+  std::optional<GrownRules> Grow(const check::SetMembers& members) {
+    std::shared_ptr<const Judges> grown = judges_.grow(members);
+    if (grown == nullptr) return std::nullopt;
+    GrownRules rules{grown->suite.live_plan, 0};
+    grown_ = std::move(grown);
+    return rules;
+  }
+
+  // By the evaluator's own plan: with other members a set's predicates have other numbers.
+  Explanation ExplanationOf(eval::Evaluator& live, RuleId id) const {
+    return {live, live.plan().checked.rules[id], At(live).suite.files()};
+  }
   const check::CheckedRule& rule(RuleId id) const { return suite_.live_plan->checked.rules[id]; }
 
   static std::string EventName(const eval::Event& event) {
@@ -78,12 +92,18 @@ class CaptureRun {
 
   // ---- every record
 
+  // That judge what `live` does: with what alerts have added to sets so far.
+  const Judges& At(const eval::Evaluator& live) const {
+    return grown_ != nullptr && &live.plan() == grown_->suite.live_plan.get() ? *grown_ : judges_;
+  }
+
   void See(eval::Evaluator& live, const eval::RecordEvent& event) {
     last_live_ = &live;
     last_event_ = &event;
     if (judges_.coverage != nullptr) {
-      judges_.written.Begin(event);
-      judges_.coverage->See(judges_.written);
+      eval::Evaluator& written = At(live).written;
+      written.Begin(event);
+      judges_.coverage->See(written);
     }
     matches_.clear();
     live.MatchAll(matches_);
@@ -93,7 +113,7 @@ class CaptureRun {
       truths_[match.rule] = match.undecided ? Truth::kUnknown : Truth::kTrue;
       asked_.push_back(match.rule);
     }
-    for (size_t i = 0; i < kByChance; ++i)
+    for (size_t i = 0; i < kByChance && !truths_.empty(); ++i)
       asked_.push_back(static_cast<RuleId>(judges_.random() % truths_.size()));
     std::sort(asked_.begin(), asked_.end());
     asked_.erase(std::unique(asked_.begin(), asked_.end()), asked_.end());
@@ -102,14 +122,15 @@ class CaptureRun {
   }
 
   void CompareNaive(eval::Evaluator& live, const eval::RecordEvent& event) {
+    const Judges& judges = At(live);
     std::set<check::FieldUse> fields;
     for (const RuleId id : asked_)
       fields.insert(suite_.rules[id].fields.begin(), suite_.rules[id].fields.end());
     const naive::Event values = NaiveEvent(event, fields);
     for (const RuleId id : asked_) {
-      const RuleFacts& facts = suite_.rules[id];
+      const RuleFacts& facts = judges.suite.rules[id];
       if (!facts.folded.empty()) continue;  // it asks for a result, and is replayed as at the hook
-      const naive::Truth naive = judges_.naive.Holds(*facts.source, values);
+      const naive::Truth naive = judges.naive.Holds(*facts.source, values);
       if (naive == naive::Truth::kUnknown || (naive == naive::Truth::kTrue) == (truths_[id] == Truth::kTrue))
         continue;
       if (truths_[id] == Truth::kUnknown) continue;  // a value of which a part is known
@@ -119,9 +140,11 @@ class CaptureRun {
   }
 
   void CompareKernel(eval::Evaluator& live, const eval::RecordEvent& event) {
-    if (event.hook() == check::kNoHook || !judges_.active[event.hook()]) return;
-    const KernelEvent made = KernelEventOf(event, judges_.model);
-    const kplan::Verdict verdict = judges_.model.Judge(made.subject);
+    const Judges& judges = At(live);
+    if (event.hook() == check::kNoHook || !judges.active[event.hook()]) return;
+    const KernelEvent made = KernelEventOf(event, judges.model);
+    const kplan::Verdict verdict = judges.model.Judge(made.subject);
+    if (!verdict.dropped && sent_.empty()) sent_ = EventName(event);
     std::array<uint64_t, SLUICE_WORDS> surviving{};
     bool undecided = false;
     for (size_t i = 0; i < SLUICE_WORDS; ++i) {
@@ -153,8 +176,7 @@ class CaptureRun {
                      fmt::format("`{}` is {} {}, and {} by the user plan", rule(id).rule.name.text,
                                  TruthName(truth), way, TruthName(truths_[id])));
     failure.others.push_back({rule(id).rule.name.span, "this rule"});
-    failure.note =
-        fmt::format("the condition at {}\n{}", EventName(event), Explanation(live, rule(id)).Table());
+    failure.note = fmt::format("the condition at {}\n{}", EventName(event), ExplanationOf(live, id).Table());
     failure.help =
         "this is a fault of sluice, not of the rule; please report it with the rule and the capture";
   }
@@ -171,7 +193,7 @@ class CaptureRun {
   void Note(RuleId id, eval::Evaluator& live, const eval::Event& event) {
     const std::string& name = rule(id).rule.name.text;
     tables_[name] = fmt::format("the condition of `{}` at {}\n{}", name, EventName(event),
-                                Explanation(live, rule(id)).Table());
+                                ExplanationOf(live, id).Table());
   }
 
   // ---- what was expected
@@ -186,11 +208,23 @@ class CaptureRun {
     if (alert != nullptr) failure.help = fmt::format("its output is \"{}\"", alert->output);
   }
 
+  void CheckDropped() {
+    for (const ast::Expectation& expectation : test_.test->expectations) {
+      if (expectation.what != ast::Expected::kDropped || sent_.empty()) continue;
+      Diagnostic& failure =
+          result_.Fail(Code::E501, expectation.span,
+                       fmt::format("The kernel does not drop {}: it sends it to user space", sent_));
+      failure.primary.text = "expected";
+      failure.help =
+          "`sluice explain` says what of each rule the kernel decides; `expect: nothing` asks less";
+    }
+  }
+
   // The record at which a rule that did not fire came nearest; of equals the first.
   void FindNearest(RuleId id) {
     size_t least = SIZE_MAX;
     const auto observe = [&](eval::Evaluator& live, const eval::RecordEvent& event) {
-      const size_t lacking = Explanation(live, rule(id)).Lacking();
+      const size_t lacking = ExplanationOf(live, id).Lacking();
       if (lacking >= least) return;
       least = lacking;
       Note(id, live, event);
@@ -211,6 +245,8 @@ class CaptureRun {
   std::vector<eval::Match> matches_;
   eval::Evaluator* last_live_ = nullptr;
   const eval::RecordEvent* last_event_ = nullptr;
+  std::shared_ptr<const Judges> grown_;
+  std::string sent_;  // the first event that the kernel would send for these rules
   std::vector<alert::Alert> alerts_;
   std::map<std::string, std::string> tables_;  // by rule
   std::set<RuleId> told_;

@@ -1,6 +1,6 @@
 // harness/capture_run.h - a test whose events are a capture.
 //
-// The capture is replayed as `sluice replay` does. On the way each record is judged by the naive evaluator and by the
+// The capture is replayed as `sluice replay` does with rules that it was not recorded with. On the way each record is judged by the naive evaluator and by the
 // model of the kernel plan as well, for the rules that fire, those that the test names, and a few others by chance;
 // E502 where they differ. What cannot be compared is counted.
 //
@@ -8,6 +8,8 @@
 //          read, or not to its end.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <random>
 
 #include "compiler/kplan/model.h"
@@ -27,6 +29,8 @@ struct Judges {
   std::mt19937_64& random;
   KernelCount& count;
   Coverage* coverage;  // may be null
+  // The same with what alerts have added to sets; null when the rules do not compile with it.
+  std::function<std::shared_ptr<const Judges>(const check::SetMembers&)> grow;
 };
 
 void RunCapture(const Judges& judges, const Case& test, Result& result);

@@ -48,20 +48,23 @@ Coverage::Coverage(const Suite& suite)
 void Coverage::See(eval::Evaluator& evaluator) {
   const check::CheckedRules& checked = suite_.written_plan->checked;
   for (check::RuleId rule = 0; rule < checked.rules.size(); ++rule) {
-    fired_[rule] += Of(checked.rules[rule].condition, evaluator) == Truth::kTrue;
+    fired_[rule] += Of(checked.rules[rule].condition, evaluator.plan().checked.rules[rule].condition,
+                       evaluator) == Truth::kTrue;
   }
 }
 
-Truth Coverage::Of(const Condition& condition, eval::Evaluator& evaluator) {
+Truth Coverage::Of(const Condition& condition, const Condition& asked, eval::Evaluator& evaluator) {
+  if (condition.kind != asked.kind || condition.children.size() != asked.children.size())
+    return Truth::kUnknown;
   switch (condition.kind) {
     case Kind::kTrue:
       return Truth::kTrue;
     case Kind::kFalse:
       return Truth::kFalse;
     case Kind::kNot:
-      return eval::Not(Of(condition.children[0], evaluator));
+      return eval::Not(Of(condition.children[0], asked.children[0], evaluator));
     case Kind::kPredicate: {
-      const Truth truth = evaluator.Ask(condition.predicate);
+      const Truth truth = evaluator.Ask(asked.predicate);
       Seen& seen = predicates_[index_.at(&condition)];
       seen.is_true += truth == Truth::kTrue;
       seen.is_false += truth == Truth::kFalse;
@@ -73,8 +76,8 @@ Truth Coverage::Of(const Condition& condition, eval::Evaluator& evaluator) {
   }
   const bool conjunction = condition.kind == Kind::kAnd;
   Truth joined = eval::TruthOf(conjunction);
-  for (const Condition& child : condition.children) {
-    const Truth truth = Of(child, evaluator);
+  for (size_t i = 0; i < condition.children.size(); ++i) {
+    const Truth truth = Of(condition.children[i], asked.children[i], evaluator);
     joined = conjunction ? eval::And(joined, truth) : eval::Or(joined, truth);
     if (joined == eval::TruthOf(!conjunction)) break;
   }

@@ -41,7 +41,9 @@ class Coverage {
   const Suite& suite() const { return suite_; }
 
  private:
-  eval::Truth Of(const check::Condition& condition, eval::Evaluator& evaluator);
+  // `asked`: the same condition in the evaluator's plan, which may have other members in its sets.
+  eval::Truth Of(const check::Condition& condition, const check::Condition& asked,
+                 eval::Evaluator& evaluator);
 
   const Suite& suite_;
   std::vector<Seen> predicates_;

@@ -32,17 +32,32 @@ void Default(Fields& fields, std::string_view name, std::string text) {
   fields.try_emplace(std::string(name), Written::Of(std::move(text)));
 }
 
-// The first of `names` that is given becomes the default of the others; returns its text.
+// The value of `from`, or that it has none, becomes the default of `name` too.
+void DefaultAs(Fields& fields, std::string_view name, std::string_view from) {
+  const auto found = fields.find(from);
+  if (found != fields.end()) fields.try_emplace(std::string(name), Written(found->second));
+}
+
+bool HasValue(const Fields& fields, std::string_view name) {
+  const auto found = fields.find(name);
+  return found != fields.end() && found->second.kind == Written::Kind::kValue;
+}
+
+// The first of `names` that is given becomes the default of the others; returns its text. Without a value it does so where
+// no other has one.
 std::string Share(Fields& fields, const std::vector<std::string>& names, std::string otherwise) {
-  std::string text = std::move(otherwise);
+  Written shared = Written::Of(std::move(otherwise));
+  bool given = false;
   for (const std::string& name : names) {
     const auto found = fields.find(name);
-    if (found == fields.end() || found->second.words.empty()) continue;
-    text = found->second.words.front();
-    break;
+    if (found == fields.end() || (found->second.words.empty() && given)) continue;
+    given = true;
+    shared = found->second;
+    if (!shared.words.empty()) break;
   }
-  for (const std::string& name : names) Default(fields, name, text);
-  return text;
+  if (shared.words.size() > 1) shared = Written::Of(shared.words.front());
+  for (const std::string& name : names) fields.try_emplace(name, shared);
+  return shared.words.empty() ? "" : shared.words.front();
 }
 
 std::vector<std::string> SplitBlanks(const std::string& text) {
@@ -113,7 +128,8 @@ void FillUser(Fields& fields) {
     Default(fields, "user.uid", uid);
   }
   Default(fields, "user.uid", "0");
-  const std::string uid = Text(fields, "user.uid");
+  if (!HasValue(fields, "user.uid")) DefaultAs(fields, "user.name", "user.uid");
+  const std::string uid = HasValue(fields, "user.uid") ? Text(fields, "user.uid") : "0";
   std::string name = "user";
   for (const auto& [user, number] : kUsers) {
     if (number == uid) name = user;
@@ -267,13 +283,24 @@ uint64_t OpenFlagsOf(const Fields& fields, bool creat) {
   return flags;
 }
 
-void FillOpen(Fields& fields, check::EventType type) {
-  const std::string path =
-      Share(fields, {"fd.name", "fs.path.name", "evt.arg.name", "fd.nameraw"}, "/srv/file");
+// The parts of fd.name where the hook has them.
+void FillPathParts(Fields& fields, check::HookId hook) {
+  const std::optional<check::FieldUse> part = check::ParseFieldUse("fd.filename");
+  if ((part->hooks() >> hook & 1) == 0 || !Has(fields, "fd.name")) return;
+  if (!HasValue(fields, "fd.name")) {
+    DefaultAs(fields, "fd.directory", "fd.name");
+    DefaultAs(fields, "fd.filename", "fd.name");
+    return;
+  }
+  const std::string path = Text(fields, "fd.name");
   const size_t slash = path.rfind('/');
-  Default(fields, "fs.path.nameraw", Text(fields, "fd.nameraw"));
   Default(fields, "fd.directory", slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash));
   Default(fields, "fd.filename", path.substr(slash + 1));
+}
+
+void FillOpen(Fields& fields, check::EventType type) {
+  Share(fields, {"fd.name", "fs.path.name", "evt.arg.name", "fd.nameraw"}, "/srv/file");
+  DefaultAs(fields, "fs.path.nameraw", "fd.nameraw");
   Default(fields, "fd.type", "file");
   Default(fields, "fd.typechar", Text(fields, "fd.type") == "directory" ? "d" : "f");
   const bool creat = check::EventName(type) == "creat";
@@ -379,8 +406,8 @@ void FillProcess(Fields& fields, int pid) {
   FillUser(fields);
   FillAncestors(fields);
   Default(fields, "proc.pid", std::to_string(pid));
-  Default(fields, "proc.vpid", Text(fields, "proc.pid"));
-  Default(fields, "thread.tid", Text(fields, "proc.pid"));
+  DefaultAs(fields, "proc.vpid", "proc.pid");
+  DefaultAs(fields, "thread.tid", "proc.pid");
   Default(fields, "thread.ismain", "true");
   Default(fields, "proc.cwd", "/");
   Default(fields, "proc.tty", "0");
@@ -416,9 +443,11 @@ void FillEvent(Fields& fields, check::HookId hook, check::EventType type, size_t
       Default(fields, end, "file");
   }
   if (hook == SLUICE_HOOK_FILE_OPEN) FillOpen(fields, type);
+  if (hook == SLUICE_HOOK_USERNS_CREATE) Default(fields, "evt.arg.flags", "CLONE_NEWUSER");
   for (const char* flag : {"evt.is_open_read", "evt.is_open_write", "evt.is_open_exec", "evt.is_open_create"})
     Default(fields, flag, "false");
   FillTexts(fields, hook);
+  FillPathParts(fields, hook);
   FillConnection(fields, name);
   FillResult(fields);
 }

@@ -119,7 +119,7 @@ void EventCheck::Missing(const ast::Expectation& expectation, RuleId rule) {
   for (size_t number = 0; number < test_.events.size(); ++number) {
     const PlanEvent event(test_.events[number], false);
     written_.Begin(event);
-    const size_t lacking = Explanation(written_, suite_.rule(rule)).Lacking();
+    const size_t lacking = Explanation(written_, suite_.rule(rule), suite_.files()).Lacking();
     if (lacking > least) continue;
     least = lacking;
     nearest = number;
@@ -158,7 +158,7 @@ void EventCheck::CheckDropped(const ast::Expectation& expectation) {
 void EventCheck::Explain(Diagnostic& failure, RuleId rule, size_t number) {
   const PlanEvent event(test_.events[number], false);
   written_.Begin(event);
-  Explanation explanation(written_, suite_.rule(rule));
+  Explanation explanation(written_, suite_.rule(rule), suite_.files());
   for (diag::Label& label : explanation.Decisive()) failure.others.push_back(std::move(label));
   failure.note = fmt::format("the condition of `{}` at {}\n{}", NameOf(rule), EventName(test_, number),
                              explanation.Table());

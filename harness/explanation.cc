@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "compiler/check/sets.h"
 #include "compiler/check/terms.h"
 #include "runtime/alert/alert.h"
 
@@ -70,6 +71,17 @@ std::string Explanation::ValueOf(check::PredicateId id) {
   return Cut(out, kValueWidth);
 }
 
+// A set has its name in the rule alone.
+std::string Explanation::TextOf(const Condition& condition) {
+  const check::Predicate& predicate = evaluator_.plan().checked.predicates[condition.predicate];
+  if (!check::AsksASet(predicate) || condition.span.end <= condition.span.begin)
+    return check::Print(predicate);
+  std::string words(files_.text(condition.span.file)
+                        .substr(condition.span.begin, condition.span.end - condition.span.begin));
+  std::replace(words.begin(), words.end(), '\n', ' ');
+  return words;
+}
+
 void Explanation::AddRows(const Condition& condition, size_t depth) {
   const std::string indent(2 * depth, ' ');
   const std::string truth(TruthName(Of(condition)));
@@ -78,12 +90,9 @@ void Explanation::AddRows(const Condition& condition, size_t depth) {
     case Kind::kFalse:
       rows_.push_back({indent + "always " + truth, truth, ""});
       return;
-    case Kind::kPredicate: {
-      const check::Predicate& predicate = evaluator_.plan().checked.predicates[condition.predicate];
-      rows_.push_back(
-          {indent + Cut(check::Print(predicate), kTextWidth), truth, ValueOf(condition.predicate)});
+    case Kind::kPredicate:
+      rows_.push_back({indent + Cut(TextOf(condition), kTextWidth), truth, ValueOf(condition.predicate)});
       return;
-    }
     case Kind::kNot:
       rows_.push_back({indent + "not", truth, ""});
       break;

@@ -11,8 +11,8 @@ namespace sluice::harness {
 // REQUIRES: `evaluator` has begun the event, with the plan that `rule` is of.
 class Explanation {
  public:
-  Explanation(eval::Evaluator& evaluator, const check::CheckedRule& rule)
-      : evaluator_(evaluator), rule_(rule) {}
+  Explanation(eval::Evaluator& evaluator, const check::CheckedRule& rule, const source::Files& files)
+      : evaluator_(evaluator), rule_(rule), files_(files) {}
 
   eval::Truth Whole() { return Of(rule_.condition); }
   // Parts of the outermost `and` that are not true; of another condition 0 or 1.
@@ -26,6 +26,7 @@ class Explanation {
  private:
   eval::Truth Of(const check::Condition& condition);
   std::string ValueOf(check::PredicateId predicate);
+  std::string TextOf(const check::Condition& condition);
   void AddRows(const check::Condition& condition, size_t depth);
   void AddDecisive(const check::Condition& condition, std::vector<diag::Label>& labels);
 
@@ -34,6 +35,7 @@ class Explanation {
   };
   eval::Evaluator& evaluator_;
   const check::CheckedRule& rule_;
+  const source::Files& files_;
   std::vector<Row> rows_;
 };
 

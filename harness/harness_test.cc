@@ -218,12 +218,64 @@ TEST_F(HarnessTest, MutantsThatNoTestCatchesAreListed) {
               HasSubstr("in rules without a test"));
 }
 
+TEST_F(HarnessTest, MutantsAreJudgedWithWhatAlertsAdd) {
+  const std::string rules =
+      "rule \"Adds\" {\n desc: d\n condition: evt.type = openat and fd.name = /bait\n output: o\n priority: "
+      "debug\n"
+      " then: add %proc.exepath to seen for 1h\n}\n"
+      "rule \"Asks\" {\n desc: d\n condition: evt.type = openat and fd.name = /kept and proc.exepath in "
+      "(seen)\n"
+      " output: o\n priority: debug\n"
+      " exceptions: [ { name: users, fields: [user.name], values: [[root], [daemon]] } ]\n}\n"
+      "test \"t\" {\n event: openat { fd.name: /bait, user.name: me }\n event: openat { fd.name: /kept, "
+      "user.name: me }\n"
+      " expect: alert \"Adds\"\n expect: alert \"Asks\"\n}\n";
+  const std::unique_ptr<Suite> suite = Read(rules);
+  ASSERT_TRUE(suite->ok()) << diag::RenderText(suite->diagnostics, suite->files(), false);
+  size_t caught = 0;
+  std::vector<std::string> survivors;
+  for (const Mutant& mutant : TryMutants(*suite, {0}, 1).mutants) {
+    EXPECT_TRUE(mutant.tested) << mutant.change;
+    caught += mutant.caught;
+    if (!mutant.caught) survivors.push_back(mutant.change);
+  }
+  EXPECT_EQ(caught, 4u);  // predicates turned round; that of the file that adds fires on the other event
+  EXPECT_EQ(survivors.size(), 11u);
+  EXPECT_THAT(survivors, testing::Contains("without the exception `users`"));
+  EXPECT_THAT(survivors, testing::Contains("without row 2 of the exception `users`"));
+}
+
+TEST_F(HarnessTest, ManyTestsWithOneMemberCompileTheRulesOnce) {
+  std::string text =
+      "rule \"Adds\" {\n desc: d\n condition: evt.type = openat and fd.name = /bait\n output: o\n priority: "
+      "debug\n"
+      " then: add %proc.exepath to seen for 1h\n}\n"
+      "rule \"Asks\" {\n desc: d\n condition: evt.type = openat and fd.name = /kept and proc.exepath in "
+      "(seen)\n"
+      " output: o\n priority: debug\n}\n";
+  for (int i = 0; i < 300; ++i) {
+    text += "test \"" + std::to_string(i) +
+            "\" {\n event: openat { fd.name: /bait }\n event: openat { fd.name: /kept }\n"
+            " expect: alert \"Asks\"\n}\n";
+  }
+  const std::unique_ptr<Suite> suite = Read(text);
+  ASSERT_TRUE(suite->ok());
+  Runner runner(*suite, 0);
+  uint64_t first_ns = 0, others_ns = 0;
+  for (size_t i = 0; i < suite->cases.size(); ++i) {
+    const Result result = runner.Run(i);
+    EXPECT_THAT(result.failures, IsEmpty());
+    (i == 0 ? first_ns : others_ns) += result.time_ns;
+  }
+  EXPECT_LT(others_ns / 299, first_ns);
+}
+
 // Opens of /etc/shadow and of another file, without rules.
 std::string CaptureOf(const std::string& path) {
   auto writer = capture::Writer::Create(path);
   EXPECT_TRUE(writer.ok()) << writer.status();
   (*writer)->Host({.hostname = "h", .boot_id = "b"}, {});
-  (*writer)->Rules(1, 0, true);
+  (*writer)->Rules({.generation = 1, .every_event = true});
   for (const char* file : {"/etc/shadow", "/etc/passwd", "/etc/shadow"}) {
     ring::RecordBuilder builder(SLUICE_RECORD_EVENT, SLUICE_HOOK_FILE_OPEN);
     builder.header().generation = 1;
@@ -233,6 +285,52 @@ std::string CaptureOf(const std::string& path) {
   }
   EXPECT_TRUE((*writer)->Close().ok());
   return path;
+}
+
+TEST_F(HarnessTest, EachLineOfACapturesTestWantsAnAlertOfItsOwn) {
+  const std::string file = CaptureOf(path_ + ".cap");
+  const auto failures = [&](const std::string& rules, const std::string& expect) {
+    const std::unique_ptr<Suite> suite =
+        Read(rules + "test \"t\" {\n capture: \"" + std::filesystem::path(file).filename().string() +
+             "\"\n " + expect + "\n}\n");
+    EXPECT_TRUE(suite->ok()) << diag::RenderText(suite->diagnostics, suite->files(), false);
+    Runner runner(*suite, 1);
+    std::string text;
+    for (const diag::Diagnostic& failure : runner.Run(0).failures)
+      text += failure.message + "\n" + failure.note;
+    return text;
+  };
+  const std::string alert = "expect: alert R\n ";
+  EXPECT_EQ(failures(kRule, alert + alert), "");
+  EXPECT_THAT(failures(kRule, alert + alert + alert), HasSubstr("`R` fires fewer times in the capture"));
+  EXPECT_THAT(failures(kRule, "expect: dropped"),
+              HasSubstr("The kernel does not drop `openat` by ?[7] of /etc/shadow"));
+  std::string other = kRule;
+  other.replace(other.find("/etc/shadow"), 11, "/etc/gshadow");
+  EXPECT_EQ(failures(other, "expect: dropped"), "");
+  // Sets hold what alerts on the way have added.
+  const std::string sets =
+      "rule \"Adds\" {\n desc: d\n condition: evt.type = openat and fd.name = /etc/shadow\n output: o\n"
+      " priority: debug\n then: add %fd.name to seen for 1h\n}\n"
+      "rule \"Asks\" {\n desc: d\n condition: evt.type = openat and fd.name in (seen)\n output: o\n"
+      " priority: debug\n}\n";
+  EXPECT_EQ(failures(sets, "expect: alert Adds times 2\n expect: alert Asks times 1\n expect: nothing else"),
+            "");
+  EXPECT_THAT(failures(sets, "expect: alert Asks times 2"), HasSubstr("fires once"));
+  EXPECT_THAT(failures(sets, "expect: deny Asks"),
+              testing::AllOf(HasSubstr("fd.name in (seen)"), testing::Not(HasSubstr("(empty)"))));
+  std::filesystem::remove(file);
+}
+
+TEST_F(HarnessTest, ACaptureIsATestWithoutRules) {
+  const std::string file = CaptureOf(path_ + ".cap");
+  const std::unique_ptr<Suite> suite =
+      Read("test \"t\" {\n capture: \"" + std::filesystem::path(file).filename().string() +
+           "\"\n expect: nothing\n}\n");
+  ASSERT_TRUE(suite->ok());
+  Runner runner(*suite, 1);
+  EXPECT_THAT(runner.Run(0).failures, IsEmpty());
+  std::filesystem::remove(file);
 }
 
 TEST_F(HarnessTest, ACaptureIsATestsEvents) {

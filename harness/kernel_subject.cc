@@ -1,5 +1,7 @@
 #include "harness/kernel_subject.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -143,7 +145,8 @@ class Filler {
 
   void Contradict(FieldId field, std::string_view argument) {
     made_.contradiction =
-        check::FieldUse{.field = field, .index = -1, .argument = std::string(argument)}.Name();
+        fmt::format("`{}` says something else than another field of the same value",
+                    check::FieldUse{.field = field, .index = -1, .argument = std::string(argument)}.Name());
   }
 
   const eval::Event& event_;
@@ -151,12 +154,16 @@ class Filler {
 };
 
 // An ancestor each: its name and its path, the parent first.
-void SetLineage(const eval::Event& event, const kplan::Model& model, kplan::Subject& subject) {
+void SetLineage(const eval::Event& event, const kplan::Model& model, KernelEvent& made) {
+  kplan::Subject& subject = made.subject;
   for (int32_t level = 1; level <= check::kMaxFieldIndex; ++level) {
     const Value name = event.Get({.field = FieldId::kProcAname, .index = level, .argument = {}});
     const Value path = event.Get({.field = FieldId::kProcAexepath, .index = level, .argument = {}});
-    if (name.kind == Value::Kind::kUnknown || path.kind == Value::Kind::kUnknown)
-      subject.lineage_known = false;
+    const bool name_unknown = name.kind == Value::Kind::kUnknown,
+               path_unknown = path.kind == Value::Kind::kUnknown;
+    if (name_unknown != path_unknown)
+      made.contradiction = "the model of the kernel knows of an ancestor its name and its path, or neither";
+    if (name_unknown || path_unknown) subject.lineage_known = false;
     if (name.kind != Value::Kind::kString || !subject.lineage_known) return;
     std::optional<std::string_view> known_path;
     if (path.kind == Value::Kind::kString) known_path = path.text;
@@ -173,7 +180,14 @@ KernelEvent KernelEventOf(const eval::Event& event, const kplan::Model& model) {
   kplan::Subject& subject = made.subject;
   subject.hook = event.hook();
   subject.type = event.type();
-  for (const Number& number : kNumbers) subject.ints[number.number] = Get(event, number.field).number;
+  for (const Number& number : kNumbers) {
+    const Value value = Get(event, number.field);
+    subject.ints[number.number] = value.number;
+    if (value.kind != Value::Kind::kNumber)
+      made.contradiction =
+          fmt::format("the kernel always has `{}`",
+                      check::FieldUse{.field = number.field, .index = -1, .argument = {}}.Name());
+  }
   subject.ints[SLUICE_INT_RESULT] = SLUICE_ABSENT_INT;
   const Value result = Get(event, FieldId::kEvtRawres);
   if (subject.hook == SLUICE_HOOK_SYS_EXIT && result.kind == Value::Kind::kNumber)
@@ -203,7 +217,7 @@ KernelEvent KernelEventOf(const eval::Event& event, const kplan::Model& model) {
   for (const check::Operand& operand : check::Operands()) {
     if ((operand.hooks >> subject.hook & 1) != 0) filler.Operand(operand);
   }
-  SetLineage(event, model, subject);
+  SetLineage(event, model, made);
   subject.bucket = kplan::Model::BucketOf(subject.strings[SLUICE_STR_EXEPATH]);
   const Value cgroup = Get(event, FieldId::kThreadCgroups);
   if (cgroup.kind == Value::Kind::kString) subject.cgroup_scopes = model.CgroupScopesOf(cgroup.text);

@@ -15,7 +15,7 @@ namespace sluice::harness {
 
 struct KernelEvent {
   kplan::Subject subject;
-  std::string contradiction;  // a field that says something else than another field of the same value
+  std::string contradiction;  // why no kernel sees such an event: two fields say two things of one value
 };
 
 // `model` gives the lineage bits of the ancestors.

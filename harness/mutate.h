@@ -25,10 +25,15 @@ struct Mutant {
   bool tested = false;  // some test names a rule that it changes
 };
 
-// By file and place. REQUIRES: the tests `order` pass.
-std::vector<Mutant> TryMutants(const Suite& suite, const std::vector<size_t>& order, size_t jobs);
+struct Mutation {
+  std::vector<Mutant> mutants;  // by file and place
+  size_t captures = 0;          // tests of captures, which are not asked: they do not count as tests here
+};
+
+// REQUIRES: the tests `order` pass.
+Mutation TryMutants(const Suite& suite, const std::vector<size_t>& order, size_t jobs);
 
 // The mutants that no test catches, as the compiler shows its findings, and the score.
-std::string MutantsText(const Suite& suite, const std::vector<Mutant>& mutants, bool colour);
+std::string MutantsText(const Suite& suite, const Mutation& mutation, bool colour);
 
 }  // namespace sluice::harness

@@ -36,6 +36,8 @@ Truth TruthOf(naive::Truth truth) {
 // The engine may know more than Kleene's tables do: `a or not a` is true.
 bool Agree(Truth naive, Truth engine) { return naive == engine || naive == Truth::kUnknown; }
 
+constexpr size_t kMostGrown = 4;  // rule sets with members that are kept, a thread
+
 // What the kernel said of one event.
 struct KernelVerdict {
   bool asked = false;  // a hook supplies the type
@@ -82,8 +84,16 @@ struct Runner::State {
     for (const split::HookPartition& hook : s.live->partition.hooks) active[hook.hook] = true;
   }
 
+  // With rules of its own.
+  State(std::unique_ptr<Suite> s, uint64_t run_seed, Coverage* c) : State(*s, run_seed, c) {
+    owned = std::move(s);
+  }
+
   Result Run(size_t index);
-  void JudgeNext(std::unique_ptr<Suite>& grown, std::unique_ptr<State>& with);
+  // The rules with what alerts have added to sets; null when they do not compile with it.
+  std::shared_ptr<State> Grow(const check::SetMembers& members);
+  Judges AsJudges();
+  void JudgeNext(std::shared_ptr<State>& grown);
   void Judge(size_t number);
   std::vector<Truth> Matches(eval::Evaluator& evaluator, const kplan::Verdict* verdict);
   KernelVerdict AskKernel(const PlanEvent& at_hook, std::vector<Truth>& found);
@@ -98,6 +108,7 @@ struct Runner::State {
   void Differ(RuleId rule, std::string_view way, Truth naive_truth, Truth way_truth);
   const std::string& NameOf(RuleId rule) const { return suite.rule(rule).rule.name.text; }
 
+  std::unique_ptr<Suite> owned;
   const Suite& suite;
   eval::Evaluator written, live;
   kplan::Model model;
@@ -107,6 +118,7 @@ struct Runner::State {
   std::vector<bool> active;  // by hook: some rule asks there
   Coverage* const coverage;
   KernelCount count;
+  std::map<check::SetMembers, std::shared_ptr<State>> grown_states;
 
   // The test at hand.
   const Case* test = nullptr;
@@ -137,12 +149,11 @@ Result Runner::State::Run(size_t index) {
   fired.clear();
   sent.assign(test->events.size(), "");
   sets = Sets();
-  std::unique_ptr<Suite> grown;  // the rules with what the events so far have added to sets
-  std::unique_ptr<State> with;
   if (!test->capture.empty()) {
-    RunCapture({suite, written, naive, model, active, random, count, coverage}, *test, found);
+    RunCapture(AsJudges(), *test, found);
   } else {
-    for (at = 0; at < test->events.size(); ++at) JudgeNext(grown, with);
+    std::shared_ptr<State> grown;  // the rules with what the events so far have added to sets
+    for (at = 0; at < test->events.size(); ++at) JudgeNext(grown);
     EventCheck(suite, written, *test, fired, sent, found).Check();
   }
   result = nullptr;
@@ -151,16 +162,36 @@ Result Runner::State::Run(size_t index) {
   return found;
 }
 
-void Runner::State::JudgeNext(std::unique_ptr<Suite>& grown, std::unique_ptr<State>& with) {
-  if (sets.changed()) {
-    with.reset();
-    grown = WithMembers(suite, sets.Take());
-    if (grown != nullptr) with = std::make_unique<State>(*grown, seed, coverage);
-  }
-  if (with == nullptr) {
+std::shared_ptr<Runner::State> Runner::State::Grow(const check::SetMembers& members) {
+  if (const auto known = grown_states.find(members); known != grown_states.end()) return known->second;
+  if (grown_states.size() >= kMostGrown) grown_states.clear();
+  std::unique_ptr<Suite> with = WithMembers(suite, members);
+  if (with == nullptr) return nullptr;
+  return grown_states.emplace(members, std::make_shared<State>(std::move(with), seed, coverage))
+      .first->second;
+}
+
+Judges Runner::State::AsJudges() {
+  return {suite, written, naive, model, active, random, count, coverage, [this](const auto& members) {
+            struct Kept {
+              std::shared_ptr<State> state;
+              Judges judges;
+            };
+            const std::shared_ptr<State> state = Grow(members);
+            if (state == nullptr) return std::shared_ptr<const Judges>();
+            const auto kept = std::make_shared<const Kept>(Kept{state, state->AsJudges()});
+            return std::shared_ptr<const Judges>(kept, &kept->judges);
+          }};
+}
+
+void Runner::State::JudgeNext(std::shared_ptr<State>& grown) {
+  if (sets.changed()) grown = Grow(sets.Take());
+  if (grown == nullptr) {
     Judge(at);
     return;
   }
+  State* const with = grown.get();
+  with->random.seed(random());
   with->test = test;
   with->result = result;
   with->at = at;
@@ -288,11 +319,9 @@ void Runner::State::CompareKernel(RuleId rule, const KernelVerdict& kernel, Trut
     ++count.judged;
     return;
   }
-  const std::string reason =
-      !kernel.contradiction.empty()
-          ? fmt::format("`{}` says something else than another field of the same value", kernel.contradiction)
-      : kernel.asked ? CannotCompare(rule, event)
-                     : fmt::format("no hook supplies `{}`", event.title);
+  const std::string reason = !kernel.contradiction.empty() ? kernel.contradiction
+                             : kernel.asked                ? CannotCompare(rule, event)
+                                            : fmt::format("no hook supplies `{}`", event.title);
   if (reason.empty()) {
     ++count.judged;
     if (!Agree(naive_truth, truth)) Differ(rule, "the kernel plan", naive_truth, truth);
@@ -312,7 +341,7 @@ void Runner::State::CompareDenial(const KernelVerdict& kernel, const std::vector
   for (RuleId rule = 0; rule < naive_truths.size(); ++rule) {
     const ast::RuleKeys& keys = suite.rule(rule).rule;
     if (keys.action == ast::Action::kAlert || keys.mode == ast::Mode::kAudit) continue;
-    if (!naive::InScope(keys.scope, naive_event)) continue;
+    if (!naive::InScope(ast::ScopeOf(keys), naive_event)) continue;
     if (naive_truths[rule] == Truth::kTrue) wants = rule;
     maybe = maybe || naive_truths[rule] == Truth::kUnknown;
   }
@@ -349,7 +378,7 @@ void Runner::State::Differ(RuleId rule, std::string_view way, Truth naive_truth,
                    fmt::format("`{}` is {} as the rule is written, and {} by {}", NameOf(rule),
                                TruthName(naive_truth), TruthName(way_truth), way));
   failure.others.push_back({suite.rule(rule).rule.name.span, "this rule"});
-  Explanation explanation(written, suite.rule(rule));
+  Explanation explanation(written, suite.rule(rule), suite.files());
   failure.note =
       fmt::format("the condition of `{}` at {}\n{}", NameOf(rule), EventName(*test, at), explanation.Table());
   failure.help = "this is a fault of sluice, not of the rule; please report it with the rule and the test";

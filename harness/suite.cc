@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <unordered_map>
 
@@ -9,7 +10,6 @@
 #include "compiler/check/terms.h"
 #include "harness/kernel_subject.h"
 #include "runtime/capture/reader.h"
-#include "runtime/capture/writer.h"
 
 namespace sluice::harness {
 namespace {
@@ -28,6 +28,11 @@ template <typename Visit>
 void ForEachField(const check::Predicate& predicate, const Visit& visit) {
   check::ForEachField(predicate.left, visit);
   for (const check::Term& right : predicate.right) check::ForEachField(right, visit);
+}
+
+std::string CapturePath(const source::Files& files, const ast::Word& name) {
+  const std::filesystem::path beside(files.name(name.span.file));
+  return (beside.parent_path() / name.text).lexically_normal();
 }
 
 // Tests with their events written out and their rules found.
@@ -80,8 +85,7 @@ class CaseWriter {
 
   // The file itself is read when the test runs.
   std::string CaptureOf(const ast::Word& name) {
-    const std::filesystem::path beside(files_.name(name.span.file));
-    std::string path = (beside.parent_path() / name.text).lexically_normal();
+    std::string path = CapturePath(files_, name);
     if (const auto opened = capture::Reader::Open(path); !opened.ok()) {
       diagnostics_.Add(Code::E505, name.span, std::string(opened.status().message())).help =
           "`sluice record -o FILE` writes one; a relative name is looked for beside this file";
@@ -166,8 +170,24 @@ void CheckTests(Compilation& compilation) {
   for (const ast::Test& test : compilation.ast.tests) writer.Write(test);
 }
 
+std::set<std::string> CapturesOf(const Compilation& compilation) {
+  std::set<std::string> paths;
+  for (const ast::Test& test : compilation.ast.tests) {
+    if (test.capture) paths.insert(CapturePath(compilation.files, *test.capture));
+  }
+  return paths;
+}
+
 std::unique_ptr<Suite> WithMembers(const Suite& suite, const check::SetMembers& members) {
-  const auto texts = SourcesOf(*suite.live);
+  // Blanks for the tests, so that every span is where it was.
+  auto texts = SourcesOf(*suite.live);
+  for (const ast::Test& test : suite.written->ast.tests) {
+    for (size_t i = 0; i < texts.size(); ++i) {
+      if (suite.live->sources[i] == test.span.file)
+        std::fill(texts[i].second.begin() + test.span.begin, texts[i].second.begin() + test.span.end, ' ');
+    }
+  }
+  for (auto& [name, text] : texts) text.erase(text.find_last_not_of(" \n") + 1);
   auto grown = std::make_unique<Suite>();
   Options options;
   options.members = members;
@@ -196,7 +216,6 @@ source::Result<std::unique_ptr<Suite>> ReadSuite(const std::vector<std::string>&
   if (!suite->written->ok() || rules != suite->live->partition.normal.checked.rules.size()) {
     return absl::UnavailableError("the files changed while they were read");
   }
-  suite->fingerprint = capture::FingerprintOf(*suite->live);
   suite->live_plan = std::make_shared<const uplan::UserPlan>(std::move(suite->live->user));
   suite->written_plan = std::make_shared<const uplan::UserPlan>(std::move(suite->written->user));
   SuiteBuilder(*suite).Build();

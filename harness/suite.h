@@ -46,7 +46,6 @@ struct Suite {
   std::unique_ptr<Compilation> live;     // as `run` compiles
   std::unique_ptr<Compilation> written;  // as written; spans and files are the same
   std::shared_ptr<const uplan::UserPlan> live_plan, written_plan;
-  uint64_t fingerprint = 0;       // of the rules as run (capture::FingerprintOf)
   diag::Diagnostics diagnostics;  // of the tests
   std::vector<Case> cases;        // in the order of files and lines
   std::vector<RuleFacts> rules;   // by RuleId
@@ -59,8 +58,11 @@ struct Suite {
 // `files`: rules and tests in any order, no folders.
 source::Result<std::unique_ptr<Suite>> ReadSuite(const std::vector<std::string>& files);
 
-// The same rules when alerts have added members to sets. Null when they do not compile with them.
+// The same rules, without the tests, when alerts have added members to sets. Null when they do not compile with them.
 std::unique_ptr<Suite> WithMembers(const Suite& suite, const check::SetMembers& members);
+
+// The files that tests name, with faults or without.
+std::set<std::string> CapturesOf(const Compilation& compilation);
 
 // The faults of the tests of rules that compiled, into their diagnostics: for `sluice check`.
 void CheckTests(Compilation& compilation);

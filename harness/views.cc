@@ -40,6 +40,14 @@ void AppendJson(std::string_view name, const Written& written, std::string& out)
   out += ']';
 }
 
+std::string JsonOf(const Fields& fields) {
+  std::string json = "{";
+  for (const auto& [name, written] : fields) {
+    if (written.kind == Written::Kind::kValue) AppendJson(name, written, json);
+  }
+  return json + "}";
+}
+
 // ---- the naive evaluator's
 
 naive::Value OfType(check::Type type, const std::string& word) {
@@ -108,7 +116,6 @@ void JoinEnds(naive::Event& event, const char* either, std::initializer_list<con
 
 PlanEvent::PlanEvent(const WrittenEvent& event, bool at_hook)
     : hook_(event.hook), type_(event.type), at_hook_(at_hook) {
-  std::string json = "{";
   for (const auto& [name, written] : event.fields) {
     if (written.kind == Written::Kind::kUnknown) {
       if (const auto use = check::ParseFieldUse(name)) unknown_.push_back(*use);
@@ -117,14 +124,9 @@ PlanEvent::PlanEvent(const WrittenEvent& event, bool at_hook)
       if (const auto use = check::ParseFieldUse(name + ".name");
           address && event.fields.count(name + ".name") == 0)
         unknown_.push_back(*use);
-      continue;
     }
-    AppendJson(name, written, json);
   }
-  json += '}';
-  auto parsed = eval::JsonEvent::Parse(json);
-  if (!parsed.ok()) parsed = eval::JsonEvent::Parse("{}");
-  values_ = std::move(*parsed);
+  values_ = std::move(*eval::JsonEvent::Parse(JsonOf(event.fields)));
 }
 
 bool PlanEvent::IsUnknown(const check::FieldUse& use) const {
@@ -220,11 +222,8 @@ naive::Event NaiveEvent(const eval::Event& event, const std::set<check::FieldUse
   return values;
 }
 
-std::string FaultOf(const std::string& field, const Written& written) {
-  std::string json = "{";
-  AppendJson(field, written, json);
-  json += '}';
-  const auto parsed = eval::JsonEvent::Parse(json);
+std::string FaultOf(const Fields& fields) {
+  const auto parsed = eval::JsonEvent::Parse(JsonOf(fields));
   if (parsed.ok()) return "";
   std::string text(parsed.status().message());
   constexpr std::string_view kHead = "not an event: ";

@@ -44,7 +44,7 @@ naive::Event NaiveEvent(const Fields& fields);
 // The same of a captured event. What is known in part is unknown.
 naive::Event NaiveEvent(const eval::Event& event, const std::set<check::FieldUse>& fields);
 
-// Why the words are no value of the field; "" when they are.
-std::string FaultOf(const std::string& field, const Written& written);
+// Why the words are no values of the fields; "" when they are.
+std::string FaultOf(const Fields& fields);
 
 }  // namespace sluice::harness

@@ -75,9 +75,9 @@ class TestWriter {
     const size_t bracket = key.text.find('[');
     field.name.text = key.text.substr(0, bracket);
     if (bracket != std::string::npos) {
-      field.argument.emplace();
-      field.argument->span = key.span;
-      field.argument->text = key.text.substr(bracket + 1, key.text.size() - bracket - 2);
+      ast::Word& argument = field.argument.emplace();
+      argument.span = key.span;
+      argument.text = key.text.substr(bracket + 1, key.text.size() - bracket - 2);
     }
     return check::ResolveUse(field, diagnostics_, use);
   }
@@ -85,7 +85,7 @@ class TestWriter {
   bool HasItsType(const ast::TestValue& value, const check::FieldUse& use, const Written& written) {
     source::Span where = value.key.span;
     for (const ast::Word& word : value.words) where = source::Cover(where, word.span);
-    const std::string fault = FaultOf(value.key.text, written);
+    const std::string fault = FaultOf({{value.key.text, written}});
     if (!fault.empty()) {
       diagnostics_.Add(Code::E208, where, fault);
       return false;
@@ -174,8 +174,16 @@ class TestWriter {
     for (const auto& [name, value] : fields) {
       if (IsOfProcess(name)) process.emplace(name, value);
     }
+    const auto flags = fields.find("evt.arg.flags");
+    if (event.type != check::kNoType && flags != fields.end() && !flags->second.words.empty())
+      event.hook = check::HookOf(event.type, flags->second.words.front());
     FillEvent(fields, event.hook, event.type, events_.size() + 1);
     std::erase_if(fields, [](const auto& field) { return field.second.kind == Written::Kind::kAbsent; });
+    if (const std::string fault = FaultOf(fields); !fault.empty()) {
+      diagnostics_.Add(Code::E208, event.span, "What follows from these values is no event: " + fault).help =
+          "write the value that it tells of as well";
+      return;
+    }
     event.fields = std::move(fields);
     events_.push_back(std::move(event));
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/alert/alert.h"
+#include "runtime/alert/text.h"
 
 namespace sluice::learn {
 namespace {
@@ -62,7 +63,7 @@ class Writer {
     title_ = NameFor(exepath);
     slug_ = SlugFor(exepath);
     out_ += fmt::format("\n# {}: {} events; {} files read, {} written, {} programs started, {} ports\n",
-                        exepath, habits.events, habits.reads.size(), habits.writes.size(),
+                        alert::Printable(exepath), habits.events, habits.reads.size(), habits.writes.size(),
                         habits.starts.size(), habits.peers.size());
     Files("reads", "reads a file that it did not read before", habits.reads,
           fmt::format("evt.type in ({})", kOpens), "evt.is_open_write = false", "fd.name");
@@ -86,21 +87,30 @@ class Writer {
   std::string SlugFor(const std::string& exepath) {
     std::string slug = "p_";
     for (const char c : Base(exepath)) slug += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-    const int number = ++slugs_[slug];
-    return number == 1 ? slug : fmt::format("{}_{}", slug, number);
+    std::string free = slug;
+    for (int number = 2; !slugs_.insert(free).second; ++number) free = fmt::format("{}_{}", slug, number);
+    return free;
   }
 
   bool Begins(const std::string& name) {
     if (without_.count(name) == 0) return true;
-    out_ += fmt::format("# left out, for it fires on what it was learned from: {}\n", name);
+    out_ += fmt::format("# left out, for it fires on what it was learned from: {}\n", alert::Printable(name));
     return false;
   }
 
+  // A program's name in an output is no field.
+  static std::string WithoutFields(const std::string& name) {
+    std::string out;
+    for (const char c : name) out += c == '%' ? "%%" : std::string(1, c);
+    return out;
+  }
+
+  // `output`: what follows the name.
   void Rule(const std::string& name, const std::string& desc, const std::string& condition,
             const std::string& output) {
     out_ += fmt::format(
         "rule {} {{\n  desc: {}\n  condition: {}\n  output: {}\n  priority: notice\n  tags: [learned]\n}}\n",
-        Quoted(name), Quoted(desc), condition, Quoted(output));
+        Quoted(name), Quoted(desc), condition, Quoted(WithoutFields(name) + output));
   }
 
   void Files(std::string_view what, std::string_view says, const Counts& seen, const std::string& type,
@@ -128,8 +138,8 @@ class Writer {
     if (!also.empty()) condition += " and " + also;
     for (const std::string& test : allowed) condition += fmt::format("\n             and not {}", test);
     Rule(name, fmt::format("{} {}; learned from {} such events", exepath_, says, Sum(seen)), condition,
-         start ? name + " | exe=%proc.exepath command=%proc.cmdline user=%user.name"
-               : name + " | file=%fd.name command=%proc.cmdline user=%user.name");
+         start ? " | exe=%proc.exepath command=%proc.cmdline user=%user.name"
+               : " | file=%fd.name command=%proc.cmdline user=%user.name");
   }
 
   void Peers(const std::map<int64_t, Counts>& peers) {
@@ -147,12 +157,13 @@ class Writer {
     Rule(
         name,
         fmt::format("{} connects to a new address or port; {} connections were learned from", exepath_, seen),
-        condition, name + " | connection=%fd.name command=%proc.cmdline user=%user.name");
+        condition, " | connection=%fd.name command=%proc.cmdline user=%user.name");
   }
 
   const std::set<std::string>& without_;
   std::string out_, exepath_, title_, slug_;
-  std::map<std::string, int> names_, slugs_;
+  std::map<std::string, int> names_;
+  std::set<std::string> slugs_;
 };
 
 }  // namespace
@@ -219,7 +230,7 @@ std::string RulesOf(const Observed& observed, const std::set<std::string>& witho
              "# Learned by `sluice learn` from {}: what each program did, and a rule for whatever else it "
              "does.\n"
              "# Read it before you use it: what was going on then is taken to be right.\n",
-             from) +
+             alert::Printable(from)) +
          writer.Take();
 }
 
@@ -244,7 +255,8 @@ std::optional<Subject> SubjectOf(const eval::Event& event) {
   return subject;
 }
 
-std::string ExceptionsOf(const std::map<Subject, uint64_t>& subjects, bool exact) {
+std::string ExceptionsOf(const std::map<Subject, uint64_t>& subjects, bool exact,
+                         const std::set<std::string>& taken) {
   std::map<std::pair<std::string, std::string>, Counts> groups;  // by field and program
   for (const auto& [subject, count] : subjects)
     groups[{subject.field, subject.exepath}][subject.value] += count;
@@ -278,10 +290,13 @@ std::string ExceptionsOf(const std::map<Subject, uint64_t>& subjects, bool exact
     rows("glob", patterns.globs, false);
   }
   std::string out;
+  size_t number = 0;
   for (size_t i = 0; i < items.size(); ++i) {
+    while (taken.count(fmt::format("learned_{}", ++number)) != 0) {
+    }
     out += fmt::format(
         "    {{ name: learned_{}, fields: [proc.exepath, {}], comps: [=, {}], values: [\n      {} ] }}{}\n",
-        i + 1, items[i].field, items[i].comp, items[i].rows, i + 1 == items.size() ? "" : ",");
+        number, items[i].field, items[i].comp, items[i].rows, i + 1 == items.size() ? "" : ",");
   }
   return out;
 }

@@ -55,8 +55,10 @@ struct Subject {
 };
 std::optional<Subject> SubjectOf(const eval::Event& event);
 
-// The items of an `exceptions:` list, a line each. `exact`: without patterns, which a mitigation cannot have.
-std::string ExceptionsOf(const std::map<Subject, uint64_t>& subjects, bool exact);
+// The items of an `exceptions:` list, a line each. `exact`: without patterns, which a mitigation cannot have. `taken`:
+// names of the exceptions that the rule has.
+std::string ExceptionsOf(const std::map<Subject, uint64_t>& subjects, bool exact,
+                         const std::set<std::string>& taken = {});
 
 // In double quotes, as the language reads it.
 std::string Quoted(const std::string& text);

@@ -117,6 +117,33 @@ TEST_F(LearnTest, RulesAreSilentOnTheirCaptureAndFireOnAnythingElse) {
       1u);
 }
 
+TEST_F(LearnTest, ANameCannotBreakOutOfItsPlace) {
+  Observed observed;
+  for (const char* exepath :
+       {"/d/a", "/e/a", "/f/a_2", "/g/x\nrule \"injected\" {\n#", "/h/100%proc.pid\"\\"}) {
+    observed[exepath].reads["/etc/hosts"] = 1;
+    observed[exepath].peers[443]["192.0.2.1"] = 1;
+  }
+  const std::string text = RulesOf(
+      observed, {"x\nrule \"injected\" {\n# reads a file that it did not read before"}, "one\ntwo.cap");
+  const auto compiled = Compiled(text);
+  EXPECT_EQ(compiled->ast.rules.size(), 4 * observed.size() - 1);
+  EXPECT_EQ(compiled->ast.lists.size(), observed.size() - 1);
+  for (const ast::Rule& rule : compiled->ast.rules)
+    EXPECT_EQ(rule.name.text.find("injected\n"), std::string::npos);
+  EXPECT_THAT(text, HasSubstr("# Learned by `sluice learn` from one\\ntwo.cap"));
+  EXPECT_THAT(text, HasSubstr("100%%proc.pid"));
+}
+
+TEST(ExceptionsOf, TakesNamesThatTheRuleDoesNotHave) {
+  const std::map<Subject, uint64_t> subjects = {{{"/usr/bin/cat", "fd.name", "/etc/hosts"}, 1},
+                                                {{"/usr/bin/cat", "proc.pexepath", "/usr/bin/dash"}, 1}};
+  const std::string items = ExceptionsOf(subjects, true, {"learned_1", "learned_3", "mine"});
+  EXPECT_THAT(items,
+              testing::AllOf(HasSubstr("name: learned_2,"), HasSubstr("name: learned_4,"),
+                             testing::Not(HasSubstr("learned_1")), testing::Not(HasSubstr("learned_3"))));
+}
+
 TEST_F(LearnTest, ExceptionsSilenceARule) {
   const std::string rule =
       "rule \"Opens\" {\n desc: d\n condition: evt.type in (open, openat) and proc.name in (cat, curl)\n "

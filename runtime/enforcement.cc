@@ -16,7 +16,6 @@ alert::Alert FuseAlert(const MitigationState& rule, bool blown, int64_t now_ns, 
   alert::Alert alert =
       alert::Own(blown ? "fuse blown" : "fuse armed again",
                  blown ? ast::Priority::kCritical : ast::Priority::kNotice, "fuse", host, now_ns);
-  alert.id += "-" + rule.rule;
   alert.fields.push_back(alert::TextField("fuse.rule", rule.rule));
   return alert;
 }
@@ -29,6 +28,15 @@ bool Names(const check::Condition& condition, const check::CheckedRules& rules, 
   }
   return std::any_of(condition.children.begin(), condition.children.end(),
                      [&](const check::Condition& child) { return Names(child, rules, path); });
+}
+
+std::string RulesThatName(const std::string& path, const check::CheckedRules& rules) {
+  std::string names;
+  for (const check::CheckedRule& rule : rules.rules) {
+    if (rule.rule.action == ast::Action::kAlert || !Names(rule.condition, rules, path)) continue;
+    names += fmt::format("{}`{}`", names.empty() ? "" : ", ", rule.rule.name.text);
+  }
+  return names;
 }
 
 }  // namespace
@@ -121,11 +129,7 @@ std::vector<alert::Alert> Enforcement::Look(int64_t now_ns, const std::vector<sl
 
 alert::Alert TooManyNames(const std::string& path, const check::CheckedRules& rules, const alert::Host& host,
                           int64_t now_ns) {
-  std::string names;
-  for (const check::CheckedRule& rule : rules.rules) {
-    if (rule.rule.action == ast::Action::kAlert || !Names(rule.condition, rules, path)) continue;
-    names += fmt::format("{}`{}`", names.empty() ? "" : ", ", rule.rule.name.text);
-  }
+  const std::string names = RulesThatName(path, rules);
   alert::Alert alert = alert::Own("too many names of a file", ast::Priority::kWarning, "names", host, now_ns);
   alert.id += "-" + path;
   alert.output = fmt::format(
@@ -135,6 +139,30 @@ alert::Alert TooManyNames(const std::string& path, const check::CheckedRules& ru
       path, SLUICE_FILE_NAMES, names.empty() ? "the rules" : names);
   alert.fields.push_back(alert::TextField("fs.path.name", path));
   alert.fields.push_back(alert::TextField("mitigation.rules", names));
+  return alert;
+}
+
+alert::Alert TooManyFiles(const std::string& path, const check::CheckedRules& rules, const alert::Host& host,
+                          int64_t now_ns) {
+  const std::string names = RulesThatName(path, rules);
+  alert::Alert alert = alert::Own("too many files of a path", ast::Priority::kWarning, "files", host, now_ns);
+  alert.id += "-" + path;
+  alert.output = fmt::format(
+      "so many files have been at {}, which {} names, that the oldest are forgotten: by this path all are "
+      "protected, "
+      "under other names the newest; somebody links or renames files there",
+      path, names.empty() ? "a rule" : names);
+  alert.fields.push_back(alert::TextField("fs.path.name", path));
+  alert.fields.push_back(alert::TextField("mitigation.rules", names));
+  return alert;
+}
+
+alert::Alert FilesNotLookedUp(const source::Status& why, const alert::Host& host, int64_t now_ns) {
+  alert::Alert alert = alert::Own("files not looked up", ast::Priority::kError, "files", host, now_ns);
+  alert.output = fmt::format(
+      "files that came to the rules' exact paths unseen may be known by these paths alone; tried again every "
+      "second: {}",
+      std::string_view(why.message().data(), why.message().size()));
   return alert;
 }
 

@@ -78,5 +78,10 @@ class Enforcement {
 // exact paths name, so the rules that deny or kill by it hold for this path and not for the file's other names.
 alert::Alert TooManyNames(const std::string& path, const check::CheckedRules& rules, const alert::Host& host,
                           int64_t now_ns);
+// "Sluice internal: too many files of a path": so many files were at the rules' `path` that the oldest were forgotten.
+alert::Alert TooManyFiles(const std::string& path, const check::CheckedRules& rules, const alert::Host& host,
+                          int64_t now_ns);
+// "Sluice internal: files not looked up": which files the rules' exact paths name cannot be told.
+alert::Alert FilesNotLookedUp(const source::Status& why, const alert::Host& host, int64_t now_ns);
 
 }  // namespace sluice

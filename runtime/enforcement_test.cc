@@ -142,6 +142,10 @@ TEST(Enforcement, TooManyNamesAreToldWithTheRulesThatNameThem) {
   EXPECT_EQ(alert.rule, "Sluice internal: too many names of a file");
   EXPECT_THAT(alert.output,
               HasSubstr("the file /a/fifth is named by more than 4 paths of the rules: by `refuses` this"));
+  const alert::Alert files = TooManyFiles("/a/first", rules, {}, kSecond);
+  EXPECT_EQ(files.rule, "Sluice internal: too many files of a path");
+  EXPECT_THAT(files.output, HasSubstr("so many files have been at /a/first, which `another` names, that"));
+  EXPECT_NE(files.id, TooManyFiles("/a/fifth", rules, {}, kSecond).id);
 }
 
 }  // namespace

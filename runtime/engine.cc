@@ -33,6 +33,7 @@ namespace {
 constexpr int kPollMs = 10;
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kClockStepNs = 10'000'000;
+constexpr int64_t kThrottleLookNs = 10 * kSecondNs;
 constexpr int64_t kFuseLookNs = 200'000'000;
 // Between two compilations for sets: a fifth of one CPU at most.
 constexpr int64_t kSetGapNs = 200'000'000;
@@ -104,6 +105,7 @@ struct Engine::State {
   void SetsRefilled(const source::Status& status);
   void FollowClock();
   void TellFaults(int64_t now_ns);
+  void TellHeldBack(const std::map<std::string, uint64_t>& by_rule);
   void Publish(int64_t now_ns, std::vector<load::HookCounters> hooks, bool last);
   void Reloaded(const source::Status& status, const Compilation* compilation);
   void Raise(const alert::Alert& alert);
@@ -116,6 +118,7 @@ struct Engine::State {
   EngineOptions options;
   const AlertSink sink;
   alert::Host host = ThisHost();
+  int32_t utc_offset_s = 0;
   Enforcement enforcement;
   Judge judge;
   LossWatch losses;
@@ -149,6 +152,7 @@ struct Engine::State {
   bool refill_told = false;  // of the refill's thread: that it fails
   int64_t refill_began_ns = 0, refill_next_ns = 0;
   uint64_t set_refusals_told = 0;
+  int64_t throttle_looked_ns = 0;
   std::mutex audit_mutex;
   std::condition_variable audit_done;
   struct Asked {
@@ -263,6 +267,7 @@ source::Status Engine::State::Open() {
 
 void Engine::State::SetHost() {
   eval::HostFacts facts = eval::HostFacts::Read();
+  utc_offset_s = *facts.utc_offset_s;
   if (options.capture != nullptr) options.capture->Host(host, facts);
   judge.SetHost(host, std::move(facts));
 }
@@ -301,14 +306,14 @@ source::Status Engine::State::Activate(Compilation& compilation, bool same_rules
     for (size_t i = 0; i < mitigations.size(); ++i) mitigations[i].bounds = (*rows)[i];
   }
   kernel->AuditAll(enforcement.state().audit_all);
-  const source::Result<uint32_t> swapped = kernel->Swap(compilation.kernel, tree, drain);
+  const source::Result<uint32_t> swapped = kernel->Swap(compilation.kernel, tree, drain, same_rules);
   if (!swapped.ok()) return swapped.status();
   generation = *swapped;
   rules_active = compilation.user.checked.rules.size();
   if (!same_rules) {
     const auto& rules = compilation.user.checked.rules;
     const bool fills = std::any_of(rules.begin(), rules.end(), [](const check::CheckedRule& rule) {
-      return rule.then_field.has_value();
+      return static_cast<bool>(rule.then_field);
     });
     sources = fills ? std::make_shared<const Sources>(SourcesOf(compilation)) : nullptr;
     sets.MarkChanged();  // what was added while these were compiled
@@ -316,7 +321,10 @@ source::Status Engine::State::Activate(Compilation& compilation, bool same_rules
   enforcement.Activate(compilation.kernel);
   resolver->Ask(HostNamesOf(compilation.user.checked));
   if (options.capture != nullptr)
-    options.capture->Rules(generation, capture::FingerprintOf(compilation), options.every_event);
+    options.capture->Rules({.generation = generation,
+                            .fingerprint = capture::FingerprintOf(compilation),
+                            .every_event = options.every_event,
+                            .members = compilation.members});
   active = std::make_shared<const uplan::UserPlan>(std::move(compilation.user));
   judge.Add(generation, active);
   return absl::OkStatus();
@@ -374,13 +382,10 @@ void Engine::State::TellHiddenModules() {
     if (!ring::Decode(load.record, record).ok()) continue;
     if (options.capture != nullptr) options.capture->Record(load.record);
     if (options.every_event) continue;
-    if (record.header.generation != generation) {  // the rules of today, all of them
-      record.header.generation = generation;
-      record.header.flags |= SLUICE_EVENT_UNDECIDED;
-      record.undecided.reset();
-      std::fill(std::begin(record.header.set), std::end(record.header.set), ~uint64_t{0});
-    }
-    judge.Apply(record, load.process);
+    if (record.header.generation == generation)
+      judge.Apply(record, load.process);
+    else
+      judge.ApplyLate(record, load.process);
   }
 }
 
@@ -500,11 +505,12 @@ void Engine::State::LookAtFuses(int64_t now_ns) {
   for (const alert::Alert& alert : enforcement.Look(now_ns, *rows, host)) Raise(alert);
 }
 
-// The wall clock may be set while we run.
+// The wall clock may be set while we run, and summer time ends.
 void Engine::State::FollowClock() {
   const int64_t offset = BootToUnixNs();
-  if (std::abs(offset - host.boot_to_unix_ns) < kClockStepNs) return;
-  host.boot_to_unix_ns = offset;
+  const bool stepped = std::abs(offset - host.boot_to_unix_ns) >= kClockStepNs;
+  if (!stepped && eval::UtcOffsetS() == utc_offset_s) return;
+  if (stepped) host.boot_to_unix_ns = offset;
   SetHost();
 }
 
@@ -512,7 +518,7 @@ void Engine::State::FollowClock() {
 void Engine::State::TellFaults(int64_t now_ns) {
   std::vector<load::HookCounters> hooks = Counters();
   stats.tree_records_lost = kernel->TreeRecordsLost();
-  if (const auto alert = losses.Look(now_ns, hooks, stats.tree_records_lost, host)) Raise(*alert);
+  if (const auto alert = losses.Look(now_ns, hooks, stats, host)) Raise(*alert);
   std::optional<ReloadFailure> reload_fault;
   std::optional<source::Status> refill_fault;
   if (const std::unique_lock lock(failed_mutex, std::try_to_lock); lock) {
@@ -522,13 +528,23 @@ void Engine::State::TellFaults(int64_t now_ns) {
   if (reload_fault) Raise(ReloadFailed(*reload_fault, host, now_ns));
   if (refill_fault) Raise(SetsNotInForce(*refill_fault, host, now_ns));
   if (const auto alert = attempts.Look(now_ns, kernel->Attempts(), host)) Raise(*alert);
-  for (const std::string& path : kernel->TakeCrowdedPaths())
-    Raise(TooManyNames(path, active->checked, host, now_ns));
+  const load::NameFaults names = kernel->TakeNameFaults();
+  for (const std::string& path : names.crowded) Raise(TooManyNames(path, active->checked, host, now_ns));
+  for (const std::string& path : names.flooded) Raise(TooManyFiles(path, active->checked, host, now_ns));
+  if (!names.failed.ok()) Raise(FilesNotLookedUp(names.failed, host, now_ns));
   if (sets.refused() != set_refusals_told) {
     Raise(SetsFull(sets.refused() - set_refusals_told, host, now_ns));
     set_refusals_told = sets.refused();
   }
+  if (now_ns - throttle_looked_ns > kThrottleLookNs) {
+    throttle_looked_ns = now_ns;
+    TellHeldBack(judge.throttle().TakeQuiet(static_cast<uint64_t>(now_ns)));
+  }
   Publish(now_ns, std::move(hooks), false);
+}
+
+void Engine::State::TellHeldBack(const std::map<std::string, uint64_t>& by_rule) {
+  if (!by_rule.empty()) Raise(alert::HeldBack(by_rule, host, ClockNs(CLOCK_BOOTTIME)));
 }
 
 // An alert of the agent's own.
@@ -545,7 +561,6 @@ void Engine::State::Publish(int64_t now_ns, std::vector<load::HookCounters> hook
   } else if (!lock.try_lock()) {
     return;
   }
-  stats.orphaned = judge.orphaned();
   stats.suppressed = judge.throttle().suppressed();
   published.taken_ns = now_ns;
   published.rules_active = rules_active;
@@ -611,6 +626,7 @@ void Engine::State::Close() {
   if (const std::lock_guard lock(audit_mutex); !stopped_by.empty())
     Raise(StopAsked(stopped_by, host, ClockNs(CLOCK_BOOTTIME)));
   LookAtFuses(ClockNs(CLOCK_BOOTTIME));
+  TellHeldBack(judge.throttle().TakeAll());
   if (kernel->pinned() == 0) stats.tree_records_lost = kernel->TreeRecordsLost();
   Publish(ClockNs(CLOCK_BOOTTIME), Counters(), true);
   kernel.reset();

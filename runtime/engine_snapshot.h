@@ -40,7 +40,6 @@ struct RuleCounts {
 // What went missing on the way to an alert, besides what the kernel counts per hook.
 struct EngineStats {
   uint64_t undecodable = 0;        // records that do not parse
-  uint64_t orphaned = 0;           // records of a rule set that is no longer kept
   uint64_t tree_records_lost = 0;  // forks, execs and exits: lineage may have gaps
   uint64_t suppressed = 0;  // alerts that a rule's throttle held back; not missing: they were not wanted
 };

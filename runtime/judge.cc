@@ -36,6 +36,14 @@ bool MayGoOn(const sluice_record& header) {
   return header.hook == SLUICE_HOOK_FILE_OPEN && (header.flags & SLUICE_EVENT_NO_TYPE) != 0;
 }
 
+constexpr uint32_t kRefused = SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED;
+
+// `passed`: whatever was refused, this round was not.
+uint32_t FlagsOf(const sluice_record& header, bool passed) {
+  if (!passed || (header.flags & kRefused) == 0) return header.flags;
+  return (header.flags & ~kRefused) | SLUICE_EVENT_AUDITED;
+}
+
 }  // namespace
 
 alert::Decision Decide(const ast::RuleKeys& rule, uint32_t record_flags, bool undecided) {
@@ -51,7 +59,7 @@ alert::Decision Decide(const ast::RuleKeys& rule, uint32_t record_flags, bool un
 }
 
 alert::Decision WouldBe(const ast::RuleKeys& rule, const eval::Event& event, bool undecided) {
-  if (rule.mode == ast::Mode::kAudit || !alert::InScope(rule.scope, event))
+  if (rule.mode == ast::Mode::kAudit || !alert::InScope(ast::ScopeOf(rule), event))
     return Decide(rule, SLUICE_EVENT_AUDITED, undecided);
   const uint32_t kill = rule.action == ast::Action::kKill ? SLUICE_EVENT_KILLED : 0;
   return Decide(rule, SLUICE_EVENT_DENIED | kill, undecided);
@@ -121,20 +129,18 @@ Judge::RuleSet* Judge::Find(uint32_t generation) {
 void Judge::Apply(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self) {
   const sluice_record& header = record.header;
   if (header.kind != SLUICE_RECORD_EVENT && header.kind != SLUICE_RECORD_EXEC) return;
-  ++events_;
-  if (RuleSet* set = sets_.empty() ? nullptr : &sets_.back(); set != nullptr && !set->judged) {
-    ApplyUnjudged(*set, record, self);
+  if (!sets_.empty() && !sets_.back().judged) {
+    ++events_;
+    ApplyUnjudged(sets_.back(), record, self);
     return;
   }
   std::array<uint64_t, SLUICE_WORDS> clauses{};  // __u64 is another type
   std::copy(std::begin(header.set), std::end(header.set), clauses.begin());
+  RuleSet* set = Find(header.generation);
+  if (set == nullptr && !IsEmpty(clauses.data())) return ApplyLate(record, self);
+  ++events_;
   std::vector<check::RuleId> fired = FiredBefore(record);
   if (IsEmpty(clauses.data())) return;
-  RuleSet* set = Find(header.generation);
-  if (set == nullptr) {
-    ++orphaned_;
-    return;
-  }
   // The header's set: of an exec, all rounds together; of a refused one, the round that was refused, after others that
   // passed.
   if (record.rounds.empty() || header.kind == SLUICE_RECORD_EVENT) {
@@ -144,6 +150,31 @@ void Judge::Apply(const ring::Record& record, const std::shared_ptr<const lineag
     Round(*set, record, self, static_cast<int>(i), record.rounds[i].set, true, fired);
   }
   if (MayGoOn(header)) Remember(record, std::move(fired));
+}
+
+void Judge::ApplyLate(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self) {
+  if (sets_.empty()) return;
+  ++events_;
+  std::vector<check::RuleId> fired = FiredBefore(record);
+  if (record.rounds.empty() || record.header.kind == SLUICE_RECORD_EVENT)
+    RoundLate(sets_.back(), record, self, -1, fired);
+  for (size_t i = 0; i < record.rounds.size(); ++i)
+    RoundLate(sets_.back(), record, self, static_cast<int>(i), fired);
+  if (MayGoOn(record.header)) Remember(record, std::move(fired));
+}
+
+void Judge::RoundLate(RuleSet& set, const ring::Record& record,
+                      const std::shared_ptr<const lineage::Link>& self, int round,
+                      std::vector<check::RuleId>& fired) {
+  static constexpr auto kAll = [] {
+    std::array<uint64_t, SLUICE_WORDS> all{};
+    all.fill(~uint64_t{0});
+    return all;
+  }();
+  event_->Reset(&record, self, round, events_);
+  set.evaluator->Begin(*event_);
+  if (observer_) observer_(*set.evaluator, *event_);
+  Match(set, record, self, kAll.data(), true, FlagsOf(record.header, round >= 0), fired);
 }
 
 // The tree's own exec records are events, too: the rules that did not ask for them were others.
@@ -172,7 +203,6 @@ void Judge::RoundUnjudged(RuleSet& set, const ring::Record& record,
   }
 }
 
-// `passed`: whatever was refused, this round was not.
 void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
                   int round, const uint64_t* clauses, bool passed, std::vector<check::RuleId>& fired) {
   if (clauses == nullptr || IsEmpty(clauses)) return;
@@ -180,9 +210,8 @@ void Judge::Round(RuleSet& set, const ring::Record& record, const std::shared_pt
   event_->Reset(&record, self, round, events_);
   set.evaluator->Begin(*event_);
   if (observer_) observer_(*set.evaluator, *event_);
-  constexpr uint32_t kRefused = SLUICE_EVENT_DENIED | SLUICE_EVENT_KILLED;
   const uint32_t audited_flags = (header.flags & ~kRefused) | SLUICE_EVENT_AUDITED;
-  const uint32_t flags = passed && (header.flags & kRefused) != 0 ? audited_flags : uint32_t{header.flags};
+  const uint32_t flags = FlagsOf(header, passed);
   std::array<uint64_t, SLUICE_WORDS> sure{}, unsure{}, audited{}, audited_unsure{};
   const bool undecided = (flags & SLUICE_EVENT_UNDECIDED) != 0;
   for (size_t i = 0; i < SLUICE_WORDS; ++i) {

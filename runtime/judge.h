@@ -1,13 +1,14 @@
 // judge.h - a record of the kernel -> the alerts that it means.
 //
 // Every record is judged by the rule set that sent it: sets are kept by generation until their records are
-// drained. One operation gives a rule at most one alert, however many hooks it passes.
+// drained. A call may wait longer than that, an accept for hours: its record is judged by the rules of today, all of
+// them. One operation gives a rule at most one alert, however many hooks it passes.
 //
 // A rule's throttle stands in front of its alerts (alert/throttle.h).
 //
 // Threads: engine thread. Memory: kKeptSets user plans; one small entry per thread that may be inside an
 //          exec; the throttle's windows; one entry a rule that ever matched.
-// Errors:  a record of a generation that is no longer kept is counted as orphaned and gives no alert.
+// Errors:  none.
 #pragma once
 
 #include <deque>
@@ -58,6 +59,8 @@ class Judge {
 
   // `self` is the process as the tree knows it after this record; may be null.
   void Apply(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self);
+  // A record from before the rules of today, by all of these: what they ask and it does not tell is undecided.
+  void ApplyLate(const ring::Record& record, const std::shared_ptr<const lineage::Link>& self);
 
   void Observe(Observer observer) { observer_ = std::move(observer); }
   // Tests of rules want every alert.
@@ -67,8 +70,7 @@ class Judge {
       std::function<void(const check::CheckedRule& rule, const eval::Event& event, uint64_t time_ns)>;
   void AddTo(Adder adder) { adder_ = std::move(adder); }
 
-  uint64_t orphaned() const { return orphaned_; }
-  const alert::Throttle& throttle() const { return throttle_; }
+  alert::Throttle& throttle() { return throttle_; }
   // By name, of all rule sets. Cost: one pass over the rules.
   const std::map<std::string, RuleCounts>& CountRules();
 
@@ -94,6 +96,8 @@ class Judge {
   void RoundUnjudged(RuleSet& set, const ring::Record& record,
                      const std::shared_ptr<const lineage::Link>& self, int round,
                      std::vector<check::RuleId>& fired);
+  void RoundLate(RuleSet& set, const ring::Record& record, const std::shared_ptr<const lineage::Link>& self,
+                 int round, std::vector<check::RuleId>& fired);
   void ApplyUnjudged(RuleSet& set, const ring::Record& record,
                      const std::shared_ptr<const lineage::Link>& self);
   // What matches among `clauses`, by their residues or, where the kernel could not decide them, as a `whole`.
@@ -122,7 +126,6 @@ class Judge {
   std::unordered_map<uint32_t, Operation> operations_;  // by thread
   std::vector<eval::Match> matches_;                    // reused
   uint64_t events_ = 0;                                 // judged or not: evt.num
-  uint64_t orphaned_ = 0;
 };
 
 }  // namespace sluice

@@ -8,6 +8,7 @@ namespace sluice {
 namespace {
 
 constexpr const char* kLineage = "lineage";  // fork, exec and exit records
+constexpr const char* kUndecodable = "undecodable";
 
 alert::OutputField Number(std::string name, uint64_t number) {
   return alert::NumberField(std::move(name), static_cast<int64_t>(number));
@@ -16,11 +17,12 @@ alert::OutputField Number(std::string name, uint64_t number) {
 }  // namespace
 
 std::optional<alert::Alert> LossWatch::Look(int64_t now_ns, const std::vector<load::HookCounters>& counters,
-                                            uint64_t tree_records, const alert::Host& host) {
+                                            const EngineStats& stats, const alert::Host& host) {
   if (last_ns_ && now_ns - *last_ns_ < kQuietNs) return std::nullopt;
   std::map<std::string, uint64_t> lost;
   for (const load::HookCounters& row : counters) lost[row.hook] += row.stats.lost;
-  lost[kLineage] = tree_records;
+  lost[kLineage] = stats.tree_records_lost;
+  lost[kUndecodable] = stats.undecodable;
 
   alert::Alert alert = alert::Own("events lost", ast::Priority::kCritical, "loss", host, now_ns);
   uint64_t events = 0;
@@ -36,8 +38,11 @@ std::optional<alert::Alert> LossWatch::Look(int64_t now_ns, const std::vector<lo
   last_ns_ = now_ns;
   told_ = std::move(lost);
 
-  alert.output = fmt::format("{} events were lost, for the ring buffer was full: alerts may be missing | {}",
-                             events, where);
+  alert.output = fmt::format(
+      "{} events were lost, for the ring buffer was full or their records do not parse (undecodable): alerts "
+      "may be "
+      "missing | {}",
+      events, where);
   return alert;
 }
 

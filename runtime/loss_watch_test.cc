@@ -22,13 +22,13 @@ std::vector<load::HookCounters> Lost(uint64_t opens, uint64_t execs) {
 
 TEST(LossWatch, IsSilentWhileNothingIsLost) {
   LossWatch watch;
-  EXPECT_FALSE(watch.Look(1, Lost(0, 0), 0, {}).has_value());
+  EXPECT_FALSE(watch.Look(1, Lost(0, 0), {}, {}).has_value());
 }
 
 TEST(LossWatch, TellsWhatWasLostWhereAndHowMuch) {
   LossWatch watch;
-  const std::optional<alert::Alert> alert =
-      watch.Look(1, Lost(7, 0), 2, {.hostname = "host", .boot_id = "boot", .boot_to_unix_ns = 5});
+  const std::optional<alert::Alert> alert = watch.Look(
+      1, Lost(7, 0), {.tree_records_lost = 2}, {.hostname = "host", .boot_id = "boot", .boot_to_unix_ns = 5});
   ASSERT_TRUE(alert.has_value());
   EXPECT_EQ(alert->rule, "Sluice internal: events lost");
   EXPECT_THAT(alert->output, HasSubstr("9 events were lost"));
@@ -39,14 +39,21 @@ TEST(LossWatch, TellsWhatWasLostWhereAndHowMuch) {
   EXPECT_EQ(alert->time_unix_ns, 6u);
 }
 
+TEST(LossWatch, TellsOfRecordsThatDoNotParse) {
+  LossWatch watch;
+  const std::optional<alert::Alert> alert = watch.Look(1, Lost(0, 0), {.undecodable = 3}, {});
+  ASSERT_TRUE(alert.has_value());
+  EXPECT_THAT(alert->output, HasSubstr("undecodable=3"));
+}
+
 TEST(LossWatch, TellsOnceInTheQuietTimeAndThenWhatIsNew) {
   LossWatch watch;
-  ASSERT_TRUE(watch.Look(kSecondNs, Lost(7, 0), 0, {}).has_value());
-  EXPECT_FALSE(watch.Look(2 * kSecondNs, Lost(9, 1), 0, {}).has_value());
-  const std::optional<alert::Alert> alert = watch.Look(kSecondNs + LossWatch::kQuietNs, Lost(10, 1), 0, {});
+  ASSERT_TRUE(watch.Look(kSecondNs, Lost(7, 0), {}, {}).has_value());
+  EXPECT_FALSE(watch.Look(2 * kSecondNs, Lost(9, 1), {}, {}).has_value());
+  const std::optional<alert::Alert> alert = watch.Look(kSecondNs + LossWatch::kQuietNs, Lost(10, 1), {}, {});
   ASSERT_TRUE(alert.has_value());
   EXPECT_THAT(alert->output, HasSubstr("bprm_check_security=1 file_open=3"));
-  EXPECT_FALSE(watch.Look(3 * LossWatch::kQuietNs, Lost(10, 1), 0, {}).has_value());
+  EXPECT_FALSE(watch.Look(3 * LossWatch::kQuietNs, Lost(10, 1), {}, {}).has_value());
 }
 
 TEST(Unattended, TellsWhatWasRefusedWhileNoAgentRan) {

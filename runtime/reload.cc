@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 
 #include "compiler/source/thread.h"
 #include "runtime/alert/own.h"
@@ -12,6 +13,7 @@ namespace sluice {
 namespace {
 
 constexpr size_t kMostShown = 300;  // code points
+constexpr size_t kReserveBytes = 32 << 10;
 
 std::string Line(std::string_view text) {
   const std::string line = alert::Printable(text);
@@ -71,7 +73,10 @@ alert::Alert ReloadFailed(const ReloadFailure& failure, const alert::Host& host,
 }
 
 Reloader::Reloader(Compile compile, Report report, bool warnings_are_errors)
-    : compile_(std::move(compile)), report_(std::move(report)), warnings_are_errors_(warnings_are_errors) {}
+    : compile_(std::move(compile)),
+      report_(std::move(report)),
+      warnings_are_errors_(warnings_are_errors),
+      no_memory_(absl::ResourceExhaustedError("the host gave the agent no memory to compile the rules")) {}
 
 source::Result<std::unique_ptr<Reloader>> Reloader::Open(Compile compile, Report report,
                                                          bool warnings_are_errors) {
@@ -114,13 +119,34 @@ void Reloader::Finish(source::Status status) {
 
 void Reloader::Run() {
   while (true) {
+    Reserve();  // now, too: a thread that first asks for memory when there is none never gets any
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] { return requested_ || stopping_; });
       if (stopping_) return;
       requested_ = false;
     }
-    ReloadOnce();
+    try {
+      ReloadOnce();
+    } catch (const std::bad_alloc&) {
+      TellNoMemory();
+    }
+  }
+}
+
+void Reloader::Reserve() noexcept {
+  try {
+    reserve_.resize(kReserveBytes);
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+// What the compilation had taken is free again by now. If not even the report has room, the next one tells.
+void Reloader::TellNoMemory() noexcept {
+  std::vector<char>().swap(reserve_);
+  try {
+    report_(no_memory_, nullptr);
+  } catch (const std::bad_alloc&) {
   }
 }
 

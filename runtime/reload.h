@@ -5,7 +5,8 @@
 // meanwhile become one.
 //
 // Threads: Request(), Take() and Finish() on the engine thread; `compile` and `report` run on the reloader's.
-// Errors:  Open(), as source/thread.h; a failed compilation or swap is reported and changes nothing.
+// Errors:  Open(), as source/thread.h; a failed compilation or swap is reported and changes nothing; so is one that gets
+//          no memory: kResourceExhausted.
 #pragma once
 
 #include <condition_variable>
@@ -14,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "compiler/compile.h"
 #include "runtime/alert/alert.h"
@@ -47,10 +49,14 @@ class Reloader {
   Reloader(Compile compile, Report report, bool warnings_are_errors);
   void Run();
   void ReloadOnce();
+  void Reserve() noexcept;
+  void TellNoMemory() noexcept;
 
   const Compile compile_;
   const Report report_;
   const bool warnings_are_errors_;
+  const source::Status no_memory_;  // made beforehand, as is room to tell it
+  std::vector<char> reserve_;       // the thread's
   std::mutex mutex_;
   std::condition_variable wake_;
   bool requested_ = false, stopping_ = false;

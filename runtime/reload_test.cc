@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <map>
+#include <new>
 
 namespace sluice {
 namespace {
@@ -74,6 +75,31 @@ TEST(Reloader, BadRulesAreReportedAndNeverHandedOver) {
   ASSERT_EQ(reports.WaitFor(1).size(), 1u);
   EXPECT_FALSE(reports.WaitFor(1)[0].ok());
   EXPECT_FALSE(reloader.Take().has_value());
+}
+
+TEST(Reloader, ACompilationThatGetsNoMemoryIsReportedAndTheNextOneWorks) {
+  Reports reports;
+  bool starved = true;
+  const auto opened = Reloader::Open(
+      [&] {
+        if (starved) throw std::bad_alloc();
+        return Compiled(kRule);
+      },
+      [&](const source::Status& status, const Compilation*) { reports.Add(status); });
+  ASSERT_TRUE(opened.ok());
+  Reloader& reloader = **opened;
+  reloader.Request();
+  const auto failed = reports.WaitFor(1);
+  ASSERT_EQ(failed.size(), 1u);
+  EXPECT_EQ(failed[0].code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_FALSE(reloader.Take().has_value());
+  starved = false;
+  reloader.Request();
+  TakeWhenReady(reloader);
+  reloader.Finish(absl::OkStatus());
+  const auto all = reports.WaitFor(2);
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_TRUE(all[1].ok());
 }
 
 TEST(Reloader, FilesThatCannotBeReadAreReported) {

@@ -3,8 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/capture/reader.h"
+#include "runtime/capture/writer.h"
 #include "runtime/lineage/tree.h"
 #include "runtime/ring/record.h"
+#include "runtime/sets.h"
 
 namespace sluice {
 namespace {
@@ -30,6 +32,11 @@ class Replayer : public capture::Visitor {
     judge_.SetTree(tree_);
     if (!options.throttled) judge_.LiftThrottles();
     judge_.Observe(options.observe);
+    plan_ = options.plan;
+    if (!options.grow) return;
+    judge_.AddTo([this](const check::CheckedRule& rule, const eval::Event& event, uint64_t time_ns) {
+      if (!judged_) sets_.Add(rule, event, time_ns);  // otherwise the capture tells what they hold
+    });
   }
 
   void Host(const alert::Host& host, const eval::HostFacts& facts) override { judge_.SetHost(host, facts); }
@@ -49,13 +56,15 @@ class Replayer : public capture::Visitor {
     judge_.SetHosts(std::make_shared<const hosts::Table>(std::move(hosts)));
   }
 
-  void Rules(uint32_t generation, uint64_t fingerprint, bool every_event) override {
-    if (fingerprint == options_.fingerprint) {
-      judge_.Add(generation, options_.plan);
-      return;
-    }
-    judge_.AddUnjudged(generation, options_.plan);
-    done_.lacks_events = done_.lacks_events || !every_event;
+  void Rules(capture::ActiveRules rules) override {
+    generation_ = rules.generation;
+    GrownRules own{options_.plan, options_.fingerprint};
+    if (own.fingerprint != 0 && !rules.members.empty() && options_.grow)
+      own = options_.grow(rules.members).value_or(own);
+    judged_ = own.fingerprint != 0 && own.fingerprint == rules.fingerprint;
+    if (judged_) return judge_.Add(generation_, std::move(own.plan));
+    judge_.AddUnjudged(generation_, plan_);
+    done_.lacks_events = done_.lacks_events || !rules.every_event;
   }
 
   void Record(std::string_view bytes) override {
@@ -64,6 +73,7 @@ class Replayer : public capture::Visitor {
       ++done_.undecodable;
       return;
     }
+    if (!judged_) RefillSets(record_.header.time_ns);
     if (record_.header.kind != SLUICE_RECORD_EVENT) tree_.Apply(record_);
     judge_.Apply(record_, tree_.Find({.pid = record_.header.pid, .start_ns = record_.header.start_ns}));
   }
@@ -78,7 +88,22 @@ class Replayer : public capture::Visitor {
   }
 
  private:
+  void RefillSets(uint64_t now_ns) {
+    sets_.Expire(now_ns);
+    if (!sets_.changed()) return;
+    if (const std::optional<GrownRules> grown = options_.grow(sets_.Take())) {
+      plan_ = grown->plan;
+      judge_.AddUnjudged(generation_, plan_);
+    } else {
+      done_.sets_failed = true;
+    }
+  }
+
   const ReplayOptions& options_;
+  std::shared_ptr<const uplan::UserPlan> plan_;  // for records that no kernel judged by these rules
+  uint32_t generation_ = 0;
+  bool judged_ = false;
+  Sets sets_;  // of those records
   lineage::Tree tree_{lineage::Limits{}};
   Judge judge_;
   ring::Record record_;
@@ -86,6 +111,17 @@ class Replayer : public capture::Visitor {
 };
 
 }  // namespace
+
+Grow Recompiling(const Compilation& compilation, Options options) {
+  return [sources = SourcesOf(compilation), options = std::move(options)](
+             const check::SetMembers& members) mutable -> std::optional<GrownRules> {
+    options.members = members;
+    const std::unique_ptr<Compilation> grown = CompileTexts(sources, options);
+    if (!grown->ok()) return std::nullopt;
+    const uint64_t fingerprint = capture::FingerprintOf(*grown);
+    return GrownRules{std::make_shared<const uplan::UserPlan>(std::move(grown->user)), fingerprint};
+  };
+}
 
 source::Result<Replayed> Replay(const std::string& path, const ReplayOptions& options) {
   auto reader = capture::Reader::Open(path);

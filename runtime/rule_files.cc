@@ -19,19 +19,50 @@ absl::Status Fault(const std::string& path, const std::error_code& error) {
                                                : absl::NotFoundError(text);
 }
 
-absl::Status FilesBelow(const std::string& folder, TestFiles tests, std::vector<std::string>& files) {
-  std::error_code error;
-  std::vector<std::string> found;
-  for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    const std::string path = at->path().string();
-    std::error_code no_file;
-    if (IsRuleFile(path, tests) && at->is_regular_file(no_file)) found.push_back(path);
+// Each folder once, however many links lead to it, so that links in a circle end.
+class Walk {
+ public:
+  explicit Walk(TestFiles tests) : tests_(tests) {}
+
+  absl::Status Take(const fs::path& folder) {
+    std::error_code error;
+    if (!seen_.insert(fs::canonical(folder, error)).second) return absl::OkStatus();
+    std::set<fs::path> entries;  // in order, so that it is the same name each time
+    for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+      entries.insert(at->path());
+    }
+    if (error) return Fault(folder, error);
+    for (const fs::path& entry : entries) {
+      if (absl::Status status = TakeEntry(entry); !status.ok()) return status;
+    }
+    return absl::OkStatus();
   }
-  if (error) return Fault(folder, error);
-  std::sort(found.begin(), found.end());
-  files.insert(files.end(), found.begin(), found.end());
-  return absl::OkStatus();
-}
+
+  std::vector<std::string> Found() {
+    std::sort(found_.begin(), found_.end());
+    return std::move(found_);
+  }
+
+ private:
+  // A name that begins with a dot is an editor's lock or what a config map keeps for itself.
+  absl::Status TakeEntry(const fs::path& entry) {
+    std::error_code error, no_link;
+    const fs::file_status file = fs::status(entry, error);
+    const fs::file_type itself = fs::symlink_status(entry, no_link).type();
+    const bool hidden_link = itself == fs::file_type::symlink && entry.filename().native().front() == '.';
+    if (fs::is_directory(file)) return hidden_link ? absl::OkStatus() : Take(entry);
+    if (fs::is_regular_file(file) && IsRuleFile(entry.native(), tests_)) found_.push_back(entry);
+    if (fs::exists(file) || hidden_link || itself == fs::file_type::not_found) return absl::OkStatus();
+    if (itself != fs::file_type::symlink) return Fault(entry, error);
+    const fs::path target = fs::read_symlink(entry, no_link);
+    const std::string link = fmt::format("{}, a link to {}", entry.native(), target.native());
+    return Fault(link, error ? error : std::make_error_code(std::errc::no_such_file_or_directory));
+  }
+
+  const TestFiles tests_;
+  std::set<fs::path> seen_;
+  std::vector<std::string> found_;
+};
 
 }  // namespace
 
@@ -45,9 +76,12 @@ source::Result<std::vector<std::string>> RuleFiles(const std::vector<std::string
     std::error_code error;
     if (!fs::is_directory(path, error)) {
       files.push_back(path);  // whoever reads it says what is wrong with it
-    } else if (absl::Status status = FilesBelow(path, tests, files); !status.ok()) {
-      return status;
+      continue;
     }
+    Walk walk(tests);
+    if (absl::Status status = walk.Take(path); !status.ok()) return status;
+    const std::vector<std::string> found = walk.Found();
+    files.insert(files.end(), found.begin(), found.end());
   }
   std::set<std::string> seen;
   std::erase_if(files, [&](const std::string& file) {

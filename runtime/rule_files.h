@@ -1,8 +1,10 @@
 // rule_files.h - which files a list of paths means: a folder stands for the .rule files below it.
 //
+// Links are followed, to files and to folders, but for those to folders whose names begin with a dot.
+//
 // Threads: a pure function of the file system. Errors: kNotFound or kPermissionDenied naming the path that is
-//          given but cannot be read; a sub-folder that cannot be read likewise, since silently missing rules
-//          would be worse.
+//          given but cannot be read; a sub-folder that cannot be read likewise, and a link below a folder that leads
+//          nowhere (unless its name begins with a dot), since silently missing rules would be worse.
 #pragma once
 
 #include <string>

@@ -23,6 +23,13 @@ constexpr uint32_t kOfFile = IN_CLOSE_WRITE | IN_ATTRIB;
 constexpr uint32_t kOfFolder =
     kOfFile | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_MOVE_SELF | IN_ONLYDIR;
 
+// Below a folder; where it leads decides (rule_files.h).
+bool IsFollowed(const fs::path& entry) {
+  struct stat file {};
+  return lstat(entry.c_str(), &file) == 0 && S_ISLNK(file.st_mode) &&
+         entry.filename().native().front() != '.';
+}
+
 // A file is created before it is written: its closing is what counts. A link is complete at once.
 bool IsComplete(const fs::path& created) {
   struct stat file {};
@@ -32,12 +39,15 @@ bool IsComplete(const fs::path& created) {
 }  // namespace
 
 source::Result<std::unique_ptr<RuleWatch>> RuleWatch::Open(std::vector<std::string> paths,
-                                                           std::function<void()> changed) {
+                                                           std::function<void()> changed,
+                                                           std::function<void(const std::string&)> failed,
+                                                           Times times) {
   const int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   if (fd < 0)
     return absl::UnavailableError(
         fmt::format("inotify: {}; see fs.inotify.max_user_instances", std::strerror(errno)));
-  std::unique_ptr<RuleWatch> watch(new RuleWatch(fd, std::move(paths), std::move(changed)));
+  std::unique_ptr<RuleWatch> watch(
+      new RuleWatch(fd, std::move(paths), std::move(changed), std::move(failed), times));
   if (watch->fault_ != 0)
     return absl::UnavailableError(
         fmt::format("inotify: {}; see fs.inotify.max_user_watches", std::strerror(watch->fault_)));
@@ -47,8 +57,13 @@ source::Result<std::unique_ptr<RuleWatch>> RuleWatch::Open(std::vector<std::stri
   return watch;
 }
 
-RuleWatch::RuleWatch(int inotify, std::vector<std::string> paths, std::function<void()> changed)
-    : inotify_(inotify), paths_(std::move(paths)), changed_(std::move(changed)) {
+RuleWatch::RuleWatch(int inotify, std::vector<std::string> paths, std::function<void()> changed,
+                     std::function<void(const std::string&)> failed, Times times)
+    : inotify_(inotify),
+      paths_(std::move(paths)),
+      changed_(std::move(changed)),
+      failed_(std::move(failed)),
+      times_(times) {
   WatchAll();
 }
 
@@ -62,14 +77,25 @@ void RuleWatch::Reopen() { reopen_ = true; }
 
 void RuleWatch::WatchAll() {
   const std::map<int, Watched> before = std::exchange(watched_, {});
+  std::set<fs::path> seen;
+  fault_ = 0;
   for (const std::string& path : paths_) {
     std::error_code error;
     FollowPath(fs::absolute(path, error));
-    if (fs::is_directory(path, error)) WatchBelow(path);
+    if (fs::is_directory(path, error)) WatchBelow(path, seen);
   }
   for (const auto& [watch, folder] : before) {
     if (!watched_.contains(watch)) inotify_rm_watch(inotify_, watch);
   }
+}
+
+void RuleWatch::TellFault() {
+  if (fault_ != 0 && !told_fault_)
+    failed_(fmt::format(
+        "not all folders of the rules can be watched, and a change in them may go unseen: {}; raise "
+        "fs.inotify.max_user_watches, and SIGHUP reloads all the same",
+        std::strerror(fault_)));
+  told_fault_ = fault_ != 0;
 }
 
 RuleWatch::Watched* RuleWatch::Watch(const fs::path& path, uint32_t events) {
@@ -109,20 +135,17 @@ void RuleWatch::FollowPath(const fs::path& path) {
   }
 }
 
-void RuleWatch::WatchBelow(const fs::path& folder) {
-  const auto watch = [this](const fs::path& path) {
-    if (Watched* watched = Watch(path, kOfFolder); watched != nullptr) watched->rules = true;
-  };
-  watch(folder);
+void RuleWatch::WatchBelow(const fs::path& folder, std::set<fs::path>& seen) {
   std::error_code error;
-  for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    std::error_code no_folder;
-    if (at->is_directory(no_folder) && !at->is_symlink(no_folder)) {
-      watch(at->path());
-    } else if (IsRuleFile(at->path().string()) &&
-               (at->is_symlink(no_folder) || at->hard_link_count(no_folder) > 1)) {
-      FollowPath(fs::absolute(at->path(), no_folder));
-    }
+  if (!seen.insert(fs::canonical(folder, error)).second) return;
+  if (Watched* watched = Watch(folder, kOfFolder); watched != nullptr) watched->rules = true;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    std::error_code unknown;
+    const bool followed = IsFollowed(at->path());
+    if (at->is_directory(unknown) && (followed || !at->is_symlink(unknown))) WatchBelow(at->path(), seen);
+    const bool elsewhere = at->is_symlink(unknown) || at->hard_link_count(unknown) > 1;
+    if (followed || (IsRuleFile(at->path().string()) && elsewhere))
+      FollowPath(fs::absolute(at->path(), unknown));
   }
 }
 
@@ -134,7 +157,9 @@ bool RuleWatch::Matters(const inotify_event& event) const {
   const Watched& folder = found->second;
   const std::string name = event.name;
   const bool is_folder = (event.mask & IN_ISDIR) != 0;
-  if (!folder.names.contains(name) && !(folder.rules && (is_folder || IsRuleFile(name)))) return false;
+  if (!folder.names.contains(name) &&
+      !(folder.rules && (is_folder || IsRuleFile(name) || IsFollowed(folder.path / name))))
+    return false;
   return is_folder || (event.mask & IN_CREATE) == 0 || IsComplete(folder.path / name);
 }
 
@@ -155,17 +180,19 @@ void RuleWatch::Run() {
   int quiet_ms = -1;  // since the last change; -1: none
   while (!stopping_) {
     pollfd slot{.fd = inotify_, .events = POLLIN, .revents = 0};
-    const bool events = poll(&slot, 1, kPollMs) > 0;
+    const bool events = poll(&slot, 1, times_.poll_ms) > 0;
     if (events && TakeEvents()) {
       quiet_ms = 0;
     } else {
-      if (events) usleep(kPollMs * 1000);  // a busy folder is no reason to spin
-      if (quiet_ms >= 0) quiet_ms += kPollMs;
+      if (events)
+        usleep(static_cast<useconds_t>(times_.poll_ms) * 1000);  // a busy folder is no reason to spin
+      if (quiet_ms >= 0) quiet_ms += times_.poll_ms;
     }
-    if (!reopen_.exchange(false) && quiet_ms < kQuietMs) continue;
+    if (!reopen_.exchange(false) && quiet_ms < times_.quiet_ms) continue;
     quiet_ms = -1;
     TakeEvents();  // whoever is called back reads the files later
     WatchAll();
+    TellFault();
     changed_();
   }
 }

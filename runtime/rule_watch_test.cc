@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -30,24 +32,28 @@ class RuleWatchTest : public ::testing::Test {
   void Open(const std::vector<std::string>& paths) {
     std::vector<std::string> all;
     for (const std::string& path : paths) all.push_back(folder_ / path);
-    auto watch = RuleWatch::Open(all, [this] { ++changes_; });
+    auto watch = RuleWatch::Open(
+        all, [this] { ++changes_; }, [this](const std::string& fault) { fault_ = fault, ++faults_; }, kTimes);
     ASSERT_TRUE(watch.ok()) << watch.status();
     watch_ = std::move(*watch);
   }
   void Write(const std::string& path) { std::ofstream(folder_ / path) << "x"; }
   void ExpectChange(const char* what) {
-    for (int i = 0; i < 200 && changes_ == 0; ++i) std::this_thread::sleep_for(25ms);
-    std::this_thread::sleep_for(200ms + 1ms * RuleWatch::kQuietMs);
+    for (int i = 0; i < 2000 && changes_ == 0; ++i) std::this_thread::sleep_for(5ms);
+    std::this_thread::sleep_for(kSettle);
     EXPECT_EQ(changes_.exchange(0), 1) << what;
   }
   void ExpectNone(const char* what) {
-    std::this_thread::sleep_for(200ms + 1ms * RuleWatch::kQuietMs);
+    std::this_thread::sleep_for(kSettle);
     EXPECT_EQ(changes_.exchange(0), 0) << what;
   }
 
+  static constexpr RuleWatch::Times kTimes{.quiet_ms = 80, .poll_ms = 10};
+  static constexpr auto kSettle = 1ms * (kTimes.quiet_ms + 4 * kTimes.poll_ms);
   char name_[32] = "/tmp/sluice-watch.XXXXXX";
   const fs::path folder_ = mkdtemp(name_);
-  std::atomic<int> changes_ = 0;
+  std::atomic<int> changes_ = 0, faults_ = 0;
+  std::string fault_;  // once faults_ says so
   std::unique_ptr<RuleWatch> watch_;
 };
 
@@ -163,6 +169,27 @@ TEST_F(RuleWatchTest, TargetsOfLinksCount) {
   ExpectChange("where it leads now");
 }
 
+TEST_F(RuleWatchTest, FoldersThatLinksLeadToCount) {
+  fs::create_directories(folder_ / "other/deep");
+  Open({"rules"});
+  fs::create_symlink("../other", folder_ / "rules/link");
+  ExpectChange("a link to a folder");
+  Write("other/deep/x.rule");
+  ExpectChange("a file below where it leads");
+  fs::create_symlink("..", folder_ / "other/up");
+  ExpectChange("a link in a circle");
+  fs::rename(folder_ / "other", folder_ / "another");
+  ExpectChange("it leads nowhere");
+  fs::rename(folder_ / "another", folder_ / "other");
+  ExpectChange("and there again");
+  fs::remove(folder_ / "rules/link");
+  ExpectChange("a link removed");
+  Write("other/deep/x.rule");
+  ExpectNone("a folder to which no link leads");
+  fs::create_symlink("nowhere", folder_ / "rules/.#a.rule.tmp");
+  ExpectNone("a hidden link");
+}
+
 // Kubernetes: x.rule -> ..data/x.rule, ..data -> ..1, and a rename puts another ..data in its place.
 TEST_F(RuleWatchTest, AConfigMapIsReplacedInOneStep) {
   for (const char* version : {"..1", "..2"}) {
@@ -199,9 +226,40 @@ TEST_F(RuleWatchTest, ReopenCallsBackWithoutAChange) {
   watch_->Reopen();
   ExpectChange("asked for");
   Write("rules/b.rule");
-  std::this_thread::sleep_for(200ms);
+  std::this_thread::sleep_for(1ms * kTimes.quiet_ms / 2);
   watch_->Reopen();
   ExpectChange("asked for while a change waits: once");
+}
+
+// In a user namespace, which has limits of its own.
+TEST_F(RuleWatchTest, WatchesThatRunOutAreToldOnce) {
+  constexpr int kCannot = 77;
+  const auto limit = [](int watches) {
+    return (std::ofstream("/proc/sys/user/max_inotify_watches") << watches << std::flush).good();
+  };
+  const pid_t child = fork();
+  if (child == 0) {
+    if (unshare(CLONE_NEWUSER) != 0 || !limit(100)) _exit(kCannot);
+    Open({"rules"});
+    limit(1);
+    for (const char* name : {"rules/new", "rules/other"}) {
+      fs::create_directory(folder_ / name);
+      ExpectChange(name);
+      EXPECT_EQ(faults_, 1) << name;
+    }
+    EXPECT_NE(fault_.find("max_user_watches"), std::string::npos) << fault_;
+    limit(100);
+    fs::create_directory(folder_ / "rules/third");
+    ExpectChange("room again");
+    Write("rules/new/a.rule");
+    ExpectChange("a folder that could not be watched");
+    EXPECT_EQ(faults_, 1);
+    _exit(HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kCannot) GTEST_SKIP() << "no user namespace to be had";
+  EXPECT_EQ(status, 0);
 }
 
 // The watch is there when Open() returns: nothing is missed between it and whatever reads the files.

@@ -58,6 +58,8 @@ std::string WhatWasTried(const ring::Record& record) {
       return fmt::format("writing to {} of the agent in /proc", file);
     case SLUICE_ATTEMPT_TRACING:
       return fmt::format("writing to {}, which turns BPF programs off", file);
+    case SLUICE_ATTEMPT_MEMORY:
+      return fmt::format("writing to {}, which takes a page of memory from whoever uses it", file);
     case SLUICE_ATTEMPT_PERF:
       return fmt::format("a perf event that sends a signal to process {}", detail);
     default:
@@ -68,9 +70,11 @@ std::string WhatWasTried(const ring::Record& record) {
 // Who is trusted with it, or what could not refuse it.
 std::string Outcome(const sluice_record& header) {
   if (header.numbers[2] == 0) return "refused";
-  return header.numbers[0] == SLUICE_ATTEMPT_MOVE ? "not refused: the kernel asked nobody (version 1 of "
-                                                    "cgroups, or mounted after the agent's start)"
-                                                  : "let through: it came from init";
+  return header.numbers[0] == SLUICE_ATTEMPT_MOVE
+             ? "not refused: the kernel asked nobody (version 1 of "
+               "cgroups, mounted after the agent's start, or the agent is "
+               "in a cgroup namespace of its own)"
+             : "let through: it came from init";
 }
 
 }  // namespace

@@ -84,6 +84,12 @@ TEST_F(SetsTest, AnAbsentValueAddsNothing) {
   EXPECT_EQ(sets_.refused(), 0u);
 }
 
+TEST(SetsFull, HasAnIdOfItsOwnWhateverIsRaisedAtThatTime) {
+  const std::string id = SetsFull(1, {}, 1).id;
+  EXPECT_NE(id, SetsNotInForce(absl::ResourceExhaustedError("no memory"), {}, 1).id);
+  EXPECT_NE(id, SetsFull(1, {}, 1).id);
+}
+
 TEST(SetsNotInForce, SaysWhy) {
   const alert::Alert alert = SetsNotInForce(absl::ResourceExhaustedError("no memory for a map"), {}, 1);
   EXPECT_EQ(alert.rule, "Sluice internal: sets not in force");

@@ -129,8 +129,9 @@ enum sluice_attempt {
   SLUICE_ATTEMPT_TRACING = 13, /* turning off what programs are attached by */
   SLUICE_ATTEMPT_PERF = 14,    /* an event that sends a signal to whom it watches (pid) */
   SLUICE_ATTEMPT_BIRTH = 15,   /* a child in its cgroup */
+  SLUICE_ATTEMPT_MEMORY = 16,  /* taking pages of memory away, whoever uses them */
 };
-#define SLUICE_ATTEMPTS 16
+#define SLUICE_ATTEMPTS 17
 #define SLUICE_OWN_MAP (1ull << 32) /* keys of own_objects: with the id */
 #define SLUICE_OWN_PROGRAM (2ull << 32)
 #define SLUICE_OWN_LINK (3ull << 32)
@@ -356,7 +357,7 @@ struct sluice_cgroup_scope {
 
 /* A process that a fuse has counted. */
 struct sluice_fused {
-  __u32 mitigation; /* slot * SLUICE_MITIGATIONS + number */
+  __u32 mitigation; /* as in mitigation_by_rule: control.bounds[slot] * SLUICE_MITIGATIONS + number */
   __u32 pid;
   __u64 start_ns;
 };
@@ -410,6 +411,12 @@ struct sluice_file {
 struct sluice_file_name {
   __u32 bytes; /* without NUL */
   char value[SLUICE_KEY_BYTES];
+};
+/* Of a path the files that were noted last. Past as many the kernel adds none until user space has forgotten the oldest. */
+#define SLUICE_PATH_FILES 256
+struct sluice_noted_name {
+  struct sluice_file_name name;
+  __u32 noted_s; /* since boot */
 };
 /* Strings that may be the path of a file: EXEPATH, PATH, TARGET. */
 #define SLUICE_FILE_STRINGS 3
@@ -481,6 +488,9 @@ struct sluice_control {
   __u64 mover;                 /* the kernel's: the task that moves the agent to another cgroup just now */
   __u64 root_mnt, root_dentry; /* the kernel's: the agent's root, while it is known to be its namespace's */
   __u32 cgroup_scopes[SLUICE_SLOTS]; /* how many there are */
+  /* Which half of mitigation_by_rule and mode_by_rule the slot's rules are in: the same one where a swap keeps the rules and
+   * changes members of sets alone, so that no refusal is lost to a fuse. */
+  __u32 bounds[SLUICE_SLOTS];
 };
 
 /* What a later agent reads of programs that an earlier one left attached: the global `handover` (section
@@ -500,6 +510,7 @@ struct sluice_totals {
   __u64 tree_sent, tree_lost; /* FORK, EXEC without a set, and EXIT records */
   __u64 attempts;             /* on the agent, refused: protect.bpf.c */
   __u64 no_storage;           /* task storage could not be had: the task's lineage is unknown */
+  __u64 names_refused;        /* files that found no room in names_by_file: lib/files.bpf.h */
 };
 
 /* Numbers of i386's socketcall(2) stand for calls of their own. */
@@ -538,6 +549,7 @@ SLUICE_ASSERT(sizeof(struct sluice_suffix_key) == 72, "suffix key");
 SLUICE_ASSERT(sizeof(struct sluice_net_key) == 24, "net key");
 SLUICE_ASSERT(sizeof(struct sluice_file) == 24, "file");
 SLUICE_ASSERT(sizeof(struct sluice_file_name) == 260, "name of a file");
+SLUICE_ASSERT(sizeof(struct sluice_noted_name) == 264, "noted name of a file");
 SLUICE_ASSERT(sizeof(struct sluice_hook_config) % 8 == 0, "hook configuration");
 SLUICE_ASSERT(sizeof(struct sluice_action) == 8, "action");
 SLUICE_ASSERT(sizeof(struct sluice_mitigation) == 56, "mitigation");

@@ -56,8 +56,7 @@ SLUICE_INLINE __u64 match_cheap(struct scratch *s, const struct sluice_hook_conf
   if (config->used & SLUICE_INT_BITS) fill_ints(m, config, task);
   if (config->used & SLUICE_LINEAGE_BITS) fill_lineage(m, state, s->generation);
   standing = sluice_match_begin(m, config);
-  if (config->file_strings >> SLUICE_STR_EXEPATH & 1)
-    match_file_of(s, config, SLUICE_STR_EXEPATH, executable_of(task), standing);
+  match_executable(s, config, state, standing);
   standing = match_image(s, config, state, standing);
   standing = match_name(s, config, state, standing);
   return match_exepath(s, config, state, standing);

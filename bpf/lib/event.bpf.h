@@ -51,6 +51,15 @@ SLUICE_ONCE __u32 walk_event_path(__u32 index, __u32 string, __u64 mnt, __u64 at
                 dentry != BPF_CORE_READ(dentry, d_parent);
 
   if (!s) return SLUICE_TEXT_UNKNOWN;
+  /* what move_mount attaches is still detached */
+  if (s->match.hook != SLUICE_HOOK_MOVE_MOUNT &&
+      is_detached(bpf_get_current_task_btf(), (struct vfsmount *)mnt)) {
+    if (string == SLUICE_STR_TARGET)
+      s->match.state[SLUICE_STR_TARGET] = SLUICE_TEXT_UNKNOWN;
+    else
+      s->match.state[SLUICE_STR_PATH] = SLUICE_TEXT_UNKNOWN;
+    return SLUICE_TEXT_UNKNOWN;
+  }
   state = path_walk(string == SLUICE_STR_TARGET ? s->target.value : s->record.path.value,
                     (struct vfsmount *)mnt, dentry, deleted, &bytes);
   BOUND(bytes, SLUICE_PATH_BYTES - 1);
@@ -231,7 +240,8 @@ SLUICE_ONCE int decide_event(struct hook_event *e) {
   s = scratch_claim();
   if (!s) return decide_blind(slot, hook, type, flags, task);
   begin(s, slot, hook, type, flags);
-  if (s->completed && (config->flags & SLUICE_HOOK_FAILURES) && !(e->options & EVENT_FAILED))
+  if (s->completed && ((config->flags & SLUICE_HOOK_FAILURES) || hook == SLUICE_HOOK_USERNS_CREATE) &&
+      !(e->options & EVENT_FAILED))
     note_reached(task, type, flags);
   if (judge_event(s, config, task, e)) {
     e->options |= EVENT_KEPT;

@@ -69,5 +69,5 @@ SLUICE_ONCE int fuse_lets(__u32 index) {
 }
 
 SLUICE_INLINE int sluice_fuse_holds(const struct sluice_match *m, __u32 number) {
-  return fuse_lets(m->slot * SLUICE_MITIGATIONS + number);
+  return fuse_lets(bounds_index(m->slot, number));
 }

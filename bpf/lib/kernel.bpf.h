@@ -13,6 +13,8 @@
 #include "../abi/event_abi.h"
 
 #define EPERM 1
+#define E2BIG 7
+#define EEXIST 17
 #define SIGKILL 9
 
 #define PF_IO_WORKER 0x00000010u

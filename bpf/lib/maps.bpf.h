@@ -55,7 +55,7 @@ struct {
   __type(value, struct sluice_action);
 } SLUICE_MAP(action_by_clause);
 
-/* slot * SLUICE_MITIGATIONS + number */
+/* control.bounds[slot] * SLUICE_MITIGATIONS + number: bounds_index() */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, SLUICE_SLOTS *SLUICE_MITIGATIONS);
@@ -116,8 +116,11 @@ struct task_state {
   __u32 image_set; /* the image comes from an exec, a fork or a seed */
   __u32 container; /* CONTAINER_* of cgroup_id */
   __u64 cgroup_id;
-  __u32 reserved;
+  struct sluice_file
+      executable;     /* of the exec: a process may name another one afterwards (PR_SET_MM); inode 0: none */
+  __u32 self_mounted; /* the executable was; is_self_mounted() */
   __u32 reached; /* by the call in progress, its hook: its failure is no attempt of its own; reached_by() */
+  __u64 clone_flags; /* of its latest clone */
 };
 
 struct {
@@ -177,10 +180,10 @@ struct {
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __uint(max_entries, 1 << 18);
   __type(key, struct sluice_file);
-  __type(value, struct sluice_file_name);
+  __type(value, struct sluice_noted_name);
 } SLUICE_MAP(names_by_file);
 
-/* The paths themselves. */
+/* The paths themselves, with how many files they lead from; user space counts anew from time to time. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(map_flags, BPF_F_NO_PREALLOC);
@@ -202,6 +205,11 @@ struct {
 struct sluice_control control __weak SEC(".data.control") = {};
 struct sluice_totals totals __weak SEC(".data.totals") = {};
 struct sluice_handover handover __weak SEC(".data.handover") = {};
+
+/* Where the bounds and the mode of a slot's rule are. */
+SLUICE_INLINE __u32 bounds_index(__u32 slot, __u32 number) {
+  return (control.bounds[slot & 1] & 1) * SLUICE_MITIGATIONS + number;
+}
 
 /* A table of the generation that judges. */
 #define SLUICE_TABLE_OF(outer, m)                   \
@@ -263,11 +271,11 @@ SLUICE_INLINE const struct sluice_action *sluice_action_of(const struct sluice_m
 }
 SLUICE_INLINE const struct sluice_mitigation *sluice_mitigation_of(const struct sluice_match *m,
                                                                    __u32 number) {
-  __u32 index = m->slot * SLUICE_MITIGATIONS + number;
+  __u32 index = bounds_index(m->slot, number);
   return bpf_map_lookup_elem(&mitigation_by_rule, &index);
 }
 SLUICE_INLINE __u32 sluice_mode_of(const struct sluice_match *m, __u32 number) {
-  __u32 index = m->slot * SLUICE_MITIGATIONS + number;
+  __u32 index = bounds_index(m->slot, number);
   const __u32 *mode = bpf_map_lookup_elem(&mode_by_rule, &index);
 
   return control.audit || !mode ? SLUICE_MITIGATION_AUDITED : *mode;
@@ -275,4 +283,15 @@ SLUICE_INLINE __u32 sluice_mode_of(const struct sluice_match *m, __u32 number) {
 SLUICE_INLINE const struct sluice_hook_config *config_of(__u32 slot, __u32 hook) {
   __u32 index = slot * SLUICE_HOOKS + hook;
   return bpf_map_lookup_elem(&config_by_hook, &index);
+}
+
+/* The cgroup at this level on the way from the root, level 0, to `cgroup`, or itself; 0: that lies higher. */
+SLUICE_INLINE struct cgroup *cgroup_at(const struct cgroup *cgroup, int level) {
+  struct cgroup *found = 0;
+
+  if (level < 0 || level > BPF_CORE_READ(cgroup, level)) return 0;
+  bpf_probe_read_kernel(
+      &found, sizeof(found),
+      (char *)cgroup + bpf_core_field_offset(struct cgroup, ancestors) + sizeof(found) * level);
+  return found;
 }

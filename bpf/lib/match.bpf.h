@@ -237,6 +237,41 @@ SLUICE_INLINE __u32 sluice_exact_lookup(__u32 string) {
   return SLUICE_LOOKUP_STRING + SLUICE_STR_TARGET * SLUICE_MODES;
 }
 
+SLUICE_INLINE void sluice_begin_names(struct sluice_match *m, __u32 string, __u32 index) {
+  __u32 i;
+
+  if (m->named >> string & 1) return;
+  m->named |= 1u << string;
+  m->names_summary[index] = 0;
+  for (i = 0; i < SLUICE_WORDS; i++) {
+    m->any_name[index][i] = 0;
+    m->all_names[index][i] = ~0ull;
+  }
+}
+
+/* The string's path is not to be trusted: a clause that is true of a path that no rule names is false because of a name of
+ * the file alone. */
+SLUICE_ONCE int sluice_doubt_path(struct sluice_match *m, const struct sluice_hook_config *config,
+                                  __u32 string) {
+  const struct sluice_set *other, *by_file;
+  __u32 index, lookup, i;
+
+  if (!m || !config || string >= SLUICE_STRINGS) return 0;
+  index = sluice_file_index(string);
+  if (index >= SLUICE_FILE_STRINGS) return 0;
+  lookup = sluice_exact_lookup(string);
+  SLUICE_OPAQUE(lookup);
+  if (lookup >= SLUICE_LOOKUPS) return 0;
+  other = sluice_class_set(m, config->lookups[lookup].other);
+  by_file = sluice_class_set(m, config->lookups[lookup].by_file);
+  if (!other || !by_file) return 0;
+  sluice_begin_names(m, string, index);
+  m->names_summary[index] |= other->summary & by_file->summary;
+  SLUICE_UNROLLED
+  for (i = 0; i < SLUICE_WORDS; i++) m->any_name[index][i] |= other->words[i] & by_file->words[i];
+  return 1;
+}
+
 /* A path names the string's file: what that decides, beside the path by which it was reached. `entry`: its class in the exact
  * table, where it was `found`. */
 SLUICE_ONCE int sluice_add_name(struct sluice_match *m, const struct sluice_hook_config *config, __u32 string,
@@ -254,14 +289,7 @@ SLUICE_ONCE int sluice_add_name(struct sluice_match *m, const struct sluice_hook
   by_file = sluice_class_set(m, config->lookups[lookup].by_file);
   set = found ? sluice_class_set(m, entry) : other;
   if (!set || !other || !by_file) return 0;
-  if (!(m->named >> string & 1)) {
-    m->named |= 1u << string;
-    m->names_summary[index] = 0;
-    for (i = 0; i < SLUICE_WORDS; i++) {
-      m->any_name[index][i] = 0;
-      m->all_names[index][i] = ~0ull;
-    }
-  }
+  sluice_begin_names(m, string, index);
   m->names_summary[index] |= set->summary & by_file->summary;
   SLUICE_UNROLLED
   for (i = 0; i < SLUICE_WORDS; i++) {

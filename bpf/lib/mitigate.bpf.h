@@ -7,10 +7,12 @@
 #include "emit.bpf.h"
 #include "task.bpf.h"
 
-/* Names of the process's cgroup from the leaf up, in s->record.more, each with its NUL; zeros behind them. 0: it lies
- * too deep. */
+/* Names of the process's cgroup from the leaf up, in s->record.more, each with its NUL; zeros behind them. Of one that lies
+ * deeper than any scope those of the cgroup above it that is as deep. */
 SLUICE_INLINE int read_cgroup(struct scratch *s, struct task_struct *task) {
-  struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+  struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+  struct cgroup *above = cgroup_at(cgroup, SLUICE_CGROUP_DEPTH);
+  struct kernfs_node *node = BPF_CORE_READ(above ? above : cgroup, kn);
   struct cgroup_names *names = &s->cgroup_names;
   __u32 at = 0, i;
 
@@ -124,7 +126,7 @@ SLUICE_ONCE int denies_blindly(__u32 slot, __u32 hook, __u32 word, __u64 clauses
     if (!(clauses >> bit & 1)) continue;
     action = bpf_map_lookup_elem(&action_by_clause, &index);
     if (!action) continue;
-    index = slot * SLUICE_MITIGATIONS + action->mitigation;
+    index = bounds_index(slot, action->mitigation);
     how = bpf_map_lookup_elem(&mitigation_by_rule, &index);
     mode = bpf_map_lookup_elem(&mode_by_rule, &index);
     if (!how || !mode || *mode != SLUICE_MITIGATION_ENFORCED || how->scope != SLUICE_SCOPE_ALL) continue;

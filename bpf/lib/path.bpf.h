@@ -215,6 +215,17 @@ SLUICE_INLINE int is_unlinked(struct dentry *dentry) {
   return !dentry->d_hash.pprev && dentry != dentry->d_parent;
 }
 
+/* Whether no namespace shows the mount: a tree that open_tree or fsmount made and nobody attached, or one that was unmounted
+ * while it was in use. Whatever lies above it, the path within it is not the file's. The kernel's own mounts are of
+ * another kind. */
+static __noinline __attribute__((unused)) int is_detached(struct task_struct *task, struct vfsmount *mnt) {
+  struct mnt_namespace *namespace = BPF_CORE_READ(mount_of(mnt), mnt_ns);
+
+  if (namespace == task->nsproxy->mnt_ns) return 0;
+  if (!namespace) return 1;
+  return (__u64) namespace < (__u64)-4095 && !BPF_CORE_READ(namespace, seq); /* anonymous */
+}
+
 /* The one mount of the task's namespace under which a dentry has a name, for hooks that are given no mount; 0
  * when there is none or more than one: its path is not known then. */
 #define SEARCH_MOUNTS 512
@@ -281,6 +292,10 @@ SLUICE_INLINE void path_of_file(struct scratch *s, struct task_struct *task, str
   long result;
 
   s->path_built = 1;
+  if (!has_made_up_name(dentry) && is_detached(task, file->f_path.mnt)) {
+    s->match.state[string] = SLUICE_TEXT_UNKNOWN;
+    return;
+  }
   if (root_is_known_whole(task) || has_made_up_name(dentry)) {
     result = bpf_d_path(&file->f_path, s->record.path.value, SLUICE_PATH_BYTES);
     if (result > 0 && result <= SLUICE_PATH_BYTES) {

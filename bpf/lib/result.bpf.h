@@ -5,8 +5,9 @@
  * Only calls wait that have a companion attached (sluice_call.completed); the others' events are sent at the
  * hook, with the result unknown.
  *
- * A call that reaches its hook again (kill of many processes, sendmmsg) sends what waited so far without a
- * result. So does the next call when a return was missed. The memory, 14 KB, is kept until the task ends.
+ * Of an exchange of two names both events wait. Another call that reaches its hook again (kill of many processes,
+ * sendmmsg) sends what waited so far without a result. So does the next call when a return was missed. The memory, 14 KB
+ * for each, is kept until the task ends.
  */
 #pragma once
 
@@ -25,6 +26,14 @@ struct {
   __type(value, struct waiting_call);
 } SLUICE_MAP(waiting_by_task);
 
+/* The second event of an exchange, while the first one waits in waiting_by_task. */
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct waiting_call);
+} SLUICE_MAP(waiting_again_by_task);
+
 SLUICE_INLINE struct waiting_call *waiting_of(struct task_struct *task) {
   struct waiting_call *waiting;
 
@@ -39,7 +48,7 @@ SLUICE_INLINE void set_result(struct sluice_record *r, __s64 result) {
 }
 
 /* Sends what waits, with what it says of the result, and counts it. */
-SLUICE_INLINE void send_waiting(struct waiting_call *waiting) {
+static __noinline __attribute__((unused)) int send_waiting(struct waiting_call *waiting) {
   struct sluice_record *r = &waiting->record.header;
   __u32 hook = r->hook, bytes = waiting->bytes;
   long error;
@@ -56,6 +65,21 @@ SLUICE_INLINE void send_waiting(struct waiting_call *waiting) {
     COUNT(hook, lost, 1);
   else
     COUNT(hook, sent, 1);
+  return 0;
+}
+
+/* All that waits for the return of the task's call: at most two. */
+SLUICE_INLINE void send_all_waiting(struct waiting_call *waiting, struct task_struct *task, int known,
+                                    __s64 result) {
+  struct waiting_call *again = waiting->record.header.hook == SLUICE_HOOK_PATH_RENAME
+                                   ? bpf_task_storage_get(&waiting_again_by_task, task, 0, 0)
+                                   : 0;
+
+  if (known) set_result(&waiting->record.header, result);
+  send_waiting(waiting);
+  if (!again || !again->open) return;
+  if (known) set_result(&again->record.header, result);
+  send_waiting(again);
 }
 
 /* The operation's earlier event waits and comes later: that one is the further one. */
@@ -72,11 +96,16 @@ SLUICE_INLINE int wait_for_result(struct scratch *s, struct task_struct *task, _
   struct waiting_call *waiting =
       bpf_task_storage_get(&waiting_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
+  if (waiting && waiting->open) {
+    if ((s->flags & SLUICE_EVENT_AGAIN) && s->match.hook == SLUICE_HOOK_PATH_RENAME)
+      waiting = bpf_task_storage_get(&waiting_again_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    else
+      send_all_waiting(waiting, task, 0, 0);
+  }
   if (!waiting) {
     TOTAL(no_storage, 1);
     return 0;
   }
-  if (waiting->open) send_waiting(waiting);
   SLUICE_OPAQUE(bytes);
   if (bytes > sizeof(waiting->record)) bytes = sizeof(waiting->record);
   bpf_probe_read_kernel(&waiting->record, bytes, &s->record);

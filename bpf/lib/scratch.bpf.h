@@ -23,6 +23,8 @@ struct cgroup_scan {
   __u64 last; /* bytes, the latest below */
   __u32 run;  /* of digits */
   __u32 found;
+  __u64 node; /* whose name comes next */
+  __u32 kind; /* CONTAINER_* */
 };
 
 /* Where the names of the process's cgroup begin, and where they end: lib/mitigate.bpf.h. */
@@ -61,7 +63,8 @@ struct scratch {
   struct sluice_text text;
   struct sluice_long_text target;
   struct sluice_suffix_key suffix;
-  struct sluice_file_name file_name;
+  struct sluice_file file;        /* whose names are asked */
+  struct sluice_noted_name noted; /* a path, to be noted as a file's name */
   struct event_record record;
 };
 

@@ -78,6 +78,19 @@ SLUICE_INLINE const struct sluice_call *call_at(struct task_struct *task, __u32 
   return bpf_map_lookup_elem(&type_by_call, &index);
 }
 
+#define CLONE_NEWUSER 0x10000000u
+#define NR_unshare 272
+#define NR_unshare_compat 310
+
+/* 0: the current call is no unshare. The register is by value: no other thread can change it. */
+SLUICE_INLINE __u32 unshare_flags(struct task_struct *task) {
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  __u32 number = regs->orig_ax;
+
+  if (task->thread_info.status & TS_COMPAT) return number == NR_unshare_compat ? regs->bx : 0;
+  return (number & ~X32_BIT) == NR_unshare ? regs->di : 0;
+}
+
 #define CALL_COMPLETED 0x80000000u /* beside SLUICE_EVENT_*: a companion waits at the call's return */
 
 SLUICE_INLINE int is_at(const struct sluice_call *call, __u32 hook) {
@@ -335,7 +348,8 @@ SLUICE_INLINE __u64 given_bit(struct scratch *s, const struct sluice_hook_config
 #define CONTAINER_HOST 2u
 #define CONTAINER_ONE 3u
 #define CONTAINER_DIGITS 64
-#define CGROUP_LEVELS 4
+#define CGROUP_LEVELS 16        /* that a record tells */
+#define CGROUP_LEVELS_ASKED 256 /* whoever may make cgroups in a container must not get out of it that way */
 #define CGROUP_NAME_BYTES 128
 
 /* A container's id, 64 digits on their own, in the name in s->text. What is counted lies in memory: of a value
@@ -364,23 +378,34 @@ SLUICE_INLINE int names_container(struct scratch *s) {
   return scan->found;
 }
 
-/* By the names of the last components of the cgroup. */
+static long container_step(__u32 step, struct scratch **at) {
+  struct scratch *s = *at;
+  struct kernfs_node *node = (struct kernfs_node *)s->cgroup.node;
+  struct kernfs_node *parent = BPF_CORE_READ(node, parent);
+
+  if (!parent) {
+    if (!step) s->cgroup.kind = CONTAINER_UNNAMED;
+    return 1;
+  }
+  s->text.value[CGROUP_NAME_BYTES] = 0;
+  if (bpf_probe_read_kernel_str(s->text.value, CGROUP_NAME_BYTES, BPF_CORE_READ(node, name)) <= 0) return 1;
+  if (names_container(s)) {
+    s->cgroup.kind = CONTAINER_ONE;
+    return 1;
+  }
+  s->cgroup.node = (__u64)parent;
+  return 0;
+}
+
+/* By the names of the cgroup and of those above it. */
 SLUICE_ONCE __u32 container_kind(__u32 index, __u64 leaf) {
   struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
-  struct kernfs_node *node = (struct kernfs_node *)leaf, *parent;
-  __u32 i;
 
   if (!s) return 0;
-  SLUICE_ROLLED
-  for (i = 0; i < CGROUP_LEVELS; i++) {
-    parent = BPF_CORE_READ(node, parent);
-    if (!parent) return i ? CONTAINER_HOST : CONTAINER_UNNAMED;
-    s->text.value[CGROUP_NAME_BYTES] = 0;
-    if (bpf_probe_read_kernel_str(s->text.value, CGROUP_NAME_BYTES, BPF_CORE_READ(node, name)) <= 0) break;
-    if (names_container(s)) return CONTAINER_ONE;
-    node = parent;
-  }
-  return CONTAINER_HOST;
+  s->cgroup.node = leaf;
+  s->cgroup.kind = CONTAINER_HOST;
+  bpf_loop(CGROUP_LEVELS_ASKED, container_step, &s, 0);
+  return *(volatile __u32 *)&s->cgroup.kind;
 }
 
 SLUICE_INLINE int in_host_namespaces(struct task_struct *task) {

@@ -111,4 +111,13 @@ std::string_view ExpectedName(Expected expected) {
   return "";
 }
 
+std::string_view SourceOf(const RuleKeys& rule) {
+  return rule.source && !rule.source->text.empty() ? std::string_view(rule.source->text) : "syscall";
+}
+
+const Scope& ScopeOf(const RuleKeys& rule) {
+  static const Scope all;
+  return rule.scope ? *rule.scope : all;
+}
+
 }  // namespace sluice::ast

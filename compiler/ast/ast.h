@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,7 +61,7 @@ enum class Quantifier : uint8_t { kNone, kOneOf, kAnyOf, kAllOf };
 // proc.aname[2]: name "proc.aname", argument "2". The span covers both.
 struct Field {
   Word name;
-  std::optional<Word> argument;
+  source::Boxed<Word> argument;
   Span span;
 };
 
@@ -70,7 +71,7 @@ struct Operand;
 struct Transform {
   Word name;
   std::vector<Operand> arguments;
-  std::optional<Word> index;
+  source::Boxed<Word> index;
   Span span;
 };
 
@@ -79,8 +80,8 @@ struct Operand {
   enum class Kind : uint8_t { kField, kTransform, kLiteral, kTuple } kind = Kind::kField;
   Field field;                           // kField
   std::shared_ptr<Transform> transform;  // kTransform
-  Word literal;                          // kLiteral
-  std::vector<Operand> tuple;            // kTuple: ("a", proc.name) inside a transformer
+  source::Boxed<Word> literal;           // kLiteral
+  source::BoxedVector<Operand> tuple;    // kTuple: ("a", proc.name) inside a transformer
   Span span;
 };
 
@@ -101,9 +102,9 @@ struct Check {
 
 struct Expr {
   enum class Kind : uint8_t { kAnd, kOr, kNot, kCheck, kMacro } kind = Kind::kCheck;
-  std::vector<Expr> children;    // kAnd, kOr: two or more, as written; kNot: one
-  std::shared_ptr<Check> check;  // kCheck
-  Word macro;                    // kMacro
+  source::BoxedVector<Expr> children;  // kAnd, kOr: two or more, as written; kNot: one
+  std::shared_ptr<Check> check;        // kCheck
+  source::Boxed<Word> macro;           // kMacro
   Span span;
 };
 
@@ -197,15 +198,17 @@ struct RuleKeys {
   std::vector<Word> tags;
   bool enabled = true;
   bool skip_if_unknown_field =
-      false;    // Falco's skip-if-unknown-filter: an unknown field drops the rule, with a warning
-  Word source;  // "syscall" unless given
+      false;  // Falco's skip-if-unknown-filter: an unknown field drops the rule, with a warning
+  source::Boxed<Word> source;  // see SourceOf()
   source::Boxed<Rate> throttle;
   source::Boxed<Then> then;
-  Scope scope;
+  source::Boxed<Scope> scope;  // see ScopeOf()
   source::Boxed<Rate> fuse;
-  std::vector<Word> allowed_warnings;  // `# allow: slug` comments directly above the block
+  source::BoxedVector<Word> allowed_warnings;  // `# allow: slug` comments directly above the block
   Span span;
 };
+std::string_view SourceOf(const RuleKeys& rule);  // "syscall" unless given
+const Scope& ScopeOf(const RuleKeys& rule);       // everything unless given
 
 struct Rule : RuleKeys {
   Expr condition;
@@ -264,7 +267,7 @@ struct Test {
 struct RuleSet {
   std::vector<List> lists;
   std::vector<Macro> macros;
-  std::vector<Rule> rules;
+  std::deque<Rule> rules;  // check/ may free them one by one
   std::vector<Test> tests;
   // Names of lists, macros and rules that are left out for a fault that has been told: what refers to them is
   // no fault of its own.

@@ -76,7 +76,7 @@ std::string Text(const Operand& operand) {
     case Operand::Kind::kField:
       return Text(operand.field);
     case Operand::Kind::kLiteral:
-      return Text(operand.literal);
+      return Text(*operand.literal);
     case Operand::Kind::kTuple:
       return "(" + Texts(operand.tuple) + ")";
     case Operand::Kind::kTransform:
@@ -126,7 +126,7 @@ void Append(const Expr& expr, size_t indent, std::string& out) {
     return;
   }
   if (expr.kind == Expr::Kind::kMacro) {
-    out += expr.macro.text;
+    out += expr.macro->text;
     return;
   }
   std::vector<std::string> children;
@@ -230,14 +230,14 @@ void Append(const Rule& rule, std::string& out) {
   if (rule.mode == Mode::kAudit) out += "\n  (mode audit)";
   if (!rule.tags.empty()) out += fmt::format("\n  (tags {})", Texts(rule.tags));
   if (!rule.enabled) out += "\n  (enabled false)";
-  if (rule.source.text != "syscall") out += fmt::format("\n  (source {})", Text(rule.source));
+  if (SourceOf(rule) != "syscall") out += fmt::format("\n  (source {})", Text(*rule.source));
   for (const Exception& exception : rule.exceptions) AppendException(exception, out);
   AppendRate("throttle", rule.throttle, out);
   if (rule.then) {
     out += fmt::format("\n  (then add {} {} {})", Text(rule.then->field), Text(rule.then->set),
                        Duration(rule.then->period_ns));
   }
-  AppendScope(rule.scope, out);
+  AppendScope(ScopeOf(rule), out);
   AppendRate("fuse", rule.fuse, out);
   AppendAllowed(rule.allowed_warnings, out);
   out += ")\n";
@@ -273,9 +273,9 @@ void Append(const Test& test, std::string& out) {
   out += ")\n";
 }
 
-template <typename Block>
-void AppendAll(const std::vector<Block>& blocks, std::string& out) {
-  for (const Block& block : blocks) {
+template <typename Blocks>
+void AppendAll(const Blocks& blocks, std::string& out) {
+  for (const auto& block : blocks) {
     if (!out.empty()) out += '\n';
     Append(block, out);
   }

@@ -29,7 +29,7 @@ void WarnOfIdleKeys(const ast::Rule& rule, diag::Diagnostics& diagnostics) {
         .help = "it bounds what `action: deny` and `action: kill` do";
   };
   if (rule.fuse) warn(rule.fuse->span, "fuse");
-  if (rule.scope.kind != ast::Scope::Kind::kAll) warn(rule.scope.span, "scope");
+  if (rule.scope) warn(rule.scope->span, "scope");
 }
 
 class RuleChecker {
@@ -44,42 +44,53 @@ class RuleChecker {
         results_(predicates_, limits.results_known, diagnostics),
         warnings_(rules, predicates_, diagnostics) {}
 
-  // `taken`: the rules themselves, to be emptied; or null.
-  CheckedRules Check(std::vector<ast::Rule>* taken) {
+  CheckedRules Check() {
     result_.rules.reserve(rules_.rules.size());
-    for (size_t i = 0; i < rules_.rules.size(); ++i) {
-      Check(rules_.rules[i]);
-      if (taken == nullptr) continue;
-      (*taken)[i].condition = {};
-      (*taken)[i].exceptions = {};
-      (*taken)[i].desc.text = std::string();
-      (*taken)[i].output.text = std::string();
+    for (const ast::Rule& rule : rules_.rules) {
+      if (Check(rule)) result_.rules.Edit().back().rule = rule;
     }
+    return Finish();
+  }
+
+  // `rules`: those of the constructor. Frees each when it is checked.
+  CheckedRules CheckTaking(std::deque<ast::Rule>& rules) {
+    result_.rules.reserve(rules.size());
+    for (; !rules.empty(); rules.pop_front()) {
+      ast::Rule& rule = rules.front();
+      if (!Check(rule)) continue;
+      rule.desc.text = rule.output.text = std::string();
+      result_.rules.Edit().back().rule =
+          rule;  // a copy: what is moved would keep the freed ones' pages in use
+    }
+    return Finish();
+  }
+
+  CheckedRules CheckAlone(const ast::Expr& condition) {
+    CheckedRule checked;
+    checked.rule.name.text = "condition";
+    if (conditions_.Build(condition, checked.condition)) result_.rules.push_back(std::move(checked));
+    return Take();
+  }
+
+ private:
+  CheckedRules Finish() {
     WarnOfOtherSources();
     names_.WarnUnusedLists(diagnostics_);
     conditions_.WarnUnusedMacros();
     return Take();
   }
 
-  CheckedRules CheckAlone(const ast::Expr& condition) {
-    CheckedRule checked;
-    checked.rule.name.text = "condition";
-    checked.rule.source.text = "syscall";
-    if (conditions_.Build(condition, checked.condition)) result_.rules.push_back(std::move(checked));
-    return Take();
-  }
-
- private:
-  void Check(const ast::Rule& rule) {
+  // True: it is the last of the result, without its keys.
+  bool Check(const ast::Rule& rule) {
     if (SkipsSource(rule) || (rule.skip_if_unknown_field && SkipsUnknown(rule))) {
       LeaveOut(rule);
-      return;
+      return false;
     }
     CheckedRule checked;
     bool ok = BuildCondition(rule, checked.condition);
     ok = ParseOutput(rule.output, diagnostics_, output_pieces_, checked.output) && ok;
     if (rule.then && ResolveThen(*rule.then, diagnostics_, checked.then_field.emplace())) {
-      added_.emplace_back(&rule, *checked.then_field);
+      additions_.push_back({*rule.then, *checked.then_field, rule.allowed_warnings});
     } else if (rule.then) {
       ok = false;
     }
@@ -89,12 +100,12 @@ class RuleChecker {
         ok = ResolveUse(field, diagnostics_, checked.throttle_by.emplace_back()) && ok;
       }
     }
-    if (!ok || !rule.enabled || names_.IsDuplicate(rule)) return;
+    if (!ok || !rule.enabled || names_.IsDuplicate(rule)) return false;
     const auto id = static_cast<RuleId>(result_.rules.size());
-    if (!results_.Fold(rule, id, checked.condition, result_.assumptions)) return;
+    if (!results_.Fold(rule, id, checked.condition, result_.assumptions)) return false;
     warnings_.Look(rule, checked);
-    checked.rule = rule;
     result_.rules.push_back(std::move(checked));
+    return true;
   }
 
   bool BuildCondition(const ast::Rule& rule, Condition& condition) {
@@ -105,30 +116,34 @@ class RuleChecker {
   }
 
   bool SkipsUnknown(const ast::Rule& rule) {
-    std::optional<ast::Word> field = FindUnknownField(rule);
-    if (!field) field = conditions_.FindUnknownInMacros(rule.condition);
-    if (!field) return false;
-    auto& warning =
-        diagnostics_.Add(Code::W204, field->span,
-                         fmt::format("Rule `{}` is left out: it names an unknown field{}", rule.name.text,
-                                     field->text.empty() ? "" : fmt::format(", `{}`", field->text)));
+    std::optional<Unknown> unknown = FindUnknown(rule, names_);
+    if (!unknown) unknown = conditions_.FindUnknownInMacros(rule.condition);
+    if (!unknown) return false;
+    const std::string& name = unknown->word.text;
+    auto& warning = diagnostics_.Add(Code::W204, unknown->word.span,
+                                     fmt::format("Rule `{}` is left out: it names an unknown {}{}",
+                                                 rule.name.text, unknown->event_type ? "event type" : "field",
+                                                 name.empty() ? "" : fmt::format(", `{}`", name)));
     warning.note = "`skip-if-unknown-filter` says so";
     return true;
   }
 
   bool SkipsSource(const ast::Rule& rule) {
-    if (rule.source.text.empty() || rule.source.text == "syscall") return false;
-    if (!IsAllowed(rule.allowed_warnings, Code::W211)) other_sources_[rule.source.text].push_back(&rule);
+    if (ast::SourceOf(rule) == "syscall") return false;
+    if (IsAllowed(rule.allowed_warnings, Code::W211)) return true;
+    const auto [at, fresh] = other_sources_.try_emplace(rule.source->text);
+    if (fresh) at->second = {rule.name.text, rule.source->span, 0};
+    ++at->second.rules;
     return true;
   }
 
   // Once a source: a file for another source holds dozens of such rules.
   void WarnOfOtherSources() {
-    for (const auto& [source, rules] : other_sources_) {
-      const std::string subject = rules.size() == 1 ? fmt::format("Rule `{}` is", rules[0]->name.text)
-                                                    : fmt::format("{} rules are", rules.size());
+    for (const auto& [source, other] : other_sources_) {
+      const std::string subject = other.rules == 1 ? fmt::format("Rule `{}` is", other.first)
+                                                   : fmt::format("{} rules are", other.rules);
       auto& fault =
-          diagnostics_.Add(Code::W211, rules[0]->source.span,
+          diagnostics_.Add(Code::W211, other.first_at,
                            fmt::format("{} for the event source `{}`, and left out", subject, source));
       fault.note = "the only source here is `syscall`";
     }
@@ -148,12 +163,19 @@ class RuleChecker {
   }
 
   CheckedRules Take() {
-    CheckSets(added_, predicates_, diagnostics_);
+    CheckSets(additions_, predicates_, diagnostics_);
+    output_pieces_ = {};
     result_.left_out_macros = conditions_.LeftOut();
     predicates_.MoveInto(result_);
     result_.tests = rules_.tests;
     return std::move(result_);
   }
+
+  struct OtherSource {
+    std::string first;  // rule of it
+    source::Span first_at;
+    size_t rules = 0;
+  };
 
   const ast::RuleSet& rules_;
   const Limits& limits_;
@@ -163,21 +185,21 @@ class RuleChecker {
   ConditionTable conditions_;
   ResultFolder results_;
   RuleWarnings warnings_;
-  std::map<std::string, std::vector<const ast::Rule*>> other_sources_;
+  std::map<std::string, OtherSource> other_sources_;
   OutputPieces output_pieces_;
-  std::vector<std::pair<const ast::Rule*, FieldUse>> added_;  // what rules put into sets
+  std::vector<Addition> additions_;  // what rules put into sets
   CheckedRules result_;
 };
 
 }  // namespace
 
 CheckedRules Check(const ast::RuleSet& rules, const Limits& limits, diag::Diagnostics& diagnostics) {
-  return RuleChecker(rules, limits, diagnostics).Check(nullptr);
+  return RuleChecker(rules, limits, diagnostics).Check();
 }
 
 CheckedRules Check(ast::RuleSet&& rules, const Limits& limits, diag::Diagnostics& diagnostics) {
   ast::RuleSet taken = std::move(rules);
-  return RuleChecker(taken, limits, diagnostics).Check(&taken.rules);
+  return RuleChecker(taken, limits, diagnostics).CheckTaking(taken.rules);
 }
 
 CheckedRules CheckCondition(const ast::Expr& condition, const Limits& limits,

@@ -25,7 +25,8 @@ struct Limits {
 };
 
 CheckedRules Check(const ast::RuleSet& rules, const Limits& limits, diag::Diagnostics& diagnostics);
-// The same; each rule's condition is gone once it is checked, so that not all are in memory twice.
+// The same without the texts of `desc` and `output`; each rule is freed once it is checked, so that not all are in memory
+// twice.
 CheckedRules Check(ast::RuleSet&& rules, const Limits& limits, diag::Diagnostics& diagnostics);
 
 // A condition alone, with no macros or lists declared (`sluice eval`): one rule named "condition".

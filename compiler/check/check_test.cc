@@ -57,7 +57,6 @@ ast::Rule RuleOf(std::string name, ast::Expr condition) {
   ast::Rule rule;
   rule.name = WordOf(std::move(name));
   rule.condition = std::move(condition);
-  rule.source = WordOf("syscall");
   return rule;
 }
 
@@ -183,6 +182,31 @@ TEST(Check, AllConditionsTogetherAreBounded) {
   diag::Diagnostics diagnostics;
   Check(rules, limits, diagnostics);
   EXPECT_EQ(Count(diagnostics, Code::E211), 1u);
+}
+
+TEST(Check, AllRegularExpressionsTogetherAreBounded) {
+  ast::RuleSet rules;
+  for (int i = 0; i < 400; ++i) {
+    const std::string expression = fmt::format(".{{1000}}.{{1000}}{}", i);
+    rules.rules.push_back(
+        RuleOf(fmt::format("r{}", i), Compare("proc.cmdline", ast::Op::kRegex, {expression})));
+  }
+  diag::Diagnostics diagnostics;
+  EXPECT_LT(Check(rules, {}, diagnostics).rules.size(), 400u);
+  EXPECT_EQ(Count(diagnostics, Code::E211), 1u);
+  EXPECT_EQ(diagnostics.errors(), 1u);
+}
+
+TEST(Check, ManySmallRegularExpressionsAreFine) {
+  ast::RuleSet rules;
+  for (int i = 0; i < 10'000; ++i) {
+    const std::string expression = fmt::format("/opt/app{}/(lib|bin|share)/.*[.](so|conf)[.]?[0-9]*", i);
+    rules.rules.push_back(
+        RuleOf(fmt::format("r{}", i), Compare("proc.cmdline", ast::Op::kRegex, {expression})));
+  }
+  diag::Diagnostics diagnostics;
+  EXPECT_EQ(Check(rules, {}, diagnostics).rules.size(), 10'000u);
+  EXPECT_EQ(diagnostics.errors(), 0u);
 }
 
 TEST(Check, ALongChainOfListsNeedsNoStack) {

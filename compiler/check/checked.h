@@ -52,14 +52,14 @@ enum class TransformKind : uint8_t { kToLower, kToUpper, kBase64, kBasename, kLe
 // Left or right side: a field, or a transformer over terms, or a constant inside a transformer.
 struct Term {
   enum class Kind : uint8_t { kField, kTransform, kLiteral, kTuple } kind = Kind::kField;
-  FieldUse field;
   TransformKind transform{};
-  std::vector<Term> arguments;
-  // kLiteral: one; kTuple of constants: its elements. With fields in it, all elements are in `arguments`.
-  std::vector<std::string> texts;
   char index = '\0';  // getopt(...)[index]
   Type type = Type::kString;
   Shape shape = Shape::kScalar;
+  FieldUse field;
+  source::BoxedVector<Term> arguments;
+  // kLiteral: one; kTuple of constants: its elements. With fields in it, all elements are in `arguments`.
+  source::BoxedVector<std::string> texts;
   friend bool operator==(const Term&, const Term&) = default;
 };
 
@@ -68,14 +68,14 @@ struct Predicate {
   ast::Op op = ast::Op::kEq;
   ast::Quantifier quantifier = ast::Quantifier::kNone;
   std::vector<Value> values;  // constants, lists expanded, order as written, duplicates removed for `in`
-  std::vector<Term> right;    // one term for val(...) or a transformer; else empty
+  source::BoxedVector<Term> right;  // one term for val(...) or a transformer; else empty
   friend bool operator==(const Predicate&, const Predicate&) = default;
 };
 
 struct Condition {
   enum class Kind : uint8_t { kTrue, kFalse, kAnd, kOr, kNot, kPredicate } kind = Kind::kTrue;
-  std::vector<Condition> children;
   PredicateId predicate = 0;
+  source::BoxedVector<Condition> children;
   source::Span span;  // the words in the rule or macro that this node came from
 };
 
@@ -92,8 +92,8 @@ struct CheckedRule {
   ast::RuleKeys rule;  // as written
   Condition condition;
   Output output;
-  std::vector<FieldUse> throttle_by;
-  std::optional<FieldUse> then_field;  // whose value `then` adds
+  source::BoxedVector<FieldUse> throttle_by;
+  source::Boxed<FieldUse> then_field;  // whose value `then` adds
 };
 
 // A predicate that was replaced by its truth, because the hook comes before the call's result (results.h).

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "compiler/check/unknown_field.h"
-
 namespace sluice::check {
 
 using diag::Code;
@@ -31,8 +29,8 @@ void ConditionTable::Declare(const ast::RuleSet& rules) {
 
 void ConditionTable::CollectUses(const ast::Expr& expr, Entry& entry) {
   if (expr.kind == ast::Expr::Kind::kMacro) {
-    const auto found = macros_.find(expr.macro.text);
-    if (found != macros_.end()) entry.uses.push_back({&found->second, expr.macro.span});
+    const auto found = macros_.find(expr.macro->text);
+    if (found != macros_.end()) entry.uses.push_back({&found->second, expr.macro->span});
   }
   for (const ast::Expr& child : expr.children) CollectUses(child, entry);
 }
@@ -84,7 +82,7 @@ void ConditionTable::ReportTo(diag::Diagnostics& diagnostics) {
 }
 
 void ConditionTable::NoteUnknown(Entry& entry) {
-  entry.unknown = FindUnknownField(entry.macro->condition);
+  entry.unknown = FindUnknown(entry.macro->condition, names_);
   for (const auto& [use, span] : entry.uses) {
     if (!entry.unknown) entry.unknown = use->unknown;
   }
@@ -113,8 +111,8 @@ void ConditionTable::MarkUses(const ast::Expr& expr) {
       for (const ast::Word& word : next.check->values) names_.UseList(word.text);
     }
     if (next.kind != ast::Expr::Kind::kMacro) continue;
-    names_.UseList(next.macro.text);
-    const auto found = macros_.find(next.macro.text);
+    names_.UseList(next.macro->text);
+    const auto found = macros_.find(next.macro->text);
     if (found == macros_.end()) continue;
     Entry& entry = found->second;
     entry.used = true;
@@ -124,13 +122,13 @@ void ConditionTable::MarkUses(const ast::Expr& expr) {
   }
 }
 
-std::optional<ast::Word> ConditionTable::FindUnknownInMacros(const ast::Expr& expr) const {
+std::optional<Unknown> ConditionTable::FindUnknownInMacros(const ast::Expr& expr) const {
   if (expr.kind == ast::Expr::Kind::kMacro) {
-    const auto found = macros_.find(expr.macro.text);
+    const auto found = macros_.find(expr.macro->text);
     return found == macros_.end() ? std::nullopt : found->second.unknown;
   }
   for (const ast::Expr& child : expr.children) {
-    if (std::optional<ast::Word> unknown = FindUnknownInMacros(child)) return unknown;
+    if (std::optional<Unknown> unknown = FindUnknownInMacros(child)) return unknown;
   }
   return std::nullopt;
 }
@@ -194,7 +192,7 @@ bool ConditionTable::BuildNode(const ast::Expr& expr, Condition& condition, Size
   condition.span = expr.span;
   switch (expr.kind) {
     case ast::Expr::Kind::kMacro:
-      return BuildMacroUse(expr.macro, condition, size);
+      return BuildMacroUse(*expr.macro, condition, size);
     case ast::Expr::Kind::kCheck: {
       size = {1, 1};
       if (expr.check == nullptr) return false;  // parse/ has reported it

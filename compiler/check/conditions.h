@@ -18,6 +18,7 @@
 
 #include "compiler/check/names.h"
 #include "compiler/check/predicates.h"
+#include "compiler/check/unknown_field.h"
 
 namespace sluice::check {
 
@@ -33,8 +34,8 @@ class ConditionTable {
   // Takes the names in `expr` as used, whatever they are: it belongs to a rule that is left out.
   void MarkUses(const ast::Expr& expr);
 
-  // The first field that nobody knows in a macro that `expr` uses, at any depth.
-  std::optional<ast::Word> FindUnknownInMacros(const ast::Expr& expr) const;
+  // The first field or event type that nobody knows in a macro that `expr` uses, at any depth.
+  std::optional<Unknown> FindUnknownInMacros(const ast::Expr& expr) const;
 
   // Lenient macros with faults that no rule brought to light.
   std::vector<std::string> LeftOut() const;
@@ -56,7 +57,7 @@ class ConditionTable {
     bool marked = false;                                // kBroken: what it names counts as used
     std::vector<std::pair<Entry*, source::Span>> uses;  // macros that it names, and where
     std::unique_ptr<diag::Diagnostics> held_back;       // kBroken and lenient: not reported yet
-    std::optional<ast::Word> unknown;                   // kBroken: a field that nobody knows
+    std::optional<Unknown> unknown;                     // kBroken: a name that nobody knows
   };
   using Path = std::vector<std::pair<Entry*, size_t>>;
 

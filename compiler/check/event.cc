@@ -53,6 +53,13 @@ HookId EventRow::FirstHook() const {
   return hook;
 }
 
+HookId HookOf(EventType type, std::string_view flags) {
+  static const EventType unshare = FindEvent("unshare");
+  if (type == unshare && !flags.empty() && flags.find("CLONE_NEWUSER") == std::string_view::npos)
+    return SLUICE_HOOK_SYS_EXIT;
+  return Events()[type - 1].FirstHook();
+}
+
 const std::vector<EventRow>& Events() {
   static const std::vector<EventRow> rows = BuildEvents();
   return rows;

@@ -53,10 +53,14 @@ void Names::Declare(const ast::RuleSet& rules) {
     const auto [at, fresh] = macros_.try_emplace(macro.name.text, &macro);
     if (!fresh) ReportDuplicate("macro", macro.name, at->second->name, diagnostics_);
   }
+  std::unordered_map<std::string_view, const ast::Word*> names;
   for (const ast::Rule& rule : rules.rules) {
-    const auto [at, fresh] = rules_.try_emplace(rule.name.text, &rule);
-    if (!fresh) ReportDuplicate("rule", rule.name, at->second->name, diagnostics_);
-    if (rule.then) sets_.try_emplace(rule.then->set.text, &rule);
+    const auto [at, fresh] = names.try_emplace(rule.name.text, &rule.name);
+    if (!fresh) {
+      ReportDuplicate("rule", rule.name, *at->second, diagnostics_);
+      duplicates_.insert(&rule);
+    }
+    if (rule.then) sets_.insert(rule.then->set.text);
   }
   for (const ast::Word& name : rules.broken) broken_.insert(name.text);
 }
@@ -170,12 +174,11 @@ const ast::Macro* Names::FindMacro(std::string_view name) const {
 
 bool Names::IsBroken(std::string_view name) const { return broken_.count(name) != 0; }
 
-bool Names::IsSet(std::string_view name) const { return sets_.count(name) != 0; }
-
-bool Names::IsDuplicate(const ast::Rule& rule) const {
-  const auto found = rules_.find(rule.name.text);
-  return found != rules_.end() && found->second != &rule;
+bool Names::IsSet(std::string_view name) const {
+  return !sets_.empty() && sets_.count(std::string(name)) != 0;
 }
+
+bool Names::IsDuplicate(const ast::Rule& rule) const { return duplicates_.count(&rule) != 0; }
 
 void Names::WarnUnusedLists(diag::Diagnostics& diagnostics) const {
   if (AnyBroken()) return;  // the use may stand in what was left out

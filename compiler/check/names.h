@@ -1,7 +1,8 @@
 // check/names.h - what a rule set declares: lists, resolved to any depth, and macros and rules by name.
 // Private to check/.
 //
-// Threads: not synchronized; belongs to one Check(). Memory: borrows the ast::RuleSet, which must outlive it.
+// Threads: not synchronized; belongs to one Check(). Memory: borrows the lists and macros of the ast::RuleSet, which must
+//          outlive it; its rules while constructing only.
 // Errors:  E206, E211 and E213 diagnostics while constructing. Cost: linear in the lists after expansion.
 #pragma once
 
@@ -60,8 +61,8 @@ class Names {
   std::unordered_map<std::string_view, Entry> lists_;
   std::vector<Entry*> lists_in_order_;
   std::unordered_map<std::string_view, const ast::Macro*> macros_;
-  std::unordered_map<std::string_view, const ast::Rule*> rules_;
-  std::unordered_map<std::string_view, const ast::Rule*> sets_;
+  std::unordered_set<const ast::Rule*> duplicates_;
+  std::unordered_set<std::string> sets_;
   std::unordered_set<std::string_view> broken_;
   diag::Diagnostics& diagnostics_;
   uint64_t total_items_ = 0;

@@ -183,7 +183,7 @@ class OutputParser {
     return row != nullptr && row->argument != Argument::kNone;
   }
 
-  bool ParseBrackets(std::optional<ast::Word>& argument) {
+  bool ParseBrackets(source::Boxed<ast::Word>& argument) {
     const size_t begin = ++at_;
     const size_t end = text_.find(']', begin);
     if (end == text_.npos || end == begin) return false;
@@ -221,14 +221,15 @@ class OutputParser {
     operand.kind = Operand::Kind::kLiteral;
     if (IsDigit(quote)) {
       while (at_ < text_.size() && IsName(text_[at_])) ++at_;
-      operand.literal = {std::string(text_.substr(begin, at_ - begin)), SpanOf(begin, at_), false};
+      operand.literal = ast::Word{std::string(text_.substr(begin, at_ - begin)), SpanOf(begin, at_), false};
     } else {
       const size_t end = text_.find(quote, begin + 1);
       if (end == text_.npos) return false;
-      operand.literal = {std::string(text_.substr(begin + 1, end - begin - 1)), SpanOf(begin, end + 1), true};
+      operand.literal =
+          ast::Word{std::string(text_.substr(begin + 1, end - begin - 1)), SpanOf(begin, end + 1), true};
       at_ = end + 1;
     }
-    operand.span = operand.literal.span;
+    operand.span = operand.literal->span;
     return true;
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <limits>
 #include <unordered_set>
 
 #include "compiler/check/operators.h"
@@ -58,6 +59,15 @@ bool IsDigest(const Term& term) {
 
 bool ComparesWholeNames(ast::Op op) {
   return op == ast::Op::kEq || op == ast::Op::kNe || op == ast::Op::kIn || op == ast::Op::kIntersects;
+}
+
+// Falco reads a constant for a field of 32 bits without a sign as such: `user.uid = -1` is 4294967295.
+void WrapUnsigned(const Term& left, Value& value) {
+  const bool unsigned32 = left.kind == Term::Kind::kField &&
+                          (left.field.field == FieldId::kUserUid || left.field.field == FieldId::kGroupGid);
+  if (!unsigned32 || value.number >= 0 || value.number < std::numeric_limits<int32_t>::min()) return;
+  value.number = static_cast<uint32_t>(value.number);
+  value.text = std::to_string(value.number);
 }
 
 // Moves each predicate when it is met first.
@@ -214,9 +224,13 @@ bool PredicateTable::ResolveValues(const ast::Check& check, Predicate& predicate
         !seen.insert(word->text).second) {
       continue;
     }
+    if (regex_size_ > kMaxRegexInstructions && check.op == ast::Op::kRegex) return false;
     Value value;
-    ValueFault fault = ParseValue(predicate.left.type, check.op, *word, value);
+    uint64_t regex_size = 0;
+    ValueFault fault = ParseValue(predicate.left.type, check.op, *word, value, regex_size);
+    if (!ChargeRegex(regex_size, *word)) return false;
     if (digests && fault.ok() && word->span.valid()) fault = DigestFault(word->text);
+    WrapUnsigned(predicate.left, value);
     const bool of_rule = word->span.valid();  // else a set's member: of a fault sets.cc speaks
     const bool fine = fault.ok() ? !type_names || CheckEventType(*word, check, predicate.left.field)
                                  : of_rule && ReportValue(check, predicate, *word, fault.message, fault.help);
@@ -274,6 +288,19 @@ bool PredicateTable::ExpandWords(const ast::Check& check, bool list, ListItems& 
   return true;
 }
 
+// Once past the limit no further expression is compiled.
+bool PredicateTable::ChargeRegex(uint64_t size, const ast::Word& word) {
+  regex_size_ += size;
+  if (regex_size_ <= kMaxRegexInstructions) return true;
+  auto& fault = diagnostics_->Add(
+      Code::E211, word.span,
+      fmt::format("All regular expressions together need more than {} instructions", kMaxRegexInstructions));
+  fault.note = fmt::format("this one needs {}, and those behind it are not looked at", size);
+  fault.help =
+      "write fewer or smaller repetitions: `+` instead of `{1,900}`, or `contains`, `startswith` and `glob`";
+  return false;
+}
+
 // Programs and paths seldom have an underscore, names of lists nearly always.
 void PredicateTable::Doubt(const ast::Word& word) {
   constexpr size_t kMaxCompared = 1'000'000;
@@ -318,6 +345,8 @@ bool LooksUpHosts(const Predicate& predicate) {
 
 void PredicateTable::MoveInto(CheckedRules& result) {
   std::vector<PredicateId> renumbered(predicates_.size(), static_cast<PredicateId>(predicates_.size()));
+  by_words_ = {};
+  by_hash_ = {};
   result.predicates.reserve(predicates_.size() + predicates_.size() / 8);  // norm/ makes some more
   result.predicate_at.reserve(predicates_.size());
   for (CheckedRule& rule : result.rules.Edit())

@@ -3,7 +3,7 @@
 // Two look-ups make it fast for many rules: the words of a check as written (no parsing on a hit), and the
 // finished predicate (equal however it was written).
 //
-// Threads: none shared. Memory: the table grows with distinct predicates. Errors: E201 to E210 diagnostics.
+// Threads: none shared. Memory: the table grows with distinct predicates. Errors: E201 to E210 and E211 diagnostics.
 #pragma once
 
 #include <optional>
@@ -16,6 +16,9 @@
 #include "compiler/check/names.h"
 
 namespace sluice::check {
+
+// Of all regular expressions together, as RE2 compiles them; each takes about 60 bytes.
+inline constexpr uint64_t kMaxRegexInstructions = 2'000'000;
 
 class PredicateTable {
  public:
@@ -54,6 +57,7 @@ class PredicateTable {
   bool ResolveRight(const ast::Check& check, Predicate& predicate);
   bool ResolveValues(const ast::Check& check, Predicate& predicate);
   bool ExpandWords(const ast::Check& check, bool list, ListItems& words);
+  bool ChargeRegex(uint64_t size, const ast::Word& word);
   void Doubt(const ast::Word& word);
   bool CheckEventType(const ast::Word& word, const ast::Check& check, const FieldUse& use);
   bool ReportValue(const ast::Check& check, const Predicate& predicate, const ast::Word& word,
@@ -62,6 +66,7 @@ class PredicateTable {
 
   Names& names_;
   diag::Diagnostics* diagnostics_;
+  uint64_t regex_size_ = 0;  // of all so far
   std::vector<Predicate> predicates_;
   std::vector<source::Span> first_at_;
   std::vector<SetUse> set_uses_;

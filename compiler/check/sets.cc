@@ -70,6 +70,13 @@ void AddMembers(const SetMembers& members, ast::RuleSet& rules) {
   }
 }
 
+bool AsksASet(const Predicate& predicate) {
+  return std::any_of(predicate.values.begin(), predicate.values.end(), [](const Value& value) {
+    return value.text == PlaceholderOf(Family::kText) || value.text == PlaceholderOf(Family::kNumber) ||
+           value.text == PlaceholderOf(Family::kAddress);
+  });
+}
+
 bool ResolveThen(const ast::Then& then, diag::Diagnostics& diagnostics, FieldUse& use) {
   if (!ResolveUse(then.field, diagnostics, use)) return false;
   const bool single = use.shape() == Shape::kScalar;
@@ -84,18 +91,17 @@ bool ResolveThen(const ast::Then& then, diag::Diagnostics& diagnostics, FieldUse
   return false;
 }
 
-void CheckSets(const std::vector<std::pair<const ast::Rule*, FieldUse>>& added,
-               const PredicateTable& predicates, diag::Diagnostics& diagnostics) {
-  std::map<std::string_view, std::pair<const ast::Rule*, Family>> first;
-  for (const auto& [rule, use] : added) {
+void CheckSets(const std::vector<Addition>& additions, const PredicateTable& predicates,
+               diag::Diagnostics& diagnostics) {
+  std::map<std::string_view, std::pair<const ast::Then*, Family>> first;
+  for (const auto& [then, use, allowed] : additions) {
     const Family family = FamilyOf(use.type());
-    const auto [at, fresh] = first.try_emplace(rule->then->set.text, std::pair(rule, family));
+    const auto [at, fresh] = first.try_emplace(then.set.text, std::pair(&then, family));
     if (fresh || at->second.second == family) continue;
-    auto& fault =
-        diagnostics.Add(Code::E212, rule->then->field.span,
-                        fmt::format("`{}` adds {} to the set `{}`, which holds {}", use.Name(),
-                                    NameOf(family), rule->then->set.text, NameOf(at->second.second)));
-    fault.others.push_back({at->second.first->then->field.span, "by this rule"});
+    auto& fault = diagnostics.Add(Code::E212, then.field.span,
+                                  fmt::format("`{}` adds {} to the set `{}`, which holds {}", use.Name(),
+                                              NameOf(family), then.set.text, NameOf(at->second.second)));
+    fault.others.push_back({at->second.first->field.span, "by this rule"});
     fault.help = "use two sets";
   }
   std::set<std::string_view> asked;
@@ -107,13 +113,13 @@ void CheckSets(const std::vector<std::pair<const ast::Rule*, FieldUse>>& added,
         diagnostics.Add(Code::E212, use.span,
                         fmt::format("`{}` is of type {}, and the set `{}` holds {}", TermText(use.left),
                                     TypeName(use.left.type), use.set, NameOf(adds->second.second)));
-    fault.others.push_back({adds->second.first->then->field.span, "which this rule adds"});
+    fault.others.push_back({adds->second.first->field.span, "which this rule adds"});
     fault.help = "use two sets, or ask about the field that is added";
   }
-  for (const auto& [rule, use] : added) {
-    const std::string& set = rule->then->set.text;
-    if (asked.count(set) != 0 || IsAllowed(rule->allowed_warnings, Code::W219)) continue;
-    auto& warning = diagnostics.Add(Code::W219, rule->then->set.span,
+  for (const auto& [then, use, allowed] : additions) {
+    const std::string& set = then.set.text;
+    if (asked.count(set) != 0 || IsAllowed(allowed, Code::W219)) continue;
+    auto& warning = diagnostics.Add(Code::W219, then.set.span,
                                     fmt::format("No rule asks whether a value is in `{}`", set));
     warning.help = fmt::format("write a rule with `{} in ({})`, or remove the key", use.Name(), set);
   }

@@ -21,11 +21,21 @@ using SetMembers = std::map<std::string, std::vector<std::string>>;  // by set
 // left out. Without a `then` in the rules nothing changes.
 void AddMembers(const SetMembers& members, ast::RuleSet& rules);
 
+// Whether one of its values is the placeholder of a set.
+bool AsksASet(const Predicate& predicate);
+
 // The field of a `then`; false after a diagnostic.
 bool ResolveThen(const ast::Then& then, diag::Diagnostics& diagnostics, FieldUse& use);
 
-// What is added against what is asked, once all rules are known. `added`: the rules with a `then` and its field.
-void CheckSets(const std::vector<std::pair<const ast::Rule*, FieldUse>>& added,
-               const PredicateTable& predicates, diag::Diagnostics& diagnostics);
+// A rule's `then`.
+struct Addition {
+  ast::Then then;
+  FieldUse use;                             // its field
+  std::vector<ast::Word> allowed_warnings;  // the rule's
+};
+
+// What is added against what is asked, once all rules are known.
+void CheckSets(const std::vector<Addition>& additions, const PredicateTable& predicates,
+               diag::Diagnostics& diagnostics);
 
 }  // namespace sluice::check

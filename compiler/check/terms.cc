@@ -171,7 +171,7 @@ bool ResolveTuple(const ast::Operand& operand, diag::Diagnostics& diagnostics, T
   bool ok = true;
   for (const ast::Operand& item : operand.tuple) {
     if (constant) {
-      term.texts.push_back(item.literal.text);
+      term.texts.push_back(item.literal->text);
       continue;
     }
     Term& element = term.arguments.emplace_back();
@@ -263,7 +263,7 @@ bool ResolveTerm(const ast::Operand& operand, diag::Diagnostics& diagnostics, Te
       return ResolveTransform(operand, diagnostics, term);
     case ast::Operand::Kind::kLiteral:
       term.kind = Term::Kind::kLiteral;
-      term.texts = {operand.literal.text};
+      term.texts = {operand.literal->text};
       return true;
     case ast::Operand::Kind::kTuple:
       return ResolveTuple(operand, diagnostics, term);

@@ -240,6 +240,25 @@ std::optional<ConstantTest> FindAnyText(const Predicate& predicate) {
                       fmt::format("write `{} exists` if that is meant", TermText(predicate.left))};
 }
 
+// The result of tolower() and toupper() has letters of one kind only, as far as ASCII goes.
+std::optional<ConstantTest> FindCase(const Predicate& predicate) {
+  const bool lower = predicate.left.transform == TransformKind::kToLower;
+  if (!lower && predicate.left.transform != TransformKind::kToUpper) return std::nullopt;
+  const auto possible = [lower](const Value& value) {
+    return std::none_of(value.text.begin(), value.text.end(),
+                        [lower](char c) { return lower ? c >= 'A' && c <= 'Z' : c >= 'a' && c <= 'z'; });
+  };
+  const bool part =
+      predicate.op == Op::kStartsWith || predicate.op == Op::kEndsWith || predicate.op == Op::kContains;
+  const bool plain = predicate.quantifier == ast::Quantifier::kNone && predicate.values.size() == 1;
+  std::optional<bool> truth = AskPossible(predicate, possible);
+  if (!truth && part && plain && !possible(predicate.values[0])) truth = false;
+  if (!truth) return std::nullopt;
+  return ConstantTest{
+      *truth, fmt::format("`{}` has no {} letters", TermText(predicate.left), lower ? "capital" : "small"),
+      fmt::format("write the constant in {} letters", lower ? "small" : "capital")};
+}
+
 }  // namespace
 
 std::optional<ConstantTest> FindConstant(const Predicate& predicate) {
@@ -261,6 +280,8 @@ std::optional<ConstantTest> FindConstant(const Predicate& predicate) {
       return std::nullopt;
   }
   if (std::optional<ConstantTest> found = FindAnyText(predicate)) return found;
+  if (predicate.left.kind == Term::Kind::kTransform && predicate.left.shape == Shape::kScalar)
+    return FindCase(predicate);
   if (predicate.left.kind != Term::Kind::kField) return std::nullopt;
   if (HoldsName(predicate.left.field.field)) return FindName(predicate);
   return IsAbsolutePath(predicate.left.field.field) ? FindPath(predicate) : FindWord(predicate);

@@ -68,7 +68,7 @@ const std::unordered_map<std::string_view, uint16_t>& Services() {
   return services;
 }
 
-ValueFault ParseText(ast::Op op, const ast::Word& word, Value& value) {
+ValueFault ParseText(ast::Op op, const ast::Word& word, Value& value, uint64_t& regex_size) {
   if (word.text.find('\0') != std::string::npos) return {"A text must not hold a NUL byte", ""};
   const bool pattern = op == ast::Op::kRegex || op == ast::Op::kGlob || op == ast::Op::kIGlob;
   if (pattern && word.text.size() > kMaxPatternBytes) {
@@ -90,6 +90,7 @@ ValueFault ParseText(ast::Op op, const ast::Word& word, Value& value) {
       return {fmt::format("`{}` is not a POSIX regular expression: {}", word.text, regex.error()),
               "Perl's classes such as \\d and flags such as (?i) are not known: write [0-9], [[:alpha:]]"};
     }
+    regex_size = static_cast<uint64_t>(regex.ProgramSize());
   }
   value.text = word.text;
   return {};
@@ -250,11 +251,11 @@ std::optional<uint16_t> ParsePort(std::string_view text) {
   return static_cast<uint16_t>(*number);
 }
 
-ValueFault ParseValue(Type type, ast::Op op, const ast::Word& word, Value& value) {
+ValueFault ParseValue(Type type, ast::Op op, const ast::Word& word, Value& value, uint64_t& regex_size) {
   switch (type) {
     case Type::kString:
     case Type::kPath:
-      return ParseText(op, word, value);
+      return ParseText(op, word, value, regex_size);
     case Type::kBytes:
       return ParseBytes(op, word, value);
     case Type::kInt:

@@ -10,14 +10,16 @@ namespace {
 
 Value Parsed(Type type, std::string text, ast::Op op = ast::Op::kEq) {
   Value value;
-  const ValueFault fault = ParseValue(type, op, {std::move(text), {}, false}, value);
+  uint64_t regex_size = 0;
+  const ValueFault fault = ParseValue(type, op, {std::move(text), {}, false}, value, regex_size);
   EXPECT_TRUE(fault.ok()) << fault.message;
   return value;
 }
 
 bool Refused(Type type, std::string text, ast::Op op = ast::Op::kEq) {
   Value value;
-  return !ParseValue(type, op, {std::move(text), {}, false}, value).ok();
+  uint64_t regex_size = 0;
+  return !ParseValue(type, op, {std::move(text), {}, false}, value, regex_size).ok();
 }
 
 TEST(DigestFault, WholeDigestsInLowerCase) {

@@ -292,17 +292,21 @@ bool RuleWarnings::NeverMatches(const ast::Rule& rule, const Condition& conditio
   return Contradicts(rule, conjuncts);
 }
 
-const std::optional<ConstantTest>& RuleWarnings::ConstantOfType(PredicateId id) {
-  if (constants_.size() <= id) constants_.resize(predicates_.size());
-  std::optional<std::optional<ConstantTest>>& known = constants_[id];
-  if (!known) known = FindConstant(predicates_.at(id));
-  return *known;
+const ConstantTest* RuleWarnings::ConstantOfType(PredicateId id) {
+  if (constants_known_.size() <= id) constants_known_.resize(predicates_.size());
+  if (!constants_known_[id]) {
+    constants_known_[id] = true;
+    if (std::optional<ConstantTest> constant = FindConstant(predicates_.at(id)))
+      constants_.emplace(id, *std::move(constant));
+  }
+  const auto found = constants_.find(id);
+  return found == constants_.end() ? nullptr : &found->second;
 }
 
 bool RuleWarnings::FalseByType(const ast::Rule& rule, const Condition& conjunct) {
   if (conjunct.kind != Condition::Kind::kPredicate) return false;
-  const std::optional<ConstantTest>& constant = ConstantOfType(conjunct.predicate);
-  if (!constant || constant->truth) return false;
+  const ConstantTest* constant = ConstantOfType(conjunct.predicate);
+  if (constant == nullptr || constant->truth) return false;
   AddNever(rule, conjunct.span, constant->why).help = constant->help;
   return true;
 }
@@ -311,14 +315,14 @@ bool RuleWarnings::FalseByType(const ast::Rule& rule, const Condition& conjunct)
 void RuleWarnings::LookAtConstants(const ast::Rule& rule, const Condition& condition) {
   for (const Condition& child : condition.children) LookAtConstants(rule, child);
   if (condition.kind != Condition::Kind::kPredicate) return;
-  const std::optional<ConstantTest>& constant = ConstantOfType(condition.predicate);
-  if (!constant || IsAllowedAt(rule, Code::W214, condition.span)) return;
+  const ConstantTest* constant = ConstantOfType(condition.predicate);
+  if (constant == nullptr || IsAllowedAt(rule, Code::W214, condition.span)) return;
   auto& fault =
       diagnostics_.Add(Code::W214, condition.span,
                        constant->truth ? "This test is true whatever the value" : "This test is never true");
   fault.note = constant->why;
   fault.help = constant->help;
-  constants_[condition.predicate] = std::optional<ConstantTest>();
+  constants_.erase(condition.predicate);
 }
 
 bool RuleWarnings::Contradicts(const ast::Rule& rule, const std::vector<const Condition*>& conjuncts) {
@@ -405,7 +409,43 @@ void RuleWarnings::LookAtMitigation(const ast::Rule& rule, const Condition& cond
         fmt::format("they reach the same hook, {}: who is refused one call can use the other", hook.name);
     fault.help = "add them, or test `evt.hook` instead of `evt.type`";
   }
+  LookAtUntyped(rule, condition, types);
   LookAtFastOpen(rule, types);
+}
+
+bool RuleWarnings::AsksFile(const Condition& condition) const {
+  if (condition.kind != Condition::Kind::kPredicate)
+    return std::any_of(condition.children.begin(), condition.children.end(),
+                       [this](const Condition& child) { return AsksFile(child); });
+  const Term& left = predicates_.at(condition.predicate).left;
+  return left.kind == Term::Kind::kField &&
+         (left.field.field == FieldId::kFdName || left.field.field == FieldId::kFdDirectory ||
+          left.field.field == FieldId::kFdFilename);
+}
+
+// Calls that reach a hook without being of its types, and do the same.
+void RuleWarnings::LookAtUntyped(const ast::Rule& rule, const Condition& condition, const TypeSet& types) {
+  struct Row {
+    HookId hook;
+    std::string_view calls, note;
+  };
+  static constexpr Row kRows[] = {
+      {SLUICE_HOOK_SOCKET_SENDMSG, "`write`, `writev`, `sendfile` and `splice`",
+       "on a connected socket each of them sends"},
+      {SLUICE_HOOK_MMAP_FILE, "`shmat` with SHM_EXEC", "it maps memory that can be executed"},
+  };
+  for (const Row& row : kRows) {
+    if ((types & TypesAt(row.hook)).none()) continue;
+    if (row.hook == SLUICE_HOOK_MMAP_FILE && AsksFile(condition)) continue;  // shared memory has none
+    auto& fault = diagnostics_.Add(Code::W208, rule.name.span,
+                                   fmt::format("Rule `{}` leaves out {}", rule.name.text, row.calls));
+    const std::string_view hook = FindHook(row.hook)->name;
+    fault.note = fmt::format("{}, and at {} it has no `evt.type`", row.note, hook);
+    fault.help = fmt::format(
+        "test `evt.hook = {}` in the place of its types, as `(evt.type = connect or evt.hook = "
+        "socket_sendmsg)`",
+        hook);
+  }
 }
 
 // The one call that does another's work at a hook of its own.

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -36,7 +37,7 @@ class RuleWarnings {
 
   bool NeverMatches(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
   bool Contradicts(const ast::Rule& rule, const std::vector<const Condition*>& conjuncts);
-  const std::optional<ConstantTest>& ConstantOfType(PredicateId id);
+  const ConstantTest* ConstantOfType(PredicateId id);  // null: none, or told already
   bool FalseByType(const ast::Rule& rule, const Condition& conjunct);
   void LookAtConstants(const ast::Rule& rule, const Condition& condition);
   diag::Diagnostic& AddNever(const ast::Rule& rule, source::Span span, std::string note);
@@ -45,16 +46,19 @@ class RuleWarnings {
   const Condition* FindLooseBranch(const Condition& condition);
   void LookAtTypes(const ast::Rule& rule, const CheckedRule& checked, const TypeSet& types);
   void LookAtMitigation(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
+  void LookAtUntyped(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
+  bool AsksFile(const Condition& condition) const;
   void LookAtFastOpen(const ast::Rule& rule, const TypeSet& types);
 
   const PredicateTable& predicates_;
   diag::Diagnostics& diagnostics_;
   TypeFinder types_;
   std::map<std::pair<source::FileId, uint32_t>, const ast::Macro*>
-      allowing_macros_;                                                // by where its words begin
-  std::vector<std::optional<std::optional<ConstantTest>>> constants_;  // by PredicateId, once asked
-  std::unordered_set<std::string> absent_fields_;                      // warned about
-  std::vector<bool> settled_;  // by PredicateId: nothing is left to warn about
+      allowing_macros_;                                      // by where its words begin
+  std::vector<bool> constants_known_;                        // by PredicateId
+  std::unordered_map<PredicateId, ConstantTest> constants_;  // of those that are
+  std::unordered_set<std::string> absent_fields_;            // warned about
+  std::vector<bool> settled_;                                // by PredicateId: nothing is left to warn about
   TypeSet absent_types_;
 };
 

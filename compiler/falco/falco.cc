@@ -84,11 +84,25 @@ bool IsCall(std::string_view text) {
   return std::find(known.begin(), known.end(), name) != known.end();
 }
 
+template <typename Items>
+const ast::Word* Named(const Items& items, std::string_view name) {
+  for (const auto& item : items) {
+    if (item.name.text == name) return &item.name;
+  }
+  return nullptr;
+}
+
+// The name of the .rule item of this kind and name; null: there is none.
+const ast::Word* Named(const ast::RuleSet& rules, std::string_view kind, std::string_view name) {
+  if (kind == "list") return Named(rules.lists, name);
+  return kind == "macro" ? Named(rules.macros, name) : Named(rules.rules, name);
+}
+
 }  // namespace
 
 struct Loader::State {
-  State(source::Files& f, const parse::Limits& l, diag::Diagnostics& d)
-      : files(f), limits(l), diagnostics(d) {}
+  State(source::Files& f, const parse::Limits& l, diag::Diagnostics& d, const ast::RuleSet* b)
+      : files(f), limits(l), diagnostics(d), beside(b) {}
 
   void AddItem(const Node& item);
   void AddList(const Node& item);
@@ -106,6 +120,7 @@ struct Loader::State {
   source::Files& files;
   const parse::Limits& limits;
   diag::Diagnostics& diagnostics;
+  const ast::RuleSet* beside;
   Ordered<ListItem> lists;
   Ordered<MacroItem> macros;
   Ordered<RuleItem> rules;
@@ -193,16 +208,16 @@ void Loader::State::AddRule(const Node& item) {
   const std::vector<ast::Word> allowed = AllowedAbove(files, item);
   RuleItem* old = rules.Find(name.text);
   if (edit->define && !edit->only_enabled) {
-    Join(allowed, edit->item.keys.allowed_warnings);
+    Join(allowed, edit->item.keys.allowed_warnings.Edit());
     rules.Put(name.text, std::move(edit->item));
   } else if (old == nullptr) {
     RefuseUnknown("rule", *Scalar(item, "rule", diagnostics));
   } else if (edit->only_enabled) {
     old->keys.enabled = edit->item.keys.enabled;
-    Join(allowed, old->keys.allowed_warnings);
+    Join(allowed, old->keys.allowed_warnings.Edit());
   } else {
     Apply(*edit, *old, diagnostics);
-    Join(allowed, old->keys.allowed_warnings);
+    Join(allowed, old->keys.allowed_warnings.Edit());
   }
 }
 
@@ -210,6 +225,14 @@ void Loader::State::AddRule(const Node& item) {
 void Loader::State::RefuseUnknown(std::string_view kind, const Node& name) {
   const auto same = [&](const ast::Word& word) { return word.text == name.text; };
   if (std::any_of(broken.begin(), broken.end(), same)) return;
+  if (const ast::Word* written = beside == nullptr ? nullptr : Named(*beside, kind, name.text)) {
+    auto& fault =
+        diagnostics.Add(Code::E113, name.span,
+                        fmt::format("The {} `{}` of a .rule file cannot be changed here", kind, name.text));
+    fault.others.push_back({written->span, "declared here"});
+    fault.help = "change it there: YAML changes what YAML declares";
+    return;
+  }
   diagnostics.Add(Code::E113, name.span, fmt::format("No {} `{}` has been defined before", kind, name.text))
       .help = "files are taken in the order given: load the file that defines it first";
 }
@@ -310,7 +333,7 @@ void Loader::State::BuildRule(RuleItem& item, ast::RuleSet& out) {
   ast::Rule rule{std::move(item.keys), {}, {}};
   rule.desc = {item.desc.bytes, item.desc.span, true};
   rule.output = {item.output.bytes, Derived(item.output), false};
-  if (rule.source.text != "syscall") {  // check/ leaves it out, and wants to know what it uses
+  if (ast::SourceOf(rule) != "syscall") {  // check/ leaves it out, and wants to know what it uses
     diag::Diagnostics unheard;
     ParseText(item.condition, rule.condition, unheard);
     out.rules.push_back(std::move(rule));
@@ -331,8 +354,9 @@ void Loader::State::BuildRule(RuleItem& item, ast::RuleSet& out) {
   out.rules.push_back(std::move(rule));
 }
 
-Loader::Loader(source::Files& files, const parse::Limits& limits, diag::Diagnostics& diagnostics)
-    : state_(std::make_unique<State>(files, limits, diagnostics)) {}
+Loader::Loader(source::Files& files, const parse::Limits& limits, diag::Diagnostics& diagnostics,
+               const ast::RuleSet* beside)
+    : state_(std::make_unique<State>(files, limits, diagnostics, beside)) {}
 Loader::~Loader() = default;
 
 void Loader::Add(source::FileId file) {
@@ -352,6 +376,7 @@ void Loader::Add(source::FileId file) {
 
 void Loader::Finish(ast::RuleSet& rules) {
   rules.broken.insert(rules.broken.end(), state_->broken.begin(), state_->broken.end());
+  QuoteCycles(state_->lists.items());
   for (ListItem& list : state_->lists.items()) {
     ast::List& out = rules.lists.emplace_back();
     out.name = std::move(list.name);

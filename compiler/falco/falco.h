@@ -24,7 +24,9 @@ inline constexpr int kEngineMinor = 63;  // 0.63.0
 
 class Loader {
  public:
-  Loader(source::Files& files, const parse::Limits& limits, diag::Diagnostics& diagnostics);
+  // `beside`: what .rule files declare, which YAML can use and not change; it must outlive the calls of Add().
+  Loader(source::Files& files, const parse::Limits& limits, diag::Diagnostics& diagnostics,
+         const ast::RuleSet* beside = nullptr);
   ~Loader();
 
   void Add(source::FileId file);     // the next file, in order

@@ -84,6 +84,62 @@ TEST_F(FalcoTest, OverrideReplacesAndAppends) {
   EXPECT_EQ(rules.macros[0].condition.kind, ast::Expr::Kind::kOr);
 }
 
+TEST_F(FalcoTest, AnOutputIsTrimmed) {
+  const ast::RuleSet rules =
+      Load({"- rule: R\n  desc: >\n    d\n  condition: evt.type = open\n  output: >\n    one\n    two "
+            "%proc.name\n\n"
+            "  priority: INFO\n"
+            "- rule: S\n  desc: d\n  condition: evt.type = open\n  output: ' \n  a b '\n  priority: INFO\n"
+            "- rule: T\n  desc: d\n  condition: evt.type = open\n  output: '  '\n  priority: INFO\n",
+            "- rule: R\n  output: >\n    three\n  override: {output: append}\n"});
+  EXPECT_EQ(Errors(), "");
+  EXPECT_EQ(rules.rules[0].output.text, "one two %proc.name three");
+  EXPECT_EQ(rules.rules[0].desc.text, "d\n");  // as Falco has it
+  EXPECT_EQ(rules.rules[1].output.text, "a b");
+  EXPECT_EQ(rules.rules[2].output.text, "");
+  for (size_t i = 0; i < 2; ++i) ExpectPointsAtItself(rules.rules[i].output.span);
+}
+
+TEST_F(FalcoTest, ACommentInsideAConditionIsRefused) {
+  Load({"- macro: m\n  condition: >\n    evt.type = execve # only shells\n    and proc.name = bash\n"});
+  EXPECT_THAT(Errors(), HasSubstr("f1.yaml:3:23: error[E101]: Unexpected `#`"));
+  EXPECT_THAT(Errors(), HasSubstr("a comment stands above the key, outside the condition"));
+}
+
+TEST_F(FalcoTest, ACommentInsideAConditionDoesNotHideWhatIsAppended) {
+  Load({Rule("R", "\"evt.type = open # all\""),
+        "- rule: R\n  condition: and not proc.name = vi\n  append: true\n"});
+  EXPECT_THAT(Errors(), HasSubstr("f1.yaml:3:31: error[E101]: Unexpected `#`"));
+}
+
+TEST_F(FalcoTest, ABareWordMayBeginWithASignThatRuleFilesUse) {
+  const ast::RuleSet rules = Load({Rule("R", "\"proc.cmdline contains #foo or proc.name in (a, #b, })\"")});
+  EXPECT_EQ(Errors(), "");
+  const ast::Expr& condition = rules.rules[0].condition;
+  EXPECT_EQ(condition.children[0].check->values[0].text, "#foo");
+  EXPECT_EQ(condition.children[1].check->values[2].text, "}");
+}
+
+TEST_F(FalcoTest, AListThatLeadsBackToItselfHoldsItsNameAsAText) {
+  const ast::RuleSet rules =
+      Load({"- list: docker\n  items: [docker, dockerd]\n- list: a\n  items: [x, b]\n- list: b\n  items: [y, "
+            "a, docker]\n"});
+  EXPECT_EQ(Errors(), "");
+  EXPECT_TRUE(rules.lists[0].items[0].quoted);
+  EXPECT_TRUE(rules.lists[1].items[1].quoted);   // b is not there yet
+  EXPECT_FALSE(rules.lists[2].items[1].quoted);  // a is
+  EXPECT_FALSE(rules.lists[2].items[2].quoted);
+}
+
+TEST_F(FalcoTest, SourceIsNotOverridden) {
+  Load({Rule("R", "evt.type = open"),
+        "- rule: R\n  source: syscall\n  priority: INFO\n  override: {priority: replace}\n"});
+  EXPECT_THAT(Errors(), HasSubstr("`source` has no effect beside `override`"));
+  EXPECT_THAT(Errors(), testing::Not(HasSubstr("source: replace")));
+  Load({Rule("R", "evt.type = open"), "- rule: R\n  source: syscall\n  override: {source: replace}\n"});
+  EXPECT_THAT(Errors(), HasSubstr("`source` cannot be overridden with `replace`"));
+}
+
 TEST_F(FalcoTest, ALaterDefinitionReplacesAndKeepsItsPlace) {
   const ast::RuleSet rules =
       Load({Rule("A", "evt.type = open") + Rule("B", "evt.type = open"), Rule("A", "evt.type = creat")});

@@ -23,6 +23,7 @@ struct Text {
 
   bool empty() const { return bytes.empty(); }
   void Append(const Text& other);  // with a blank between, as Falco does
+  void Trim();                     // white space at both ends
 };
 Text TextOf(const Node& scalar);
 
@@ -32,6 +33,10 @@ struct ListItem {
   std::vector<ast::Word> allowed_warnings;
   source::Span span;
 };
+
+// Falco expands an item that names a list which was declared before; one that leads back to the list itself is plain
+// text (`list: docker`, `items: [docker, dockerd]`), and is quoted here. Linear in all items.
+void QuoteCycles(std::vector<ListItem>& lists);
 
 struct MacroItem {
   ast::Word name;

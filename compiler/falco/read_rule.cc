@@ -20,9 +20,17 @@ const std::vector<std::string_view> kRuleKeys = {
     "capture",       "capture_duration", "skip-if-unknown-filter",
     "warn_evttypes", "output_format"};
 const std::vector<std::string_view> kAppendable = {"condition", "output", "desc", "tags", "exceptions"};
-const std::vector<std::string_view> kReplaceable = {
-    "condition", "output",  "desc",   "tags",          "exceptions",       "priority",
-    "enabled",   "capture", "source", "warn_evttypes", "capture_duration", "skip-if-unknown-filter"};
+const std::vector<std::string_view> kReplaceable = {"condition",
+                                                    "output",
+                                                    "desc",
+                                                    "tags",
+                                                    "exceptions",
+                                                    "priority",
+                                                    "enabled",
+                                                    "capture",
+                                                    "warn_evttypes",
+                                                    "capture_duration",
+                                                    "skip-if-unknown-filter"};
 
 bool Contains(const std::vector<std::string_view>& set, std::string_view word) {
   return std::find(set.begin(), set.end(), word) != set.end();
@@ -171,10 +179,13 @@ void ReadPriority(const Node& value, RuleEdit& edit, diag::Diagnostics& diagnost
 void ReadKey(const std::string& key, const Node& value, RuleEdit& edit, diag::Diagnostics& diagnostics) {
   RuleItem& item = edit.item;
   if (key == "condition") item.condition = TextOf(value);
-  if (key == "output") item.output = TextOf(value);
+  if (key == "output") {  // Falco trims this one alone
+    item.output = TextOf(value);
+    item.output.Trim();
+  }
   if (key == "desc") item.desc = TextOf(value);
   if (key == "priority") ReadPriority(value, edit, diagnostics);
-  if (key == "source") item.keys.source = {value.text, value.span, value.quoted};
+  if (key == "source") item.keys.source = ast::Word{value.text, value.span, value.quoted};
   if (key == "enabled") item.keys.enabled = Boolean(value, key, true, diagnostics);
   if (key == "skip-if-unknown-filter")
     item.keys.skip_if_unknown_field = Boolean(value, key, false, diagnostics);
@@ -310,10 +321,13 @@ std::optional<RuleEdit> ReadRule(const Node& node, diag::Diagnostics& diagnostic
   WarnUnknownKeys(node, kRuleKeys, diagnostics);
   RuleEdit edit;
   edit.item.keys.name = {name->text, name->span, name->quoted};
-  edit.item.keys.source = {"syscall", name->span, false};
   edit.item.keys.span = name->span;
   edit.merge = ReadMerge(node, kAppendable, kReplaceable, diagnostics);
   edit.define = edit.merge.empty() && node.Find("override") == nullptr;
+  if (const Node* source = node.Find("source"); source != nullptr && node.Find("override") != nullptr) {
+    diagnostics.Add(Code::W212, source->span, "`source` has no effect beside `override`").help =
+        "a rule keeps the source of its definition; define it anew to change that";
+  }
   for (const auto& [key, value] : node.entries) {
     if (value.kind == Node::Kind::kNull) continue;
     if (ScalarKey(key.text) && Contains(kRuleKeys, key.text) && value.kind != Node::Kind::kScalar) {
@@ -358,10 +372,9 @@ void Apply(const RuleEdit& edit, RuleItem& rule, diag::Diagnostics& diagnostics)
     }
     if (key == "priority") rule.keys.priority = from.keys.priority;
     if (key == "enabled") rule.keys.enabled = from.keys.enabled;
-    if (key == "source") rule.keys.source = from.keys.source;
     if (key == "skip-if-unknown-filter") rule.keys.skip_if_unknown_field = from.keys.skip_if_unknown_field;
     if (key == "warn_evttypes") {
-      std::erase_if(rule.keys.allowed_warnings,
+      std::erase_if(rule.keys.allowed_warnings.Edit(),
                     [](const ast::Word& word) { return word.text == "no-event-type"; });
       for (const ast::Word& word : from.keys.allowed_warnings) rule.keys.allowed_warnings.push_back(word);
     }

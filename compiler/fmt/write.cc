@@ -161,8 +161,9 @@ class Writer {
       case ast::Operand::Kind::kField:
         return Text(operand.field);
       case ast::Operand::Kind::kLiteral:
-        return !operand.literal.quoted && parse::IsNumber(operand.literal.text) ? operand.literal.text
-                                                                                : Quote(operand.literal.text);
+        return !operand.literal->quoted && parse::IsNumber(operand.literal->text)
+                   ? operand.literal->text
+                   : Quote(operand.literal->text);
       case ast::Operand::Kind::kTuple:
         return "(" + Texts(operand.tuple) + ")";
       case ast::Operand::Kind::kTransform:
@@ -201,7 +202,7 @@ class Writer {
   std::string Text(const ast::Expr& expr) const {
     using Kind = ast::Expr::Kind;
     if (expr.kind == Kind::kCheck) return Text(*expr.check);
-    if (expr.kind == Kind::kMacro) return names_.Macro(expr.macro.text);
+    if (expr.kind == Kind::kMacro) return names_.Macro(expr.macro->text);
     std::string out;
     for (const ast::Expr& child : expr.children) {
       const bool joined = child.kind == Kind::kAnd || child.kind == Kind::kOr;

@@ -55,8 +55,9 @@ class MitigationLowering {
     made.rule = id;
     made.name = rule.name.text;
     made.audited = rule.mode == ast::Mode::kAudit;
-    made.bounds.scope_value = static_cast<uint32_t>(rule.scope.number);
-    switch (rule.scope.kind) {
+    const ast::Scope& scope = ast::ScopeOf(rule);
+    made.bounds.scope_value = static_cast<uint32_t>(scope.number);
+    switch (scope.kind) {
       case ast::Scope::Kind::kAll:
         made.bounds.scope = SLUICE_SCOPE_ALL;
         break;
@@ -68,7 +69,7 @@ class MitigationLowering {
         break;
       case ast::Scope::Kind::kCgroup:
         made.bounds.scope = SLUICE_SCOPE_CGROUP;
-        made.bounds.scope_value = CgroupNumber(rule.scope.path);
+        made.bounds.scope_value = CgroupNumber(scope.path);
         break;
     }
     if (rule.fuse) {
@@ -102,7 +103,7 @@ class MitigationLowering {
       const uint64_t bit = 1ull << (entry.bit % 64);
       const uint32_t word = entry.bit / 64;
       config.flags |= SLUICE_HOOK_MITIGATES;
-      if (rule.scope.kind != ast::Scope::Kind::kAll) config.flags |= SLUICE_HOOK_SCOPES;
+      if (ast::ScopeOf(rule).kind != ast::Scope::Kind::kAll) config.flags |= SLUICE_HOOK_SCOPES;
       config.deny[word] |= bit;
       if (rule.action == ast::Action::kKill) config.kill[word] |= bit;
       if (rule.on_unknown == ast::OnUnknown::kDeny) config.unknown_deny[word] |= bit;

@@ -104,7 +104,7 @@ Verdict ReferenceVerdict(const split::Partition& partition, const split::HookPar
       const ast::RuleKeys& rule = partition.normal.checked.rules[entry.rule].rule;
       if (entry.bit != bit || rule.action == ast::Action::kAlert) continue;
       if (truth == Truth3::kUnknown && rule.on_unknown == ast::OnUnknown::kAllow) continue;
-      if (rule.mode == ast::Mode::kAudit || !InScope(rule.scope, subject)) {
+      if (rule.mode == ast::Mode::kAudit || !InScope(ast::ScopeOf(rule), subject)) {
         verdict.audited = true;
         continue;
       }
@@ -235,12 +235,11 @@ class Generator {
       written.errno_value = static_cast<int>(1 + Below(30));
       written.on_unknown = Chance(30) ? ast::OnUnknown::kDeny : ast::OnUnknown::kAllow;
       const uint32_t scope = Below(6);
-      written.scope.kind = scope == 1   ? ast::Scope::Kind::kUid
-                           : scope == 2 ? ast::Scope::Kind::kPercent
-                           : scope == 3 ? ast::Scope::Kind::kCgroup
-                                        : ast::Scope::Kind::kAll;
-      written.scope.number = Below(6);
-      written.scope.path = "/one";
+      const auto kind = scope == 1   ? ast::Scope::Kind::kUid
+                        : scope == 2 ? ast::Scope::Kind::kPercent
+                        : scope == 3 ? ast::Scope::Kind::kCgroup
+                                     : ast::Scope::Kind::kAll;
+      written.scope = ast::Scope{.kind = kind, .number = Below(6), .path = "/one", .span = {}};
       written.mode = Chance(20) ? ast::Mode::kAudit : ast::Mode::kEnforce;
       AddClause(partition, hook, Condition(hook), rule);
     }
@@ -305,8 +304,8 @@ TEST(Model, EqualsTheReferenceOverRandomPlansAndEvents) {
 TEST(Model, ACgroupScopeIsAPathByWholeNames) {
   split::Partition partition;
   const check::RuleId rule = AddRule(partition, "rule", ast::Action::kDeny);
-  ast::Scope& scope = partition.normal.checked.rules.Edit()[rule].rule.scope;
-  scope = {.kind = ast::Scope::Kind::kCgroup, .number = 0, .path = "/web/workers", .span = {}};
+  const ast::Scope scope{.kind = ast::Scope::Kind::kCgroup, .number = 0, .path = "/web/workers", .span = {}};
+  partition.normal.checked.rules.Edit()[rule].rule.scope = scope;
   AddClause(partition, SLUICE_HOOK_FILE_OPEN, {}, rule);
   diag::Diagnostics diagnostics;
   const Model model(LowerKernel(partition, diagnostics));

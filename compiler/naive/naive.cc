@@ -26,7 +26,14 @@ Truth Not(Truth truth) {
 
 bool HoldsForWords(const ast::Check& check, const std::vector<std::string>& words, const Value& left) {
   size_t held = 0;
-  for (const std::string& word : words) held += Compare(check.op, left, As(left.kind, check.op, word));
+  const std::string& field = check.left.field.name.text;
+  const bool unsigned32 =
+      check.left.kind == ast::Operand::Kind::kField && (field == "user.uid" || field == "group.gid");
+  for (const std::string& word : words) {
+    Value right = As(left.kind, check.op, word);
+    if (unsigned32 && right.number < 0 && right.number >= INT32_MIN) right.number += int64_t{1} << 32;
+    held += Compare(check.op, left, right);
+  }
   switch (check.quantifier) {
     case Quantifier::kNone:
     case Quantifier::kAnyOf:
@@ -110,8 +117,8 @@ Truth Evaluator::State::Of(const ast::Expr& expr, const Event& event) {
     case ast::Expr::Kind::kOr:
       return Joined(expr, Truth::kTrue, event);
     case ast::Expr::Kind::kMacro: {
-      const auto macro = macros.find(expr.macro.text);
-      if (macro == macros.end()) Fail("no macro " + expr.macro.text);
+      const auto macro = macros.find(expr.macro->text);
+      if (macro == macros.end()) Fail("no macro " + expr.macro->text);
       return Of(macro->second->condition, event);
     }
     case ast::Expr::Kind::kCheck:

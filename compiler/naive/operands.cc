@@ -69,7 +69,7 @@ Value Join(const std::string& separator, const std::vector<Value>& list) {
 
 // Options stand anywhere before `--`, together or with the argument attached; the last one given counts.
 Value Getopt(const std::vector<Value>& words, const std::string& known,
-             const std::optional<ast::Word>& index) {
+             const source::Boxed<ast::Word>& index) {
   std::vector<Value> letters;
   Value wanted;
   for (size_t i = 0; i < words.size() && words[i].text != "--"; ++i) {
@@ -165,7 +165,7 @@ Value ValueOf(const Event& event, const ast::Operand& operand) {
     case ast::Operand::Kind::kTransform:
       return Transformed(event, *operand.transform);
     case ast::Operand::Kind::kLiteral:
-      return Value::Of(operand.literal.text);
+      return Value::Of(operand.literal->text);
     case ast::Operand::Kind::kTuple:
       break;
   }

@@ -52,8 +52,11 @@ bool IsMembership(const Predicate& predicate) {
   return plain && (predicate.op == ast::Op::kIn || predicate.op == ast::Op::kIntersects);
 }
 
-CanonicalPredicates::CanonicalPredicates(std::vector<Predicate>& predicates)
-    : predicates_(predicates), canonical_(predicates.size(), kNone) {
+CanonicalPredicates::CanonicalPredicates(std::vector<Predicate>& predicates, bool replaces)
+    : predicates_(predicates),
+      replaces_(replaces),
+      canonical_(predicates.size(), kNone),
+      made_(predicates.size()) {
   by_hash_.reserve(predicates.size());
   for (PredicateId id = 0; id < predicates.size(); ++id) by_hash_.emplace(check::HashOf(predicates[id]), id);
 }
@@ -62,20 +65,26 @@ PredicateId CanonicalPredicates::Canonical(PredicateId id) {
   if (id >= canonical_.size()) return id;  // appended here, hence canonical
   if (canonical_[id] != kNone) return canonical_[id];
   if (IsCanonical(predicates_[id])) return canonical_[id] = id;
-  if (predicates_[id].values.size() >= kHeldOnce) {
-    MakeCanonical(predicates_[id]);
-    const uint64_t hash = check::HashOf(predicates_[id]);
-    const auto [begin, end] = by_hash_.equal_range(hash);
-    for (auto known = begin; known != end; ++known) {
-      if (predicates_[known->second] == predicates_[id]) return canonical_[id] = known->second;
-    }
-    by_hash_.emplace(hash, id);
-    return canonical_[id] = id;
+  const bool large = predicates_[id].values.size() >= kHeldOnce;
+  if (!replaces_ && !large) {
+    Predicate copy = predicates_[id];
+    MakeCanonical(copy);
+    const PredicateId made = Intern(std::move(copy));
+    return canonical_[id] = made;
   }
-  Predicate copy = predicates_[id];
-  MakeCanonical(copy);
-  const PredicateId made = Intern(std::move(copy));
-  return canonical_[id] = made;
+  Predicate canonical = std::move(predicates_[id]);
+  MakeCanonical(canonical);
+  const uint64_t hash = check::HashOf(canonical);
+  const PredicateId known = Find(canonical, hash);
+  if (known != kNone && replaces_) {  // nobody asks this one any more
+    predicates_[id] = {.left = std::move(canonical.left), .op = ast::Op::kExists, .values = {}, .right = {}};
+  } else {
+    predicates_[id] = std::move(canonical);
+  }
+  if (known != kNone) return canonical_[id] = known;
+  if (!large) made_[id] = ++made_count_;
+  by_hash_.emplace(hash, id);
+  return canonical_[id] = id;
 }
 
 PredicateId CanonicalPredicates::Union(const std::vector<PredicateId>& ids) {
@@ -90,18 +99,25 @@ PredicateId CanonicalPredicates::Union(const std::vector<PredicateId>& ids) {
 
 bool CanonicalPredicates::Before(PredicateId a, PredicateId b) const {
   const Predicate &x = predicates_[a], &y = predicates_[b];
-  return std::tuple(x.left.kind, x.left.field.field, x.op, a) <
-         std::tuple(y.left.kind, y.left.field.field, y.op, b);
+  return std::tuple(x.left.kind, x.left.field.field, x.op, made_[a], a) <
+         std::tuple(y.left.kind, y.left.field.field, y.op, made_[b], b);
 }
 
-PredicateId CanonicalPredicates::Intern(Predicate predicate) {
-  const uint64_t hash = check::HashOf(predicate);
+PredicateId CanonicalPredicates::Find(const Predicate& predicate, uint64_t hash) const {
   const auto [begin, end] = by_hash_.equal_range(hash);
   for (auto known = begin; known != end; ++known) {
     if (predicates_[known->second] == predicate) return known->second;
   }
+  return kNone;
+}
+
+PredicateId CanonicalPredicates::Intern(Predicate predicate) {
+  const uint64_t hash = check::HashOf(predicate);
+  const PredicateId known = Find(predicate, hash);
+  if (known != kNone) return known;
   const auto id = static_cast<PredicateId>(predicates_.size());
   predicates_.push_back(std::move(predicate));
+  made_.push_back(++made_count_);
   by_hash_.emplace(hash, id);
   return id;
 }

@@ -20,7 +20,7 @@ struct Condition {
   enum class Kind : uint8_t { kTrue, kFalse, kAnd, kOr, kLiteral } kind = Kind::kTrue;
   bool negated = false;
   check::PredicateId predicate = 0;
-  std::vector<Condition> children;  // kAnd: none is kAnd, kTrue, kFalse; kOr likewise; two or more
+  source::BoxedVector<Condition> children;  // kAnd: none is kAnd, kTrue, kFalse; kOr likewise; two or more
   source::Span span;
 };
 
@@ -29,7 +29,10 @@ struct NormalRules {
   std::vector<Condition> conditions;  // by RuleId
 };
 
-NormalRules Normalize(check::CheckedRules checked, diag::Diagnostics& diagnostics);
+// With `drops_written` what `checked` says of how things were written is dropped where only people read it: a canonical
+// predicate replaces the written one, and alerts lose the conditions of the stage before. The result means the same.
+NormalRules Normalize(check::CheckedRules checked, diag::Diagnostics& diagnostics,
+                      bool drops_written = false);
 std::string Print(const NormalRules& rules);  // --emit norm
 std::string Print(const Condition& condition, const check::CheckedRules& checked);
 

@@ -28,10 +28,17 @@ Condition Constant(bool truth, source::Span span) {
 
 class Normalizer {
  public:
-  explicit Normalizer(std::vector<check::Predicate>& predicates) : predicates_(predicates) {}
+  Normalizer(std::vector<check::Predicate>& predicates, bool replaces) : predicates_(predicates, replaces) {}
 
   void BeginRule(check::RuleId rule) { rule_ = rule; }
   const std::vector<Repeat>& repeats() const { return repeats_; }
+
+  // Every predicate by its canonical number.
+  void Renumber(check::Condition& condition) {
+    if (condition.kind == check::Condition::Kind::kPredicate)
+      condition.predicate = predicates_.Canonical(condition.predicate);
+    for (check::Condition& child : condition.children) Renumber(child);
+  }
 
   // `contradiction` is set when some part was false or true only because it holds both a test and its
   // negation.
@@ -63,7 +70,8 @@ class Normalizer {
         return Constant(!conjunction, condition.span);
       if (normal.kind == (conjunction ? Kind::kTrue : Kind::kFalse)) continue;
       if (normal.kind == (conjunction ? Kind::kAnd : Kind::kOr)) {
-        std::move(normal.children.begin(), normal.children.end(), std::back_inserter(children));
+        std::vector<Condition>& inner = normal.children.Edit();
+        std::move(inner.begin(), inner.end(), std::back_inserter(children));
       } else {
         children.push_back(std::move(normal));
       }
@@ -87,6 +95,7 @@ class Normalizer {
     if (children.size() == 1) return std::move(children.front());
     Condition condition;
     condition.kind = conjunction ? Kind::kAnd : Kind::kOr;
+    children.shrink_to_fit();
     condition.children = std::move(children);
     condition.span = span;
     return condition;
@@ -180,16 +189,22 @@ void WarnNever(const ast::RuleKeys& rule, diag::Diagnostics& diagnostics) {
 
 }  // namespace
 
-NormalRules Normalize(check::CheckedRules checked, diag::Diagnostics& diagnostics) {
+NormalRules Normalize(check::CheckedRules checked, diag::Diagnostics& diagnostics, bool drops_written) {
   NormalRules result;
   result.checked = std::move(checked);
-  Normalizer normalizer(result.checked.predicates.Edit());
+  Normalizer normalizer(result.checked.predicates.Edit(), drops_written);
   result.conditions.reserve(result.checked.rules.size());
-  for (const check::CheckedRule& rule : result.checked.rules) {
+  for (check::CheckedRule& rule : result.checked.rules.Edit()) {
     normalizer.BeginRule(static_cast<check::RuleId>(result.conditions.size()));
     bool contradiction = false;
     result.conditions.push_back(normalizer.Normalize(rule.condition, false, contradiction));
     if (contradiction && result.conditions.back().kind == Kind::kFalse) WarnNever(rule.rule, diagnostics);
+    if (!drops_written) continue;
+    if (rule.rule.action == ast::Action::kAlert) {
+      rule.condition = {};
+    } else {  // alerts of the agent's own look for paths in it
+      normalizer.Renumber(rule.condition);
+    }
   }
   WarnShadowed(result, normalizer.repeats(), diagnostics);
   result.checked.predicates.Edit().shrink_to_fit();  // the plan keeps them

@@ -182,7 +182,7 @@ class ConditionBuilder {
     ast::Operand literal;
     literal.kind = ast::Operand::Kind::kLiteral;
     literal.literal = WordOf(block_, item->getStart());
-    literal.span = literal.literal.span;
+    literal.span = literal.literal->span;
     return literal;
   }
 

@@ -89,7 +89,8 @@ class ExceptionBuilder {
       operand.literal = word;
       return operand;
     }
-    operand.field = {word, std::nullopt, operand.span};
+    operand.field.name = word;
+    operand.field.span = operand.span;
     if (element->scalar() != nullptr) operand.field.argument = WordOf(block_, element->scalar());
     return operand;
   }

@@ -255,7 +255,7 @@ class RuleBuilder {
   }
 
   void TakeScope(Grammar::ScopeContext* context) {
-    ast::Scope& scope = rule_.scope;
+    ast::Scope& scope = rule_.scope.emplace();
     const std::string_view kind = block_.TextOf(context->kind);
     const ast::Word value = WordOf(block_, context->scalar());
     scope.span = SpanOf(block_, context);
@@ -281,6 +281,10 @@ class RuleBuilder {
         BadValue(value.span,
                  fmt::format("The path of a control group in a scope has at most {} bytes and {} names",
                              kMaxCgroupBytes, kMaxCgroupDepth),
+                 "cgroup \"/system.slice/web.service\"");
+      } else if ((value.text + "/").find("/./") != std::string::npos ||
+                 (value.text + "/").find("/../") != std::string::npos) {
+        BadValue(value.span, "No control group is called `.` or `..`: the path is compared name by name",
                  "cgroup \"/system.slice/web.service\"");
       }
     } else {
@@ -334,7 +338,6 @@ bool RuleOf(const BlockText& block, const SyntaxErrors& errors, Grammar::RuleBlo
   rule.name = WordOf(block, context->scalar());
   rule.span = SpanOf(block, context);
   if (context->RBRACE() != nullptr) rule.span.end = block.SpanOf(context->RBRACE()->getSymbol()).end;
-  rule.source = {"syscall", {}, false};
   if (rule.name.text.empty()) {
     block.diagnostics.Add(diag::Code::E109, rule.name.span, "A rule needs a name").help =
         "write `rule \"What it finds\" {`";

@@ -57,7 +57,7 @@ class BlockParser {
   template <typename Use>
   void WithTokens(const BlockText& block, const Use& use) {
     try {
-      stream_.Set(block.text);
+      stream_.Set(block.text, block.kind);
       lexer_.setInputStream(&stream_);
       if (block.kind == BlockKind::kCondition) lexer_.setMode(BlockLexer::COND);
       tokens_.setTokenSource(&lexer_);
@@ -106,8 +106,8 @@ class BlockParser {
     }
   }
 
-  template <typename Node>
-  static void Keep(bool usable, const SyntaxErrors& errors, Node& node, std::vector<Node>& nodes) {
+  template <typename Node, typename Nodes>
+  static void Keep(bool usable, const SyntaxErrors& errors, Node& node, Nodes& nodes) {
     if (usable && !errors.Guessed()) nodes.push_back(std::move(node));
   }
 

@@ -67,7 +67,6 @@ TEST(ParseCondition, MeansWhatFalcoMeans) {
       {"((a))", "a"},
       {"notb and and_x or or1", "(or (and notb and_x) or1)"},
       {"a\n\tand\r\nb", "(and a b)"},
-      {"a # comment and c\n and b", "(and a b)"},
       {"list and macro and rule", "(and list macro rule)"},
       // operators, with and without blanks
       {"a.b = c", "(= a.b c)"},
@@ -112,6 +111,13 @@ TEST(ParseCondition, MeansWhatFalcoMeans) {
       {"a.b = !x", "(= a.b !x)"},
       {"a.b = x#y", "(= a.b x#y)"},
       {"a.b = x{y}", "(= a.b x{y})"},
+      {"a.b contains #x", "(contains a.b #x)"},
+      {"a.b in (x, #y,#)", "(in a.b (x #y #))"},
+      {"a.b = }", "(= a.b })"},
+      {"a.b = #", "(= a.b #)"},
+      {"a.b in (})", "(in a.b (}))"},
+      {"a.b contains\noutput:x", "(contains a.b output:x)"},
+      {"a.b =\n condition: and c", "(and (= a.b condition:) c)"},
       {"a.b = x\\n", "(= a.b x\\n)"},
       {"a.b = and", "(= a.b and)"},
       {"a.b = in", "(= a.b in)"},
@@ -131,6 +137,7 @@ TEST(ParseCondition, MeansWhatFalcoMeans) {
       {R"(a.b = "\n\t\r\/\x41")", R"((= a.b "\n\t\r/A"))"},
       {R"(a.b = "\ x")", R"((= a.b "\\x"))"},
       {R"(a.b = "# no comment")", R"((= a.b "# no comment"))"},
+      {"a.b = 'two\nlines' and c", R"((and (= a.b "two\nlines") c))"},
       // fields and arguments
       {"proc.aname[2] = x", "(= proc.aname[2] x)"},
       {"proc.env[LD_PRELOAD] exists", "(exists proc.env[LD_PRELOAD])"},
@@ -238,6 +245,17 @@ TEST(ParseCondition, RefusesWhatFalcoRefuses) {
   }
 }
 
+// YAML folds `condition: >` into one line: what followed the `#` would be lost.
+TEST(ParseCondition, HasNoComments) {
+  for (const std::string_view text :
+       {"a # b\n and c", "# a\n b", "a.b = c # d", "a.b in (c, # d\n e)", "a and #b\n c", "a.b = # c\n d"}) {
+    const Condition condition{std::string(text)};
+    EXPECT_FALSE(condition.ok) << text << " -> " << ast::Print(condition.expr);
+    EXPECT_NE(condition.Errors().find("a condition has no comments"), std::string::npos)
+        << condition.Errors();
+  }
+}
+
 TEST(ParseCondition, SpansCoverTheWords) {
   const std::string text = "x and (proc.aname[2] in (a, \"b c\")) and tolower(a.b) = oneof  (z)";
   const Condition condition{text};
@@ -245,7 +263,7 @@ TEST(ParseCondition, SpansCoverTheWords) {
   const auto at = [&](source::Span span) { return condition.files.Text(span); };
   ASSERT_EQ(condition.expr.children.size(), 3u);
   EXPECT_EQ(at(condition.expr.span), text);
-  EXPECT_EQ(at(condition.expr.children[0].macro.span), "x");
+  EXPECT_EQ(at(condition.expr.children[0].macro->span), "x");
   EXPECT_EQ(at(condition.expr.children[1].span), "(proc.aname[2] in (a, \"b c\"))");
   const ast::Check& check = *condition.expr.children[1].check;
   EXPECT_EQ(at(check.left.span), "proc.aname[2]");
@@ -308,6 +326,17 @@ TEST(ParseRule, ReadsEveryKey) {
   }
 }
 
+TEST(ParseRule, AQuantifierEndsBeforeAKey) {
+  const Parsed parsed(
+      "rule r {\n  condition: a.b contains oneof\n  output: \"o\"\n  desc: \"d\"\n  priority: debug\n}\n");
+  EXPECT_EQ(parsed.Errors(), "");
+  const std::string printed = ast::Print(parsed.rules);
+  EXPECT_NE(printed.find("(contains a.b oneof)"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("(output \"o\")"), std::string::npos) << printed;
+  const Parsed over("rule r {\n  condition: a.b contains oneof\n    names\n" + std::string(kRest) + "}\n");
+  EXPECT_NE(ast::Print(over.rules).find("(contains oneof a.b names)"), std::string::npos) << over.Errors();
+}
+
 TEST(ParseRule, RefusesWithTheRightCode) {
   const std::pair<std::string_view, std::string_view> cases[] = {
       {"action: block", "E109"},
@@ -332,6 +361,9 @@ TEST(ParseRule, RefusesWithTheRightCode) {
       {"scope: percent 0", "E109"},
       {"scope: percent 101", "E109"},
       {"scope: cgroup x", "E109"},
+      {"scope: cgroup /a/../b", "E109"},
+      {"scope: cgroup /a/./b", "E109"},
+      {"scope: cgroup /a/..", "E109"},
       {"scope: gid 4", "E109"},
       {"desc: \"again\"", "E108"},
       {"condition: again", "E108"},

@@ -156,6 +156,15 @@ bool HintForLogic(const Fault& fault, diag::Diagnostic& out) {
   return true;
 }
 
+// A condition of Falco's YAML or of `eval` has no comments: YAML folds the lines, and the rest would be lost.
+bool HintForComment(const Fault& fault, diag::Diagnostic& out) {
+  if (fault.block.kind != BlockKind::kCondition) return false;
+  const bool value = fault.previous_type() == Parser::BARE && fault.previous_text().starts_with('#');
+  if (!value && !fault.text().starts_with('#')) return false;
+  out.help = "a condition has no comments: in YAML, a comment stands above the key, outside the condition";
+  return true;
+}
+
 // `a = and b`: the word after an operator is its value, whatever it looks like.
 bool HintForSwallowedKeyword(const Fault& fault, diag::Diagnostic& out) {
   if (fault.previous_type() != Parser::BARE) return false;
@@ -406,10 +415,10 @@ void SyntaxErrors::Report(antlr4::Parser* parser) {
   auto& out = block_.diagnostics.Add(diag::Code::E101, block_.SpanOf(token), Sentence(fault));
   ShowOpening(fault, out);
   if (!out.help.empty()) return;
-  HintForOutside(fault, out) || HintForLogic(fault, out) || HintForForm(fault, out) ||
-      HintForSwallowedKeyword(fault, out) || HintForCall(fault, out) || HintForGlued(fault, out) ||
-      HintForOperator(fault, out) || HintForValue(fault, out) || HintForNotACheck(fault, out) ||
-      HintForNeighbour(fault, out);
+  HintForComment(fault, out) || HintForOutside(fault, out) || HintForLogic(fault, out) ||
+      HintForForm(fault, out) || HintForSwallowedKeyword(fault, out) || HintForCall(fault, out) ||
+      HintForGlued(fault, out) || HintForOperator(fault, out) || HintForValue(fault, out) ||
+      HintForNotACheck(fault, out) || HintForNeighbour(fault, out);
 }
 
 void SyntaxErrors::SkipToKey(antlr4::Parser* parser) {

@@ -88,11 +88,30 @@ size_t BeforeGluedLogic(std::string_view word) {
   return 0;
 }
 
+// Whether the name behind a quantifier is the next line's key. `rest` begins at the quantifier.
+bool HoldsKey(std::string_view rest, size_t bytes) {
+  const size_t next = rest.find_first_not_of(kBlanks, bytes);
+  return next != std::string_view::npos && rest[next] == ':' &&
+         rest.substr(0, bytes).find('\n') != std::string_view::npos;
+}
+
 // A key that ended an unclosed value starts with the line end before it.
 void TrimKey(const BlockText& block, antlr4::CommonToken* token) {
   const std::string_view text = block.TextOf(token);
   const size_t blanks = text.find_first_not_of("\n \t\r\b\f\v");
   if (blanks != std::string_view::npos) token->setStartIndex(token->getStartIndex() + blanks);
+}
+
+// A string of a condition alone may hold line ends, as in Falco; the first line of one without an end is shown.
+void ReportUnterminated(const BlockText& block, const antlr4::Token* token) {
+  const std::string_view text = block.TextOf(token);
+  const bool alone = block.kind == BlockKind::kCondition;
+  const size_t begin = token->getStartIndex();
+  auto& fault = block.diagnostics.Add(
+      diag::Code::E102, block.SpanOf(begin, begin + std::min(text.find('\n'), text.size())),
+      alone ? "The string does not end" : "The string does not end on its line");
+  fault.help = alone ? fmt::format("close it with {}", text[0])
+                     : fmt::format("close it with {}; a line end inside a string is written \\n", text[0]);
 }
 
 // Counts how deep the parser and the tree would nest at each token. `not` counts too: it nests in the tree.
@@ -146,7 +165,9 @@ size_t ByteStream::LA(ssize_t i) {
   const ssize_t position = static_cast<ssize_t>(at_) + (i > 0 ? i - 1 : i);
   if (position < 0 || position >= static_cast<ssize_t>(text_.size())) return IntStream::EOF;
   const auto byte = static_cast<unsigned char>(text_[static_cast<size_t>(position)]);
-  return byte < 0x80 ? byte : 0x7f;
+  constexpr size_t kLetter = 0x7f;
+  if (byte >= 0x80 || (alone_ && (byte == '#' || byte == '}'))) return kLetter;
+  return alone_ && byte == '\n' ? ' ' : byte;
 }
 
 std::string ByteStream::getText(const antlr4::misc::Interval& interval) {
@@ -220,6 +241,10 @@ std::unique_ptr<antlr4::Token> BlockLexer::nextToken() {
     const std::string_view word = stream_.text().substr(begin, met.getStopIndex() + 1 - begin);
     const size_t bytes = BeforeGluedLogic(word);
     if (bytes > 0 && IsNumber(word.substr(0, bytes)) && !IsNumber(word)) Cut(met, bytes, BARE, COND);
+  } else if (met_type == QUANT_NAME) {
+    const std::string_view rest = stream_.text().substr(begin);
+    if (HoldsKey(rest, met.getStopIndex() + 1 - begin))
+      Cut(met, rest.find_first_of("\n \t\r\b\f\v"), BARE, COND);
   }
   previous_ = met.getType();
   return next;
@@ -253,10 +278,7 @@ Scanned Scan(const BlockText& block, const std::vector<antlr4::Token*>& tokens, 
       if (braces > 0) --braces;
     }
     if (type == Lexer::UNTERMINATED) {
-      auto& fault =
-          block.diagnostics.Add(diag::Code::E102, block.SpanOf(token), "The string does not end on its line");
-      const char quote = block.TextOf(token)[0];
-      fault.help = fmt::format("close it with {}; a line end inside a string is written \\n", quote);
+      ReportUnterminated(block, token);
       scanned.unterminated.insert(token->getTokenIndex());
       token->setType(Lexer::STRING);
     }

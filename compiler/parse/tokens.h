@@ -37,11 +37,14 @@ struct BlockText {
 // The bytes of a text as ANTLR's stream. A byte that is not ASCII is shown as 0x7f: the lexer caches its
 // decisions for ASCII only and is thirty times slower on anything else. Offsets are bytes, and nothing
 // throws.
+// In a condition that stands alone (Falco's YAML, `eval`) there are no comments, no `}` that ends a block and no line
+// that starts with a key: `#` and `}` are shown as a letter of a bare word, and a line end as a blank.
 class ByteStream final : public antlr4::CharStream {
  public:
-  void Set(std::string_view text) {
+  void Set(std::string_view text, BlockKind kind) {
     text_ = text;
     at_ = 0;
+    alone_ = kind == BlockKind::kCondition;
   }
 
   void consume() override {
@@ -61,10 +64,12 @@ class ByteStream final : public antlr4::CharStream {
  private:
   std::string_view text_;
   size_t at_ = 0;
+  bool alone_ = false;
 };
 
 // Words that Falco reads as two, for it looks no further than the operator or the number: `existsand`, `inconnect`
-// behind a field, `>4or`. They are cut only where the rest can be what Falco takes it for.
+// behind a field, `>4or`. They are cut only where the rest can be what Falco takes it for. And a quantifier does not
+// reach to the next line's key.
 class BlockLexer final : public grammar::SluiceLexer {
  public:
   explicit BlockLexer(ByteStream* stream) : SluiceLexer(stream), stream_(*stream) { removeErrorListeners(); }

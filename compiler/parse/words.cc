@@ -67,7 +67,7 @@ std::vector<BlockWords> WordsOf(const source::Files& files, source::FileId file,
     diag::Diagnostics none;
     const BlockText block_text{block.kind, file, block.begin,
                                text.substr(block.begin, block.end - block.begin), none};
-    stream.Set(block_text.text);
+    stream.Set(block_text.text, block_text.kind);
     lexer.setInputStream(&stream);
     tokens.setTokenSource(&lexer);
     tokens.fill();

@@ -16,12 +16,20 @@ using Clauses = std::vector<Clause>;
 const std::vector<check::EventType>* TypesOf(const AnyOf& any_of) {
   if (any_of.lookup != SLUICE_LOOKUP_TYPE || any_of.tests.size() != 1) return nullptr;
   const Test& test = any_of.tests[0];
-  return !test.complement && !test.negated ? &test.types : nullptr;
+  return !test.complement && !test.negated ? &test.types.all() : nullptr;
 }
 
 void SortUnique(Kernel& kernel) {
   std::sort(kernel.begin(), kernel.end());
   kernel.erase(std::unique(kernel.begin(), kernel.end()), kernel.end());
+}
+
+constexpr size_t kMaxResidue = 1 << 18;  // literals in the residues of one conjunction's clauses together
+
+size_t LiteralsOf(const Condition& condition) {
+  size_t count = 0;
+  ForEachLiteral(condition, [&count](const Condition&) { ++count; });
+  return count;
 }
 
 class Expander {
@@ -89,6 +97,14 @@ class Expander {
     size_t size = 1, kept = 0;
     while (kept < parts.size() && size * parts[kept].first.size() <= max_clauses_)
       size *= parts[kept++].first.size();
+    // Each clause carries the whole residue.
+    size_t literals = 0;
+    for (const Condition& part : residue) literals += LiteralsOf(part);
+    for (size_t i = kept; i < parts.size(); ++i) literals += LiteralsOf(*parts[i].second);
+    while (kept > 0 && size * literals > kMaxResidue) {
+      size /= parts[--kept].first.size();
+      literals += LiteralsOf(*parts[kept].second);
+    }
     for (size_t i = kept; i < parts.size(); ++i) {
       LeaveOverBudget(*parts[i].second);
       take(WholeBehind(parts[i].first, *parts[i].second));

@@ -32,10 +32,12 @@ size_t HashOf(const AnyOf& any_of) {
 }
 
 template <typename T>
-void Unite(std::vector<T>& into, std::vector<T> more) {
-  into.insert(into.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-  std::sort(into.begin(), into.end());
-  into.erase(std::unique(into.begin(), into.end()), into.end());
+void Unite(source::BoxedVector<T>& into, source::BoxedVector<T> more) {
+  if (into.empty() && more.empty()) return;
+  std::vector<T>& all = into.Edit();
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
 }
 
 // Flags and the process's numbers are always there, so that `not` and `!=` of them are one thing.
@@ -58,8 +60,9 @@ void Canonicalise(AnyOf& any_of) {
       Unite(positive->strings, std::move(test.strings));
       Unite(positive->types, std::move(test.types));
       Unite(positive->nets, std::move(test.nets));
-      positive->ranges.insert(positive->ranges.end(), test.ranges.begin(), test.ranges.end());
-      positive->ranges = JoinRanges(std::move(positive->ranges));
+      Ranges ranges = positive->ranges;
+      ranges.insert(ranges.end(), test.ranges.begin(), test.ranges.end());
+      positive->ranges = JoinRanges(std::move(ranges));
       continue;
     }
     tests.push_back(std::move(test));

@@ -37,7 +37,7 @@ struct Lowered {
   using Alternatives = std::vector<std::vector<Part>>;
   uint32_t lookup = 0;  // kTest
   Test test;            // kTest: of the predicate as it stands, not negated
-  Alternatives when_true,
+  source::BoxedVector<std::vector<Part>> when_true,
       when_false;  // kAlternatives: a disjunction of conjunctions, of the predicate and its negation
   std::optional<diag::Code> code;  // kUser
   std::string reason;              // a constant, kUser: why

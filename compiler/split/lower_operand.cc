@@ -1,11 +1,13 @@
 // Numbers, flags and addresses.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
 #include <limits>
 #include <utility>
 
+#include "compiler/diag/diag.h"
 #include "compiler/split/lower_kinds.h"
 #include "compiler/split/open_flags.h"
 #include "compiler/split/text.h"
@@ -157,8 +159,9 @@ EndSet AddressesOf(const Predicate& predicate) {
   if (membership->never) return {Constant(false, "it compares with nothing"), false, {}};
   set.complement = membership->complement;
   for (const check::Value& value : predicate.values) set.member.nets.push_back(value.net);
-  std::sort(set.member.nets.begin(), set.member.nets.end());
-  set.member.nets.erase(std::unique(set.member.nets.begin(), set.member.nets.end()), set.member.nets.end());
+  std::vector<check::Net>& nets = set.member.nets.Edit();
+  std::sort(nets.begin(), nets.end());
+  nets.erase(std::unique(nets.begin(), nets.end()), nets.end());
   return set;
 }
 
@@ -255,14 +258,41 @@ Ranges JoinRanges(Ranges ranges) {
   return joined;
 }
 
+namespace {
+
+// Of a flag that is not: which are, the likely one first.
+std::string NoSuchFlag(const check::NameTable& names, std::string_view text) {
+  std::vector<std::string_view> known;
+  std::string meant;
+  for (const check::NamedNumber& flag : names) {
+    known.push_back(flag.name);
+    if (meant.empty() && text.ends_with(fmt::format("_{}", flag.name))) meant = flag.name;
+  }
+  if (meant.empty()) meant = diag::NearestSpelling(text, known);
+  if (!meant.empty()) meant = fmt::format("; did you mean `{}`?", meant);
+  return fmt::format("there is no flag `{}` here{} There are {}", text, meant.empty() ? "." : meant,
+                     fmt::join(known, ", "));
+}
+
+}  // namespace
+
 Lowered LowerFlagNames(const Predicate& predicate, const check::NameTable& names) {
   if (predicate.op != Op::kContains || !AnyValueDecides(predicate)) return NoTable(predicate, kFlagOperators);
   Test test;
+  std::string never = "it compares with nothing";
   for (const check::Value& value : predicate.values) {
     const std::optional<uint64_t> bits = FlagsThatShow(names, value.text);
     if (!bits && value.text == "O_CLOEXEC") {
       return InUserSpace(Code::N301, "`O_CLOEXEC` is a property of the descriptor, which no hook sees",
                          "leave it out: in a running engine it is never there");
+    }
+    const auto shows = [&](const check::NamedNumber& flag) {
+      return flag.name.find(value.text) != std::string_view::npos;
+    };
+    if (!bits && value.text.find_first_of("| ") == std::string::npos &&
+        std::none_of(names.begin(), names.end(), shows)) {
+      never = NoSuchFlag(names, value.text);
+      continue;
     }
     if (!bits) {
       return InUserSpace(
@@ -271,7 +301,7 @@ Lowered LowerFlagNames(const Predicate& predicate, const check::NameTable& names
     }
     test.flags |= *bits;
   }
-  if (test.flags == 0) return Constant(false, "it compares with nothing");
+  if (test.flags == 0) return Constant(false, never);
   return TestOf(SLUICE_LOOKUP_BITS, std::move(test), "flag bit");
 }
 

@@ -49,7 +49,7 @@ Lowered TextTest(uint32_t string, uint32_t mode, bool complement, std::vector<st
                          fmt::format("use values of at most {} bytes", kModeBytes[mode]));
     }  // else: no name is as long as this, so the value matches nothing
   }
-  SortUnique(test.strings);
+  SortUnique(test.strings.Edit());
   if (test.strings.empty() && !complement) return Constant(false, "no value can match");
   return TestOf(TextLookup(string, mode), std::move(test),
                 fmt::format("{} of {}", kModeTable[mode], kTextNames[string]));
@@ -145,10 +145,17 @@ Lowered LowerText(const Predicate& predicate, uint32_t string) {
 }
 
 // The base name x of a path is its suffix "/x".
+constexpr std::string_view kBaseNameOperators = "`=`, `!=`, `in`, `endswith` and `exists`";
+
 Lowered LowerBaseName(const Predicate& predicate, uint32_t string) {
   if (predicate.op == Op::kExists) return TextPresent(string);
+  const auto is_part = [](const check::Value& value) {
+    return !value.text.empty() && value.text.find('/') == std::string::npos;
+  };
+  if (predicate.op == Op::kEndsWith && std::all_of(predicate.values.begin(), predicate.values.end(), is_part))
+    return LowerText(predicate, string);  // the path ends in it just when its last component does
   const std::optional<Membership> membership = MembershipOf(predicate);
-  if (!membership) return NoTable(predicate, kExactOperators);
+  if (!membership) return NoTable(predicate, kBaseNameOperators);
   if (membership->never) return Constant(false, "it compares with nothing");
   std::vector<std::string> suffixes;
   for (const check::Value& value : predicate.values) {

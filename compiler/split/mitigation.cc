@@ -87,6 +87,26 @@ void MitigationCheck::RefuseReturned(check::RuleId id, const check::HookRow& hoo
   error.help = "leave it out, or make the rule an alert: `action: alert`";
 }
 
+void MitigationCheck::WarnOfUnshare(check::RuleId id, const norm::Condition& condition) {
+  const check::CheckedRule& rule = rules_.rules[id];
+  bool says = IsAllowed(rule, Code::W218);
+  ForEachLiteral(condition, [&](const norm::Condition& literal) {
+    const check::Predicate& predicate = rules_.predicates[literal.predicate];
+    const bool flags = predicate.left.kind == check::Term::Kind::kField &&
+                       predicate.left.field.field == check::FieldId::kEvtArg &&
+                       predicate.left.field.argument == "flags" && predicate.op == ast::Op::kContains;
+    says = says || (flags && !literal.negated && !predicate.values.empty() &&
+                    predicate.values[0].text.find("CLONE_NEWUSER") != std::string::npos);
+  });
+  if (says) return;
+  diag::Diagnostic& warning =
+      diagnostics_.Add(Code::W218, ActionSpan(rule),
+                       fmt::format("Rule `{}` refuses an `unshare` only where it makes a user namespace",
+                                   rule.rule.name.text));
+  warning.note = "any other one comes to no hook of the kernel: it is told when it has returned, to alerts";
+  warning.help = "say so: `and evt.arg.flags contains CLONE_NEWUSER`; and let an alert tell of the others";
+}
+
 bool MitigationCheck::Exact(check::RuleId id, check::HookId hook, const Expansion& expansion,
                             uint32_t max_clauses) {
   const bool exact =

@@ -27,6 +27,8 @@ class MitigationCheck {
   bool Exact(check::RuleId rule, check::HookId hook, const Expansion& expansion, uint32_t max_clauses);
   // A mitigation names what is told when it has happened: at `hook`.
   void RefuseReturned(check::RuleId rule, const check::HookRow& hook);
+  // W218, unless the condition says that it wants user namespaces alone.
+  void WarnOfUnshare(check::RuleId rule, const norm::Condition& condition);
   // W209, once: an open that is denied may have made its file already.
   void WarnOfCreation(check::RuleId rule, const Expansion& expansion, const Interner& interner);
 

@@ -27,17 +27,17 @@ namespace sluice::split {
 //   truth(v) = negated XOR (present(v) AND (complement XOR member(v))).
 // An unknown v has no truth: the clause is undecided.
 struct Test {
-  bool complement = false;           // `!=`
-  bool negated = false;              // `not`
-  std::vector<std::string> strings;  // exact values, prefixes ("P\0" = exactly P), suffixes, or texts
-                                     // one of which is in the value
-  std::vector<std::pair<int64_t, int64_t>> ranges;  // integers, inclusive, sorted, disjoint
-  std::vector<check::EventType> types;              // evt.type
-  uint64_t flags = 0;                               // member: any of these bits is set in the flags word
-  uint32_t word = SLUICE_WORD_EVENT;                // which flags word
-  std::vector<check::Net> nets;  // ends of a connection: member: one of them holds the address
-  std::optional<uint32_t> atom;  // lineage: index into Partition::atoms; member: the bit is set
-  bool by_file = false;          // of a mitigation: asked of every known name of the file, see sluice_file
+  bool complement = false;                   // `!=`
+  bool negated = false;                      // `not`
+  source::BoxedVector<std::string> strings;  // exact values, prefixes ("P\0" = exactly P), suffixes, or texts
+                                             // one of which is in the value
+  source::BoxedVector<std::pair<int64_t, int64_t>> ranges;  // integers, inclusive, sorted, disjoint
+  source::BoxedVector<check::EventType> types;              // evt.type
+  uint64_t flags = 0;                    // member: any of these bits is set in the flags word
+  uint32_t word = SLUICE_WORD_EVENT;     // which flags word
+  source::BoxedVector<check::Net> nets;  // ends of a connection: member: one of them holds the address
+  std::optional<uint32_t> atom;          // lineage: index into Partition::atoms; member: the bit is set
+  bool by_file = false;  // of a mitigation: asked of every known name of the file, see sluice_file
   friend bool operator==(const Test&, const Test&) = default;
   friend auto operator<=>(const Test&, const Test&) = default;
 };

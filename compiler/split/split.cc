@@ -158,11 +158,30 @@ class Splitter {
                     [&](const Clause& clause) { return !NamesType(clause.kernel); });
     if (placed.expansion.clauses.empty()) return;
     somewhere = true;
-    if (mitigation) {
+    if (mitigation && HaveHooks(placed.expansion)) {
+      mitigation_.WarnOfUnshare(placed.rule, normal_.conditions[placed.rule]);
+    } else if (mitigation) {
       mitigation_.RefuseReturned(placed.rule, *check::FindHook(SLUICE_HOOK_SYS_EXIT));
     } else {
       placed_[SLUICE_HOOK_SYS_EXIT].push_back(std::move(placed));
     }
+  }
+
+  // Of calls alone that come to another hook as well, in some cases.
+  bool HaveHooks(const Expansion& expansion) const {
+    const auto has_hook = [](check::EventType type) {
+      return (check::Events()[type - 1].hooks & ~check::kSysExitHooks) != 0;
+    };
+    return std::all_of(expansion.clauses.begin(), expansion.clauses.end(), [&](const Clause& clause) {
+      return std::any_of(clause.kernel.begin(), clause.kernel.end(), [&](AnyOfId id) {
+        const AnyOf& any_of = interner_[id];
+        return any_of.lookup == SLUICE_LOOKUP_TYPE &&
+               std::all_of(any_of.tests.begin(), any_of.tests.end(), [&](const Test& test) {
+                 return !test.negated && !test.complement &&
+                        std::all_of(test.types.begin(), test.types.end(), has_hook);
+               });
+      });
+    });
   }
 
   // A list of them all is no test any more at the hook.
@@ -283,6 +302,7 @@ class Splitter {
       ReportOverflow(hook, placed, pinned);
       return partition;
     }
+    partition.bits.reserve(bits.kernels.size());
     for (const Kernel& kernel : bits.kernels) partition.bits.push_back(Materialise(kernel));
     for (const auto& [rule, clauses] : uses) AddEntries(*rule, clauses, bits, partition);
     std::sort(partition.entries.begin(), partition.entries.end(), [](const Entry& a, const Entry& b) {
@@ -332,6 +352,7 @@ class Splitter {
 
   KernelCondition Materialise(const Kernel& kernel) const {
     KernelCondition condition;
+    condition.reserve(kernel.size());
     for (const AnyOfId id : kernel) condition.push_back(interner_[id]);
     std::sort(condition.begin(), condition.end());
     return condition;

@@ -305,7 +305,33 @@ void Indexer::DivideByShared(Entries& rest, size_t least, bool only_switches, Pa
   }
 }
 
+uint32_t Indexer::WriteLeaves(const std::vector<Leaf>& leaves) {
+  Index& index = plan_.index;
+  size_t hash = leaves.size();
+  for (const Leaf& leaf : leaves) {
+    hash = hash * 0x9e3779b97f4a7c15u + leaf.rule;
+    hash = hash * 0x9e3779b97f4a7c15u + leaf.condition;
+  }
+  const auto [begin, end] = leaf_nodes_.equal_range(hash);
+  for (auto known = begin; known != end; ++known) {
+    const Range written = index.nodes[known->second].leaves;
+    if (std::equal(leaves.begin(), leaves.end(), index.leaves.begin() + written.begin,
+                   index.leaves.begin() + written.end)) {
+      return known->second;
+    }
+  }
+  Node node;
+  node.leaves.begin = static_cast<uint32_t>(index.leaves.size());
+  index.leaves.insert(index.leaves.end(), leaves.begin(), leaves.end());
+  node.leaves.end = static_cast<uint32_t>(index.leaves.size());
+  const auto id = static_cast<uint32_t>(index.nodes.size());
+  index.nodes.push_back(node);
+  leaf_nodes_.emplace(hash, id);
+  return id;
+}
+
 uint32_t Indexer::Write(Parts& parts) {
+  if (parts.branches.empty() && parts.switches.empty()) return WriteLeaves(parts.leaves);
   Index& index = plan_.index;
   const auto size_of = [](const auto& all) { return static_cast<uint32_t>(all.size()); };
   Node node;

@@ -7,7 +7,7 @@
 // patterns. Conditions that share a mark are divided again by their next cover, and so on: a popular value
 // leads to the few rules that ask for it together with another value which the event has (a BE-tree's
 // descent, Sadoghi and Jacobsen, SIGMOD 2011). A list that several conditions share is one node behind all
-// its marks. A slot that is dear to look at is not looked at for a few conditions that another one's marks
+// its marks, and leaves alone are one node wherever they stand. A slot that is dear to look at is not looked at for a few conditions that another one's marks
 // find nearly as well. Before that, many conditions are divided by the switches (`evt.is_open_write = true`) that a good
 // part of them share; after it, what has no cover by the literals that most share. Such literals are asked one
 // by one; the few conditions that are left are judged.
@@ -22,6 +22,7 @@
 #pragma once
 
 #include <bitset>
+#include <unordered_map>
 #include <vector>
 
 #include "compiler/uplan/marks.h"
@@ -77,15 +78,17 @@ class Indexer {
   void DivideByCover(Entries& entries, Parts& parts);
   void DivideByShared(Entries& rest, size_t least, bool only_switches, Parts& parts);
   uint32_t Write(Parts& parts);
+  uint32_t WriteLeaves(const std::vector<Leaf>& leaves);
   Types TypesOf(const norm::Condition& condition);
   Types TypesOf(const check::Predicate& predicate, bool negated) const;
 
   UserPlan& plan_;
   Marks marks_;
-  std::vector<Assumed> assumed_;   // on the way down
-  std::vector<SlotId> looked_at_;  // likewise
-  std::vector<bool> spared_;       // by SlotId: no cover shall need it
-  size_t copies_ = 0;              // leaves that may still be written
+  std::vector<Assumed> assumed_;                          // on the way down
+  std::vector<SlotId> looked_at_;                         // likewise
+  std::vector<bool> spared_;                              // by SlotId: no cover shall need it
+  size_t copies_ = 0;                                     // leaves that may still be written
+  std::unordered_multimap<size_t, uint32_t> leaf_nodes_;  // nodes without branches, by what is in them
 };
 
 }  // namespace sluice::uplan

@@ -90,6 +90,7 @@ struct Switch {
 struct Leaf {
   check::RuleId rule = 0;
   ConditionId condition = kAlways;
+  friend bool operator==(const Leaf&, const Leaf&) = default;
 };
 
 struct Node {

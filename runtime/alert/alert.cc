@@ -211,7 +211,7 @@ Alert Make(eval::Evaluator& evaluator, const check::CheckedRule& rule, Decision 
   alert.priority = rule.rule.priority;
   alert.decision = decision;
   if (const check::HookRow* hook = check::FindHook(event.hook())) alert.hook = hook->name;
-  alert.source = rule.rule.source.text.empty() ? "syscall" : rule.rule.source.text;
+  alert.source = ast::SourceOf(rule.rule);
   for (const ast::Word& tag : rule.rule.tags) alert.tags.push_back(tag.text);
   alert.pid = self != nullptr ? self->key.pid : PidOf(event);
   alert.ancestors = self != nullptr ? AncestorsOf(*self) : AncestorsOf(event);

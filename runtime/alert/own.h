@@ -11,7 +11,8 @@
 
 namespace sluice::alert {
 
-// "Sluice internal: `what`", from now, with `evt.time` for its first field; the rest is the caller's to fill in. `topic` begins its id.
+// "Sluice internal: `what`", from now, with `evt.time` for its first field; the rest is the caller's to fill in. `topic` begins its id,
+// which no other alert has.
 Alert Own(std::string_view what, ast::Priority priority, std::string_view topic, const Host& host,
           int64_t now_boot_ns);
 

@@ -1,5 +1,6 @@
 #include "runtime/alert/throttle.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -8,6 +9,13 @@
 
 namespace sluice::alert {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::Pair;
 
 constexpr uint64_t kSecond = 1'000'000'000;
 
@@ -79,8 +87,32 @@ TEST(Throttle, MemoryIsBounded) {
     EXPECT_TRUE(throttle.Ask(rule, *Event(std::to_string(i)), 2 + i).passes);
   }
   EXPECT_EQ(throttle.windows(), Throttle::kMaxWindows);
-  EXPECT_EQ(throttle.forgotten(), 1u);
+  EXPECT_THAT(throttle.TakeQuiet(2 + Throttle::kMaxWindows), ElementsAre(Pair("R", 1u)));
   EXPECT_TRUE(throttle.Ask(rule, *first, 2 * Throttle::kMaxWindows).passes);
+}
+
+TEST(Throttle, WhatAKeyThatFiresNoMoreHeldBackIsTakenOnceWhenItsTimeIsOver) {
+  Throttle throttle;
+  const check::CheckedRule rule = RuleWith(1, 10 * kSecond, {"proc.name"});
+  for (const char* name : {"a", "a", "a", "b", "b", "c"}) throttle.Ask(rule, *Event(name), 100 * kSecond);
+  EXPECT_THAT(throttle.TakeQuiet(119 * kSecond), IsEmpty());  // it may still tell for itself
+  EXPECT_EQ(throttle.Ask(rule, *Event("b"), 119 * kSecond).suppressed, 1u);
+  EXPECT_THAT(throttle.TakeQuiet(120 * kSecond), ElementsAre(Pair("R", 2u)));
+  EXPECT_THAT(throttle.TakeQuiet(500 * kSecond), IsEmpty());
+  // The alert says it all the same: a capture's replay, which takes nothing, gives the same alerts.
+  EXPECT_EQ(throttle.Ask(rule, *Event("a"), 600 * kSecond).suppressed, 2u);
+  EXPECT_FALSE(throttle.Ask(rule, *Event("a"), 601 * kSecond).passes);
+  EXPECT_THAT(throttle.TakeAll(), ElementsAre(Pair("R", 1u)));
+  EXPECT_THAT(throttle.TakeAll(), IsEmpty());
+}
+
+TEST(Throttle, TheAlertNamesTheRulesAndNotTooMany) {
+  std::map<std::string, uint64_t> by_rule;
+  for (char name = 'a'; name <= 'l'; ++name) by_rule[{name}] = 3;
+  const Alert alert = HeldBack(by_rule, {}, 1);
+  EXPECT_EQ(alert.rule, "Sluice internal: alerts held back");
+  EXPECT_THAT(alert.output, AllOf(HasSubstr("held back 36 alerts"), HasSubstr("a: 3, b: 3"),
+                                  HasSubstr("j: 3 and 2 more rules"), Not(HasSubstr("k: 3"))));
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ class Log : public Visitor {
   void Host(const alert::Host& host, const eval::HostFacts& facts) override {
     lines.push_back("host " + host.hostname + " " + host.boot_id + " " +
                     std::to_string(host.boot_to_unix_ns) + " " + std::to_string(facts.mnt_ns) + " " +
-                    std::to_string(facts.pid_ns));
+                    std::to_string(facts.pid_ns) + " " + std::to_string(facts.utc_offset_s.value_or(-1)));
   }
   void Users(eval::Names names) override { lines.push_back("user " + std::string(names.User(7))); }
   void Processes(std::vector<lineage::ProcEntry> entries) override {
@@ -55,9 +55,11 @@ class Log : public Visitor {
     for (const auto& [address, names] : hosts)
       lines.push_back("host name " + std::to_string(address[15]) + " " + names.at(0) + " " + names.back());
   }
-  void Rules(uint32_t generation, uint64_t fingerprint, bool every_event) override {
-    lines.push_back("rules " + std::to_string(generation) + " " + std::to_string(fingerprint) + " " +
-                    std::to_string(every_event));
+  void Rules(ActiveRules rules) override {
+    std::string line = "rules " + std::to_string(rules.generation) + " " + std::to_string(rules.fingerprint) +
+                       " " + std::to_string(rules.every_event);
+    for (const auto& [set, members] : rules.members) line += " " + set + "=" + members.at(0) + members.back();
+    lines.push_back(line);
   }
   void Record(std::string_view bytes) override {
     sluice_record header;
@@ -83,6 +85,7 @@ void WriteOne(const std::string& path) {
   eval::HostFacts facts;
   facts.mnt_ns = 11;
   facts.pid_ns = 12;
+  facts.utc_offset_s = -3600;
   (*writer)->Host(host, facts);
   (*writer)->Users(eval::Names::Parse("seven:x:7:7::/home/seven:/bin/sh\n", "seven:x:7:\n"));
   lineage::ProcEntry entry;
@@ -92,7 +95,7 @@ void WriteOne(const std::string& path) {
   entry.image.cwd = "/root";
   entry.image.exec_time_ns = 9;
   (*writer)->Processes({entry});
-  (*writer)->Rules(3, 0xfeed, false);
+  (*writer)->Rules({.generation = 3, .fingerprint = 0xfeed, .members = {{"peers", {"a", "b"}}}});
   (*writer)->Container({.id = "c0",
                         .name = "web",
                         .image = "nginx",
@@ -131,10 +134,11 @@ TEST(Capture, IsReadAsItWasWritten) {
   const source::Status status = ReadOne(folder.File("a"), log);
   EXPECT_TRUE(status.ok()) << status;
   const std::string size = std::to_string(RecordOf(1).size());
-  EXPECT_THAT(log.lines, ElementsAre("host web-1 b -5 11 12", "user seven", "process 4 of 1 sshd /root 9",
-                                     "rules 3 65261 0", "container c0 web nginx privileged ? /b front",
-                                     "host name 16 a b", "record 21 " + size, "record 22 " + size, "{\"tim",
-                                     "record 23 " + size));
+  EXPECT_THAT(log.lines,
+              ElementsAre("host web-1 b -5 11 12 -3600", "user seven", "process 4 of 1 sshd /root 9",
+                          "rules 3 65261 0 peers=ab", "container c0 web nginx privileged ? /b front",
+                          "host name 16 a b", "record 21 " + size, "record 22 " + size, "{\"tim",
+                          "record 23 " + size));
 }
 
 TEST(Capture, IsReadUpToWhereItIsCutOff) {
@@ -183,6 +187,42 @@ TEST(Capture, OtherFilesAreRefused) {
   newer[sizeof kMagic] = 2;
   std::ofstream(folder.File("newer"), std::ios::binary) << newer;
   EXPECT_THAT(std::string(ReadOne(folder.File("newer"), log).message()), HasSubstr("a capture of version 2"));
+}
+
+// What was added at the end of a chunk since is missing there.
+TEST(Capture, OlderOnesAreRead) {
+  Log log;
+  const source::Status status = ReadOne(SLUICE_SOURCE_DIR "/examples/web-host/captures/intrusion.cap", log);
+  EXPECT_TRUE(status.ok()) << status;
+  ASSERT_GE(log.lines.size(), 3u);
+  EXPECT_THAT(log.lines.front(), testing::EndsWith(" -1"));
+}
+
+TEST(Capture, IsItsOwnersAlone) {
+  const Folder folder;
+  std::ofstream(folder.File("a")) << "a longer text than any header that was there before";
+  chmod(folder.File("a").c_str(), 0644);
+  { auto writer = Writer::Create(folder.File("a")); }
+  struct stat file {};
+  ASSERT_EQ(stat(folder.File("a").c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 0777, 0600u);
+  Log log;
+  EXPECT_TRUE(ReadOne(folder.File("a"), log).ok());
+  ASSERT_EQ(symlink(folder.File("a").c_str(), folder.File("link").c_str()), 0);
+  EXPECT_THAT(std::string(Writer::Create(folder.File("link")).status().message()),
+              HasSubstr("symbolic link"));
+}
+
+TEST(Capture, AnEmptyFileIsOneThatIsCutOff) {
+  const Folder folder;
+  Log log;
+  for (const char* text : {"", "SLU", "SLUICECP", "SLUICECP\1"}) {
+    std::ofstream(folder.File("a")) << text;
+    EXPECT_TRUE(IsCapture(folder.File("a"))) << text;
+    EXPECT_THAT(std::string(ReadOne(folder.File("a"), log).message()), HasSubstr("cut off")) << text;
+  }
+  std::ofstream(folder.File("a.jsonl")) << "";
+  EXPECT_FALSE(IsCapture(folder.File("a.jsonl")));
 }
 
 TEST(Capture, AFullDiskIsSaid) {

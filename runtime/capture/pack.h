@@ -42,6 +42,7 @@ class Unpacker {
     return text;
   }
   bool ok() const { return ok_; }
+  bool empty() const { return rest_.empty(); }
 
  private:
   template <typename T>

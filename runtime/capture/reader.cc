@@ -51,8 +51,12 @@ bool IsCapture(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) return false;
   std::ifstream file(path, std::ios::binary);
+  if (!file) return false;
   char magic[sizeof kMagic];
-  return ReadBytes(file, magic, sizeof magic) && std::memcmp(magic, kMagic, sizeof magic) == 0;
+  file.read(magic, sizeof magic);
+  const auto size = static_cast<size_t>(file.gcount());
+  if (size == 0) return !path.ends_with(".json") && !path.ends_with(".jsonl");
+  return std::memcmp(magic, kMagic, size) == 0;
 }
 
 source::Result<std::unique_ptr<Reader>> Reader::Open(const std::string& path) {
@@ -62,6 +66,9 @@ source::Result<std::unique_ptr<Reader>> Reader::Open(const std::string& path) {
   const bool whole = ReadBytes(file, &header, sizeof header);
   if (errno != 0)
     return absl::NotFoundError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  if (!whole && IsCapture(path))
+    return absl::InvalidArgumentError(
+        fmt::format("{}: the capture is cut off in its first {} bytes", path, sizeof header));
   if (!whole || std::memcmp(header.magic, kMagic, sizeof kMagic) != 0)
     return absl::InvalidArgumentError(fmt::format("{}: no capture of `sluice record`", path));
   if (header.version != kVersion) {
@@ -131,13 +138,8 @@ source::Status Reader::Tell(ChunkKind kind, std::string_view raw, Visitor& visit
       return TellContainer(raw, visitor);
     case ChunkKind::kHosts:
       return TellHosts(raw, visitor);
-    case ChunkKind::kRules: {
-      const uint32_t generation = from.U32();
-      const uint64_t fingerprint = from.U64();
-      const bool every_event = from.U32() != 0;
-      if (from.ok()) visitor.Rules(generation, fingerprint, every_event);
-      break;
-    }
+    case ChunkKind::kRules:
+      return TellRules(raw, visitor);
     case ChunkKind::kRecords:
       return TellRecords(raw, visitor);
     case ChunkKind::kAlert:
@@ -172,11 +174,27 @@ source::Status Reader::TellHost(std::string_view raw, Visitor& visitor) {
     const check::EventType type = check::FindEvent(name);
     types_.push_back(!name.empty() && type == check::kNoType ? kUnknownNumber : type);
   }
+  if (!from.empty()) facts.utc_offset_s = static_cast<int32_t>(from.U32());
   if (!from.ok()) return Fault("the capture is corrupt: a chunk is too short");
   if (header_bytes != sizeof(sluice_record))
     return Fault("the records are of another version of sluice, with which the capture must be read");
   has_host_ = true;
   visitor.Host(host, facts);
+  return absl::OkStatus();
+}
+
+source::Status Reader::TellRules(std::string_view raw, Visitor& visitor) const {
+  Unpacker from(raw);
+  ActiveRules rules;
+  rules.generation = from.U32();
+  rules.fingerprint = from.U64();
+  rules.every_event = from.U32() != 0;
+  for (uint32_t sets = from.empty() ? 0 : from.U32(); sets > 0 && from.ok(); --sets) {
+    std::vector<std::string>& members = rules.members[std::string(from.Text())];
+    for (uint32_t left = from.U32(); left > 0 && from.ok(); --left) members.emplace_back(from.Text());
+  }
+  if (!from.ok()) return Fault("the capture is corrupt: a chunk is too short");
+  visitor.Rules(std::move(rules));
   return absl::OkStatus();
 }
 

@@ -29,13 +29,14 @@ class Visitor {
   virtual void Processes(std::vector<lineage::ProcEntry> entries) = 0;
   virtual void Container(container::Container container) = 0;
   virtual void Hosts(hosts::Table hosts) = 0;
-  virtual void Rules(uint32_t generation, uint64_t fingerprint, bool every_event) = 0;
+  virtual void Rules(ActiveRules rules) = 0;
   virtual void Record(std::string_view bytes) = 0;  // hook and type numbers are this program's
   virtual void OwnAlert(std::string_view json) = 0;
   virtual void Gap(uint64_t records) = 0;
 };
 
-// True of a file that begins as a capture does. Never of a pipe: what was read of it would be gone.
+// True of a file that begins as a capture does, and of one that is cut off in its first bytes; of an empty one unless its
+// name says that it holds events (.json, .jsonl). Never of a pipe: what was read of it would be gone.
 bool IsCapture(const std::string& path);
 
 class Reader {
@@ -51,6 +52,7 @@ class Reader {
   source::Status ReadChunk(ChunkKind& kind, std::string& raw);
   source::Status Tell(ChunkKind kind, std::string_view raw, Visitor& visitor);
   source::Status TellHost(std::string_view raw, Visitor& visitor);
+  source::Status TellRules(std::string_view raw, Visitor& visitor) const;
   source::Status TellProcesses(std::string_view raw, Visitor& visitor) const;
   source::Status TellContainer(std::string_view raw, Visitor& visitor) const;
   source::Status TellHosts(std::string_view raw, Visitor& visitor) const;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -34,6 +35,13 @@ source::Status WriteAll(int fd, std::string_view bytes) {
   return absl::OkStatus();
 }
 
+// The owner's alone and empty, also where it was there before; a device is left as it is. Returns an errno.
+int MakePrivate(int fd) {
+  struct stat file {};
+  if (fstat(fd, &file) != 0) return errno;
+  return S_ISREG(file.st_mode) && (fchmod(fd, 0600) != 0 || ftruncate(fd, 0) != 0) ? errno : 0;
+}
+
 void PackImage(const lineage::Image& image, Packer& pack) {
   for (const std::string* text :
        {&image.name, &image.exepath, &image.exe, &image.args, &image.env, &image.cwd})
@@ -55,11 +63,17 @@ uint64_t FingerprintOf(const Compilation& compilation) {
 }
 
 source::Result<std::unique_ptr<Writer>> Writer::Create(const std::string& path) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    const std::string message = fmt::format("{}: cannot be written: {}", path, std::strerror(errno));
-    if (errno == EACCES || errno == EPERM) return absl::PermissionDeniedError(message);
+  const auto refused = [&path](int error) -> source::Status {
+    const std::string message = fmt::format("{}: cannot be written: {}", path,
+                                            error == ELOOP ? "it is a symbolic link" : std::strerror(error));
+    if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(message);
     return absl::NotFoundError(message);
+  };
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return refused(errno);
+  if (const int error = MakePrivate(fd); error != 0) {
+    close(fd);
+    return refused(error);
   }
   FileHeader header{};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
@@ -96,6 +110,7 @@ void Writer::Host(const alert::Host& host, const eval::HostFacts& facts) {
   pack.U32(types);
   for (uint32_t type = 0; type < types; ++type)
     pack.Text(check::EventName(static_cast<check::EventType>(type)));
+  if (facts.utc_offset_s) pack.U32(static_cast<uint32_t>(*facts.utc_offset_s));
   Push(ChunkKind::kHost, pack.Take());
 }
 
@@ -157,11 +172,17 @@ void Writer::Hosts(const hosts::Table& hosts) {
   Push(ChunkKind::kHosts, pack.Take());
 }
 
-void Writer::Rules(uint32_t generation, uint64_t fingerprint, bool every_event) {
+void Writer::Rules(const ActiveRules& rules) {
   Packer pack;
-  pack.U32(generation);
-  pack.U64(fingerprint);
-  pack.U32(every_event ? 1 : 0);
+  pack.U32(rules.generation);
+  pack.U64(rules.fingerprint);
+  pack.U32(rules.every_event ? 1 : 0);
+  pack.U32(static_cast<uint32_t>(rules.members.size()));
+  for (const auto& [set, members] : rules.members) {
+    pack.Text(set);
+    pack.U32(static_cast<uint32_t>(members.size()));
+    for (const std::string& member : members) pack.Text(member);
+  }
   Push(ChunkKind::kRules, pack.Take());
 }
 

@@ -27,7 +27,8 @@ namespace sluice::capture {
 
 inline constexpr size_t kMaxWaitingBytes = 64u << 20;
 
-// Two compilations with one fingerprint give each rule the same number and each clause the same bit.
+// Two compilations with one fingerprint give each rule the same number and each clause the same bit. Members of sets
+// count: a capture has them beside the fingerprint.
 uint64_t FingerprintOf(const Compilation& compilation);
 
 class Writer {
@@ -42,7 +43,7 @@ class Writer {
   void Processes(const std::vector<lineage::ProcEntry>& entries);
   void Container(const container::Container& container);
   void Hosts(const hosts::Table& hosts);
-  void Rules(uint32_t generation, uint64_t fingerprint, bool every_event);
+  void Rules(const ActiveRules& rules);
   void Record(std::string_view bytes);  // REQUIRES: ring::Decode() takes it
   void OwnAlert(const alert::Alert& alert);
 

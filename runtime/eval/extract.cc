@@ -70,7 +70,15 @@ HostFacts HostFacts::Read() {
   facts.boot_to_unix_ns = ClockNs(CLOCK_REALTIME) - ClockNs(CLOCK_BOOTTIME);
   facts.mnt_ns = NamespaceOf("mnt");
   facts.pid_ns = NamespaceOf("pid");
+  facts.utc_offset_s = UtcOffsetS();
   return facts;
+}
+
+int32_t UtcOffsetS() {
+  const time_t now = time(nullptr);
+  tm local{};
+  localtime_r(&now, &local);
+  return static_cast<int32_t>(local.tm_gmtoff);
 }
 
 struct RecordEvent::State {
@@ -90,6 +98,7 @@ RecordEvent::RecordEvent(const Names* names, HostFacts host, container::Table* c
   view.tree = tree;
   view.hostname = std::move(host.hostname);
   view.boot_to_unix_ns = host.boot_to_unix_ns;
+  view.utc_offset_s = host.utc_offset_s;
   view.host_mnt_ns = host.mnt_ns;
   view.host_pid_ns = host.pid_ns;
 }

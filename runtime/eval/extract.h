@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -45,8 +46,13 @@ struct HostFacts {
   std::string hostname;
   int64_t boot_to_unix_ns = 0;      // to add to boot time
   uint32_t mnt_ns = 0, pid_ns = 0;  // inode numbers of init's namespaces
-  static HostFacts Read();          // of this host
+  std::optional<int32_t>
+      utc_offset_s;         // of local time, to the east; none: as this machine has it at each time
+  static HostFacts Read();  // of this host
 };
+
+// Of this machine's local time now.
+int32_t UtcOffsetS();
 
 class RecordEvent : public Event {
  public:

@@ -20,8 +20,14 @@ struct ArgRow {
 Value Number(RecordView& view, int64_t number) { return Value::String(RenderNumber(number, view.arena)); }
 Value Hex(RecordView& view, uint64_t number) { return Value::String(RenderHex(number, view.arena)); }
 
+// Of the calls that no hook covers only unshare has them.
 Value Flags(RecordView& view) {
   const uint64_t word = view.header().numbers[0];
+  if (view.hook() == SLUICE_HOOK_SYS_EXIT) {
+    static const check::EventType unshare = check::FindEvent("unshare");
+    if (view.header().type != unshare) return Value::Absent();
+    return Value::String(RenderFlags(word, check::NamesOf(check::Names::kCloneFlags), view.arena));
+  }
   return Value::String(view.hook() == SLUICE_HOOK_BPRM_CHECK ? RenderImageFlags(word, view.arena)
                                                              : RenderOpenFlags(word, view.arena));
 }

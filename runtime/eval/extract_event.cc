@@ -19,7 +19,7 @@ int64_t UnixTime(const RecordView& view) { return view.UnixTime(view.header().ti
 
 template <TimeStyle style>
 Value Time(RecordView& view, const FieldUse&) {
-  return Value::String(RenderTime(UnixTime(view), style, view.arena));
+  return Value::String(RenderTime(UnixTime(view), view.utc_offset_s, style, view.arena));
 }
 
 Value Type(RecordView& view, const FieldUse&) {

@@ -51,6 +51,7 @@ struct RecordView {
   Arena arena;
   std::string hostname;
   int64_t boot_to_unix_ns = 0;
+  std::optional<int32_t> utc_offset_s;
   uint32_t host_mnt_ns = 0, host_pid_ns = 0;
   std::array<std::vector<Value>, SLUICE_ENDS> host_names;
   std::vector<Value> ends;  // of the connection: what the list of either end points at

@@ -149,6 +149,7 @@ struct JsonEvent::State {
   std::optional<Value> Convert(const FieldUse& use, Scalar& scalar);
   bool Set(const std::string& key, std::vector<Scalar>& scalars, bool array, std::string& fault);
   void Finish();
+  void Place(uint64_t number);
   void SortEntries();
   void JoinEnds();
   void JoinArguments();
@@ -356,6 +357,22 @@ void JsonEvent::State::SortEntries() {
   std::partial_sum(first_of.begin(), first_of.end(), first_of.begin());
 }
 
+// What every event of a stream has.
+void JsonEvent::State::Place(uint64_t number) {
+  const auto given = [this](FieldId field) {
+    return std::any_of(entries.begin(), entries.end(),
+                       [&](const Entry& entry) { return entry.use.field == field; });
+  };
+  const auto add = [&](FieldId field, Value value) {
+    if (given(field)) return;
+    Entry& entry = entries.emplace_back();
+    entry.use = {.field = field, .index = -1, .argument = {}};
+    entry.value = value;
+  };
+  add(FieldId::kEvtDir, Value::String("<"));
+  add(FieldId::kEvtNum, Value::Number(static_cast<int64_t>(number)));
+}
+
 // Lists are linked once nothing moves any more.
 void JsonEvent::State::Finish() {
   SortEntries();
@@ -365,7 +382,9 @@ void JsonEvent::State::Finish() {
   JoinEnds();
   JoinArguments();
   if (const Value* name = FindPlain(FieldId::kEvtType)) type = check::FindEvent(name->text);
-  if (type != check::kNoType) hook = check::Events()[type - 1].FirstHook();
+  const Entry* flags = Find(FieldId::kEvtArg, -1, "flags");
+  if (type != check::kNoType)
+    hook = check::HookOf(type, flags == nullptr ? std::string_view() : flags->value.text);
   if (const Value* name = FindPlain(FieldId::kEvtHook)) {
     const check::HookRow* row = check::FindHook(name->text);
     hook = row == nullptr ? check::kNoHook : row->id;
@@ -410,13 +429,14 @@ void JsonEvent::State::JoinArguments() {
 JsonEvent::JsonEvent() : state_(std::make_unique<State>()) {}
 JsonEvent::~JsonEvent() = default;
 
-source::Result<std::unique_ptr<JsonEvent>> JsonEvent::Parse(std::string_view text) {
+source::Result<std::unique_ptr<JsonEvent>> JsonEvent::Parse(std::string_view text, uint64_t number) {
   std::unique_ptr<JsonEvent> event(new JsonEvent);
   FlatObjectReader reader([&](const std::string& key, std::vector<Scalar>& scalars, bool array,
                               std::string& fault) { return event->state_->Set(key, scalars, array, fault); });
   if (!json::sax_parse(text.begin(), text.end(), &reader)) {
     return absl::InvalidArgumentError(absl::StrCat("not an event: ", reader.fault()));
   }
+  if (number > 0) event->state_->Place(number);
   event->state_->Finish();
   return event;
 }

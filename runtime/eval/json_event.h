@@ -3,7 +3,7 @@
 // A missing key or null is an absent field. A key's own value wins; nothing is derived except proc.aname[n]
 // (and its kin) from an array, parent first, [0] being the process itself, and the ends of a connection for
 // fd.ip, fd.port, fd.net. Strings hold bytes: one code point per byte (code points above 255 are kept as
-// UTF-8). The hook follows from evt.hook or evt.type.
+// UTF-8). The hook follows from evt.hook or evt.type. An event of a stream has evt.num and evt.dir, as a live one has.
 //
 // Threads: none shared. Errors: kInvalidArgument with the byte offset and reason; no exception leaves
 //          (nlohmann-json is fenced in json_event.cc). Unknown keys are collected, to be warned about once.
@@ -21,7 +21,8 @@ namespace sluice::eval {
 
 class JsonEvent : public Event {
  public:
-  static source::Result<std::unique_ptr<JsonEvent>> Parse(std::string_view json);
+  // `number`: which event of its stream it is, from 1; 0: of none.
+  static source::Result<std::unique_ptr<JsonEvent>> Parse(std::string_view json, uint64_t number = 0);
   ~JsonEvent() override;
 
   check::HookId hook() const override;

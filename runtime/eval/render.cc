@@ -131,16 +131,18 @@ std::string_view RenderNumber(int64_t number, Arena& arena) { return Formatted(a
 std::string_view RenderHex(uint64_t number, Arena& arena) { return Formatted(arena, "{:X}", number); }
 std::string_view RenderOctal(uint64_t number, Arena& arena) { return Formatted(arena, "{:#o}", number); }
 
-std::string_view RenderTime(int64_t unix_ns, TimeStyle style, Arena& arena) {
+std::string_view RenderTime(int64_t unix_ns, std::optional<int32_t> utc_offset_s, TimeStyle style,
+                            Arena& arena) {
   constexpr int64_t kNsPerSecond = 1'000'000'000;
   int64_t seconds_since = unix_ns / kNsPerSecond, fraction = unix_ns % kNsPerSecond;
   if (fraction < 0) {
     fraction += kNsPerSecond;
     --seconds_since;
   }
-  const time_t seconds = static_cast<time_t>(seconds_since);
+  const bool utc = style == TimeStyle::kIso8601;
+  const time_t seconds = static_cast<time_t>(seconds_since + (utc ? 0 : utc_offset_s.value_or(0)));
   std::tm t{};
-  if (style == TimeStyle::kIso8601) {
+  if (utc || utc_offset_s) {
     gmtime_r(&seconds, &t);
   } else {
     localtime_r(&seconds, &t);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "compiler/check/checked.h"
@@ -30,6 +31,8 @@ std::string_view RenderHex(uint64_t number, Arena& arena);
 std::string_view RenderOctal(uint64_t number, Arena& arena);
 
 enum class TimeStyle : uint8_t { kTime, kTimeSeconds, kIso8601, kDatetime, kDatetimeSeconds };
-std::string_view RenderTime(int64_t unix_ns, TimeStyle style, Arena& arena);
+// `utc_offset_s`: of local time; none: as this machine has it.
+std::string_view RenderTime(int64_t unix_ns, std::optional<int32_t> utc_offset_s, TimeStyle style,
+                            Arena& arena);
 
 }  // namespace sluice::eval

@@ -8,9 +8,10 @@ namespace sluice::load {
 namespace {
 
 // Calls without a hook that return a descriptor.
-constexpr std::string_view kDescriptors[] = {"dup",           "dup2",           "dup3",       "memfd_create",
-                                             "userfaultfd",   "io_uring_setup", "pidfd_open", "fanotify_init",
-                                             "inotify_init1", "perf_event_open"};
+constexpr std::string_view kDescriptors[] = {
+    "dup",        "dup2",          "dup3",          "memfd_create",    "userfaultfd", "io_uring_setup",
+    "pidfd_open", "fanotify_init", "inotify_init1", "perf_event_open", "open_tree",   "open_tree_attr",
+    "fsopen",     "fspick",        "fsmount"};
 
 uint32_t KindOf(const check::EventRow& row, bool completed) {
   const bool descriptor =

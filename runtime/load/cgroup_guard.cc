@@ -19,6 +19,13 @@ constexpr mode_t kReadOnly = 0444, kUsual = 0644;
 constexpr const char* kHostRoot = "/proc/1/root";
 constexpr const char* kHostMounts = "/proc/1/mountinfo";
 
+bool InHostCgroupNamespace() {
+  struct stat own {
+  }, host{};
+  return stat("/proc/self/ns/cgroup", &own) != 0 || stat("/proc/1/ns/cgroup", &host) != 0 ||
+         (own.st_ino == host.st_ino && own.st_dev == host.st_dev);
+}
+
 std::string Read(const char* path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
@@ -58,6 +65,13 @@ std::vector<std::string> ProcsFiles(const std::string& mount, const std::string&
 void CgroupGuard::Engage() {
   if (!files_.empty()) return;
   faults_.clear();
+  if (!InHostCgroupNamespace()) {  // its own cgroup's place is hidden from it
+    faults_.push_back(fmt::format(
+        "{}: the agent is in a cgroup namespace of its own; start it in the host's (no `unshare -C`, "
+        "`--cgroupns=host`)",
+        kOutcome));
+    return;
+  }
   const std::string mount = UnifiedMount(Read(kHostMounts));
   std::vector<std::string> files;
   if (!mount.empty()) files = ProcsFiles(kHostRoot + mount, Read("/proc/self/cgroup"));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "runtime/load/libbpf_log.h"
 
@@ -94,7 +95,13 @@ bool StartsWith(std::string_view text, std::string_view start) {
 Companions::~Companions() { DetachAllBut({}); }
 
 bool Companions::IsLoaded(const std::string& function, bool as_call) const {
-  return by_function_.count(function) != 0 && (!as_call || whole_.count(function) != 0);
+  const auto found = by_function_.find(function);
+  return found != by_function_.end() && (!as_call || found->second.whole);
+}
+
+bool Companions::IsAttached(const std::string& function) const {
+  const auto found = by_function_.find(function);
+  return found != by_function_.end() && (found->second.link != nullptr || found->second.before != nullptr);
 }
 
 std::vector<std::string> Companions::Lacking(const kplan::Companions& wanted) const {
@@ -112,10 +119,11 @@ void Companions::ChooseFixed(bpf_object* object, const std::string& function, co
   bpf_program* program = bpf_object__find_program_by_name(object, name);
   if (program == nullptr || !IsFunction(function) || by_function_.count(function) != 0) return;
   bpf_program__set_autoload(program, true);
-  by_function_[function] = {program, nullptr};
+  chosen_[function] = {.program = program};
 }
 
 void Companions::Choose(bpf_object* object, const kplan::Companions& wanted) {
+  chosen_.clear();
   std::vector<bpf_program*> for_result, for_call;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
@@ -136,23 +144,32 @@ void Companions::Choose(bpf_object* object, const kplan::Companions& wanted) {
     if (spare.empty()) continue;  // the next object's
     if (bpf_program__set_attach_target(spare.back(), 0, function.c_str()) != 0) continue;
     bpf_program__set_autoload(spare.back(), true);
-    if (by_function_.count(function) != 0 && by_function_[function].link != nullptr)
-      bpf_link__destroy(by_function_[function].link);
-    by_function_[function] = {spare.back(), nullptr};
-    if (as_call) whole_.insert(function);
+    chosen_[function] = {.program = spare.back(), .whole = as_call};
     spare.pop_back();
   }
+}
+
+void Companions::Accept() {
+  for (auto& [function, program] : chosen_) {
+    Program& there = by_function_[function];
+    program.before = there.link != nullptr ? there.link : there.before;
+    there = program;
+  }
+  chosen_.clear();
 }
 
 source::Status Companions::Attach(const kplan::Companions& wanted) {
   for (const std::string& function : AllFunctions(wanted)) {
     const auto found = by_function_.find(function);
     if (found == by_function_.end() || found->second.link != nullptr) continue;
-    found->second.link = bpf_program__attach(found->second.program);
-    if (found->second.link != nullptr) continue;
-    return absl::FailedPreconditionError(fmt::format("the program {} cannot be attached to {}: {}{}",
-                                                     bpf_program__name(found->second.program), function,
-                                                     std::strerror(errno), TakeLibbpfLog()));
+    Program& program = found->second;
+    program.link = bpf_program__attach(program.program);
+    if (program.link == nullptr) {
+      return absl::FailedPreconditionError(fmt::format("the program {} cannot be attached to {}: {}{}",
+                                                       bpf_program__name(program.program), function,
+                                                       std::strerror(errno), TakeLibbpfLog()));
+    }
+    if (program.before != nullptr) bpf_link__destroy(std::exchange(program.before, nullptr));
   }
   return absl::OkStatus();
 }
@@ -160,25 +177,19 @@ source::Status Companions::Attach(const kplan::Companions& wanted) {
 void Companions::DetachAllBut(const kplan::Companions& wanted) {
   const std::set<std::string> kept = AllFunctions(wanted);
   for (auto& [function, program] : by_function_) {
-    if (program.link == nullptr || kept.count(function) != 0) continue;
-    bpf_link__destroy(program.link);
-    program.link = nullptr;
+    if (kept.count(function) != 0) continue;
+    for (bpf_link** link : {&program.link, &program.before})
+      if (*link != nullptr) bpf_link__destroy(std::exchange(*link, nullptr));
   }
 }
 
 bool Companions::Completes(check::EventType type, int abi) const {
   const std::vector<std::string> functions = FunctionsOf(type, abi);
-  return !functions.empty() &&
-         std::all_of(functions.begin(), functions.end(), [&](const std::string& function) {
-           const auto found = by_function_.find(function);
-           return found != by_function_.end() && found->second.link != nullptr;
-         });
+  return !functions.empty() && std::all_of(functions.begin(), functions.end(),
+                                           [&](const std::string& function) { return IsAttached(function); });
 }
 
-bool Companions::CompletesRing() const {
-  const auto found = by_function_.find(kRing);
-  return found != by_function_.end() && found->second.link != nullptr;
-}
+bool Companions::CompletesRing() const { return IsAttached(kRing); }
 
 std::vector<std::string> CallsWithoutFunction(const kplan::Companions& wanted) {
   std::vector<std::string> calls;

@@ -29,10 +29,13 @@ class Companions {
 
   // Chooses functions for the spare copies in `object`, for what was not loaded before; the other companions
   // in it are not loaded. Where the copies do not suffice, calls of 64 bit come first, and further objects take the rest:
-  // Lacking(). REQUIRES: `object` is not loaded yet.
+  // Lacking(). What is attached stays so. REQUIRES: `object` is not loaded yet.
   void Choose(bpf_object* object, const kplan::Companions& wanted);
+  // The object of the last Choose() is loaded: what was chosen in it may be attached. One that did not load is forgotten by
+  // the next Choose().
+  void Accept();
 
-  // Once `object` is loaded, whatever Choose() chose in it may be attached.
+  // A companion that takes the place of another is attached before that one goes: no return of a call is missed.
   source::Status Attach(const kplan::Companions& wanted);
   void DetachAllBut(const kplan::Companions& wanted);
 
@@ -43,14 +46,17 @@ class Companions {
  private:
   struct Program {
     bpf_program* program = nullptr;
+    bool whole = false;  // an exit_call_N
     bpf_link* link = nullptr;
+    bpf_link* before = nullptr;  // of the program whose place this one takes, until it is attached itself
   };
   void ChooseFixed(bpf_object* object, const std::string& function, const char* program);
 
   bool IsLoaded(const std::string& function, bool as_call) const;
+  bool IsAttached(const std::string& function) const;
 
   std::map<std::string, Program> by_function_;
-  std::set<std::string> whole_;  // functions that were loaded as exit_call_N
+  std::map<std::string, Program> chosen_;  // in an object that is not loaded yet
 };
 
 // The calls without a hook among `wanted.calls` that no function of this kernel stands for: nothing tells of their return. Needs no

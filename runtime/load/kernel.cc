@@ -21,7 +21,6 @@
 #include "runtime/load/calls.h"
 #include "runtime/load/cgroup_guard.h"
 #include "runtime/load/companions.h"
-#include "runtime/load/file_names.h"
 #include "runtime/load/libbpf_log.h"
 #include "runtime/load/lsm_hooks.h"
 #include "runtime/load/own_objects.h"
@@ -68,12 +67,15 @@ struct Kernel::State {
   ~State();
 
   source::Status Open(const Options& given);
+  source::Status LoadOverMaps(sluice_bpf* more) const;
   source::Status LoadHooks(check::HookMask mask, const kplan::Companions& wanted);
-  source::Status StoreCalls(const kplan::Companions& wanted);
+  source::Status StoreCalls(const std::vector<const kplan::Companions*>& wanted);
+  source::Status DropCompanions(const kplan::Companions& wanted);
   source::Status Protect();
   source::Status NoteOwnObjects();
   source::Status StoreNames(const std::vector<std::string>& paths);
-  source::Status Prepare(uint32_t slot, const kplan::KernelPlan& plan);
+  source::Status Prepare(uint32_t slot, const kplan::KernelPlan& plan, bool same_rules);
+  uint32_t FirstBound() { return (control().bounds[control().active & 1] & 1) * SLUICE_MITIGATIONS; }
   source::Status FillLineage(uint32_t slot, uint32_t next, const kplan::KernelPlan& plan,
                              const lineage::Tree& tree, const std::function<void()>& drain);
   source::Status StoreSeeds(const Seeds& seeds);
@@ -101,6 +103,7 @@ struct Kernel::State {
   check::HookMask used = 0;          // by some rule set so far
   std::vector<sluice_bpf*> further;  // more programs over the maps of `skeleton`
   check::HookMask mitigating = 0;    // of the active rule set: these are pinned, if any are
+  kplan::Companions completing;      // of the active rule set
   uint64_t left_pinned = 0;          // programs, at Detach()
   bool detached = false;
   bool flushing = false;  // hand over at once, without waiting for records from elsewhere
@@ -110,11 +113,23 @@ Kernel::Kernel() : state_(std::make_unique<State>()) {}
 Kernel::~Kernel() = default;
 
 Kernel::State::~State() {
+  file_names.Close();  // its thread reads what the skeleton maps
   companions.DetachAllBut({});
   attachments.DetachAll();
   if (rings != nullptr) ring_buffer__free(rings);
   for (sluice_bpf* more : further) sluice_bpf__destroy(more);
   if (skeleton != nullptr) sluice_bpf__destroy(skeleton);
+}
+
+source::Status Kernel::State::LoadOverMaps(sluice_bpf* more) const {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, more->obj) {
+    const int file = bpf_object__find_map_fd_by_name(skeleton->obj, bpf_map__name(map));
+    if (file < 0 || bpf_map__reuse_fd(map, file) != 0)
+      return Failed(fmt::format("the map `{}` cannot be shared", bpf_map__name(map)), errno);
+  }
+  const int error = sluice_bpf__load(more);
+  return error == 0 ? absl::OkStatus() : Failed("the kernel does not take the programs", -error);
 }
 
 // Programs that no rule set needed so far, over the maps that there are.
@@ -124,17 +139,14 @@ source::Status Kernel::State::LoadHooks(check::HookMask mask, const kplan::Compa
   if (fresh == 0 && lacking == 0) return absl::OkStatus();
   sluice_bpf* more = sluice_bpf__open();
   if (more == nullptr) return Failed("the programs cannot be read", errno);
-  further.push_back(more);
   ChoosePrograms(more->obj, fresh, false);
   companions.Choose(more->obj, wanted);
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, more->obj) {
-    const int file = bpf_object__find_map_fd_by_name(skeleton->obj, bpf_map__name(map));
-    if (file < 0 || bpf_map__reuse_fd(map, file) != 0)
-      return Failed(fmt::format("the map `{}` cannot be shared", bpf_map__name(map)), errno);
+  if (source::Status shared = LoadOverMaps(more); !shared.ok()) {
+    sluice_bpf__destroy(more);
+    return shared;
   }
-  if (const int error = sluice_bpf__load(more); error != 0)
-    return Failed("the kernel does not take the programs", -error);
+  further.push_back(more);
+  companions.Accept();
   attachments.Add(more->obj);
   loaded |= fresh;
   const std::vector<std::string> rest = companions.Lacking(wanted);
@@ -173,6 +185,7 @@ source::Status Kernel::State::Open(const Options& given) {
   if (const int error = sluice_bpf__load(skeleton); error != 0) {
     return Failed("the kernel does not take the programs", -error);
   }
+  companions.Accept();
   attachments.Add(skeleton->obj);
   if (source::Status stored = StoreCalls({}); !stored.ok()) return stored;
   if (pins != nullptr) {
@@ -187,14 +200,18 @@ source::Status Kernel::State::Open(const Options& given) {
   if (rings == nullptr || ring_buffer__add(rings, bpf_map__fd(skeleton->maps.events), Take, this) != 0) {
     return Failed("the ring buffers cannot be mapped", errno);
   }
-  if (source::Status opened = file_names.Open(skeleton->obj); !opened.ok()) return opened;
+  if (source::Status opened = file_names.Open(skeleton->obj, &totals().names_refused); !opened.ok())
+    return opened;
   return grace_period.Open();
 }
 
-// Calls whose companions are attached, and wanted by `wanted`, may let their events wait.
-source::Status Kernel::State::StoreCalls(const kplan::Companions& wanted) {
-  std::set<check::EventType> types(wanted.results.begin(), wanted.results.end());
-  types.insert(wanted.calls.begin(), wanted.calls.end());
+// Calls whose companions are attached, and wanted by one of `wanted`, may let their events wait.
+source::Status Kernel::State::StoreCalls(const std::vector<const kplan::Companions*>& wanted) {
+  std::set<check::EventType> types;
+  for (const kplan::Companions* one : wanted) {
+    types.insert(one->results.begin(), one->results.end());
+    types.insert(one->calls.begin(), one->calls.end());
+  }
   const std::vector<sluice_call> calls = CallTable([&](check::EventType type, int abi) {
     if (abi == 2) return !types.empty() && companions.CompletesRing();
     return types.count(type) != 0 && companions.Completes(type, abi);
@@ -204,6 +221,15 @@ source::Status Kernel::State::StoreCalls(const kplan::Companions& wanted) {
   return StoreAll(bpf_map__fd(skeleton->maps.type_by_call), "type_by_call",
                   {numbers.data(), calls.data(), sizeof(uint32_t), sizeof(sluice_call),
                    static_cast<uint32_t>(calls.size())});
+}
+
+// Companions that `wanted` does not need go. Calls that are under way still want to be completed: where there are some, all
+// stay until the next swap.
+source::Status Kernel::State::DropCompanions(const kplan::Companions& wanted) {
+  if (source::Status stored = StoreCalls({&wanted}); !stored.ok()) return stored;
+  if (source::Status waited = grace_period.Wait(); !waited.ok()) return waited;
+  if (__atomic_load_n(&totals().waiting, __ATOMIC_ACQUIRE) == 0) companions.DetachAllBut(wanted);
+  return absl::OkStatus();
 }
 
 // Which maps, programs and links are the agent's. From the attachment on the kernel adds maps and programs by itself.
@@ -247,11 +273,16 @@ source::Result<std::unique_ptr<Kernel>> Kernel::Open(const Options& options) {
 
 source::Status Kernel::AttachLineage() { return state_->attachments.AttachLineage(); }
 
-source::Status Kernel::State::Prepare(uint32_t slot, const kplan::KernelPlan& plan) {
+source::Status Kernel::State::Prepare(uint32_t slot, const kplan::KernelPlan& plan, bool same_rules) {
   // A program that began before the last swap may still read this slot; from here on none begins to.
   __atomic_store_n(&control().generation[slot], 0u, __ATOMIC_RELEASE);
   if (source::Status waited = grace_period.Wait(); !waited.ok()) return waited;
   control().cgroup_scopes[slot] = static_cast<uint32_t>(plan.cgroup_scopes.size());
+  const uint32_t half = control().bounds[1 - slot];
+  control().bounds[slot] = same_rules ? half : 1 - half;
+  if (!same_rules) {
+    if (source::Status stored = StoreBounds(skeleton->obj, plan, 1 - half); !stored.ok()) return stored;
+  }
   return FillSlot(skeleton->obj, plan, slot, options.max_entries);
 }
 
@@ -292,7 +323,7 @@ source::Status Kernel::State::FillLineage(uint32_t slot, uint32_t next, const kp
 }
 
 source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const lineage::Tree& tree,
-                                      const std::function<void()>& drain) {
+                                      const std::function<void()>& drain, bool same_rules) {
   State& state = *state_;
   const uint32_t slot = 1 - (state.control().active & 1);
   const uint64_t mask = plan.HookMask() | (state.options.self_protection ? SLUICE_POINT_PROTECT : 0);
@@ -300,7 +331,7 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
   const uint32_t next =
       ++state.generation;  // never used again, for tasks may keep it as the tag of their bits
   source::Status status = state.Protect();
-  if (status.ok()) status = state.Prepare(slot, plan);
+  if (status.ok()) status = state.Prepare(slot, plan, same_rules);
   if (status.ok()) {
     state.flushing = true;
     status = state.FillLineage(slot, next, plan, tree, drain);
@@ -312,10 +343,11 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
   if (status.ok() && state.pins != nullptr)
     status = state.attachments.Pin(plan.MitigationMask(), *state.pins);
   if (status.ok()) status = state.companions.Attach(plan.companions);
-  if (status.ok()) status = state.StoreCalls(plan.companions);
+  if (status.ok()) status = state.StoreCalls({&state.completing, &plan.companions});
   if (status.ok() && state.options.self_protection) status = state.NoteOwnObjects();
   if (!status.ok()) {
     if (state.pins != nullptr) state.attachments.UnpinAllBut(state.mitigating, *state.pins);
+    state.DropCompanions(state.completing).IgnoreError();
     __atomic_store_n(&state.control().generation[slot], 0u, __ATOMIC_RELEASE);
     return status;
   }
@@ -324,14 +356,14 @@ source::Result<uint32_t> Kernel::Swap(const kplan::KernelPlan& plan, const linea
   if (state.pins != nullptr) state.attachments.UnpinAllBut(state.mitigating, *state.pins);
   state.attachments.DetachAllBut(mask);
   state.file_names.Keep(plan.files);
-  // Calls that are under way still want to be completed.
-  if (__atomic_load_n(&state.totals().waiting, __ATOMIC_ACQUIRE) == 0)
-    state.companions.DetachAllBut(plan.companions);
+  // The new rules are active whatever becomes of companions that they do not need.
+  state.DropCompanions(plan.companions).IgnoreError();
+  state.completing = plan.companions;
   return next;
 }
 
 source::Status Kernel::SetMode(uint32_t mitigation, bool audited) {
-  const uint32_t key = (state_->control().active & 1) * SLUICE_MITIGATIONS + mitigation;
+  const uint32_t key = state_->FirstBound() + mitigation;
   const uint32_t mode = audited ? SLUICE_MITIGATION_AUDITED : SLUICE_MITIGATION_ENFORCED;
   if (bpf_map_update_elem(bpf_map__fd(state_->skeleton->maps.mode_by_rule), &key, &mode, BPF_ANY) == 0)
     return absl::OkStatus();
@@ -344,7 +376,7 @@ void Kernel::AuditAll(bool audited) {
 
 source::Result<std::vector<sluice_mitigation>> Kernel::Mitigations(uint32_t count) const {
   std::vector<sluice_mitigation> rows(count);
-  const uint32_t first = (state_->control().active & 1) * SLUICE_MITIGATIONS;
+  const uint32_t first = state_->FirstBound();
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t key = first + i;
     if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.mitigation_by_rule), &key, &rows[i]) != 0)
@@ -443,7 +475,7 @@ std::vector<HookCounters> Kernel::Counters() const {
 
 check::HookMask Kernel::MissingHooks() const { return state_->missing; }
 
-std::vector<std::string> Kernel::TakeCrowdedPaths() { return state_->file_names.TakeCrowded(); }
+NameFaults Kernel::TakeNameFaults() { return state_->file_names.TakeFaults(); }
 
 uint64_t Kernel::Attempts() const { return __atomic_load_n(&state_->totals().attempts, __ATOMIC_ACQUIRE); }
 

@@ -21,6 +21,7 @@
 #include "bpf/abi/event_abi.h"
 #include "compiler/kplan/kernel_plan.h"
 #include "runtime/lineage/tree.h"
+#include "runtime/load/file_names.h"
 #include "runtime/load/pins.h"
 
 namespace sluice::load {
@@ -59,9 +60,10 @@ class Kernel {
   // Makes `plan` the active rule set and returns its generation number (1, 2, ...). `drain` is called between
   // rounds of lineage filling: it must Poll() so that `tree` is up to date. On error the old set stays
   // active, whole. Hooks that the plan needs are loaded and attached before the flip (a hook without clauses
-  // lets everything pass), and those no longer needed are detached after it.
+  // lets everything pass), and those no longer needed are detached after it. `same_rules`: the plan differs from the
+  // active one in members of sets alone; fuses, counts and modes of the mitigations go on as they are.
   source::Result<uint32_t> Swap(const kplan::KernelPlan& plan, const lineage::Tree& tree,
-                                const std::function<void()>& drain);
+                                const std::function<void()>& drain, bool same_rules = false);
 
   // Of the active rule set, by its number in the plan: the mode from here on, without a swap. What is under way keeps the
   // mode that it saw.
@@ -94,8 +96,8 @@ class Kernel {
   uint64_t Attempts() const;  // on the agent, refused by its own protection
   // What that protection could not do, in sentences; empty without it.
   const std::vector<std::string>& ProtectionFaults() const;
-  // Exact paths of mitigations by which a file is not known, because it has too many such names; each is told once.
-  std::vector<std::string> TakeCrowdedPaths();
+  // What keeps the files of mitigations' exact paths from being known by every name.
+  NameFaults TakeNameFaults();
 
   // Decision points that this kernel has no hook for: their clauses are never asked.
   check::HookMask MissingHooks() const;

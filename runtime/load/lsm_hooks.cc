@@ -14,6 +14,8 @@ constexpr char kPrefix[] = "bpf_lsm_";
 // The one decision point that is a tracepoint (bpf/module.bpf.c): its type, and the sections of its programs.
 constexpr char kModuleHidden[] = "module_hidden", kModuleTracepoint[] = "btf_trace_module_load",
                kModuleSections[] = "tp_btf/module_";
+// Notes for userns_create what that hook does not see.
+constexpr char kCloneSection[] = "fentry/kernel_clone";
 
 std::set<std::string> ReadHooks() {
   std::set<std::string> hooks;
@@ -64,6 +66,7 @@ check::HookId DecisionPointOf(const std::string& lsm_hook) {
 }
 
 check::HookId PointOf(const bpf_program* program) {
+  if (std::string_view(bpf_program__section_name(program)) == kCloneSection) return SLUICE_HOOK_USERNS_CREATE;
   const bool protects = std::string_view(bpf_program__name(program)).starts_with("protect_");
   return protects ? std::countr_zero(uint64_t{SLUICE_POINT_PROTECT}) : DecisionPointOf(LsmHookOf(program));
 }

@@ -152,24 +152,22 @@ source::Status StoreRows(bpf_object* object, const char* map_name, uint32_t firs
   return StoreAll(map, map_name, {indices.data(), values, sizeof(uint32_t), value_bytes, count});
 }
 
-source::Status StoreMitigations(bpf_object* object, const kplan::KernelPlan& plan, uint32_t slot) {
+}  // namespace
+
+source::Status StoreBounds(bpf_object* object, const kplan::KernelPlan& plan, uint32_t half) {
   std::vector<sluice_mitigation> bounds;
   std::vector<uint32_t> modes;
   for (const kplan::Mitigation& mitigation : plan.mitigations) {
     bounds.push_back(mitigation.bounds);
     modes.push_back(mitigation.audited ? SLUICE_MITIGATION_AUDITED : SLUICE_MITIGATION_ENFORCED);
   }
-  const uint32_t first = slot * SLUICE_MITIGATIONS;
+  const uint32_t first = half * SLUICE_MITIGATIONS;
   const auto count = static_cast<uint32_t>(bounds.size());
   source::Status status =
       StoreRows(object, "mitigation_by_rule", first, bounds.data(), sizeof(sluice_mitigation), count);
   if (status.ok()) status = StoreRows(object, "mode_by_rule", first, modes.data(), sizeof(uint32_t), count);
-  if (!status.ok()) return status;
-  return StoreRows(object, "cgroup_by_scope", slot * SLUICE_CGROUP_SCOPES, plan.cgroup_scopes.data(),
-                   sizeof(sluice_cgroup_scope), static_cast<uint32_t>(plan.cgroup_scopes.size()));
+  return status;
 }
-
-}  // namespace
 
 source::Status StoreAll(int map, const std::string& name, const Batch& batch) {
   const char* keys = static_cast<const char*>(batch.keys);
@@ -201,7 +199,9 @@ source::Status FillSlot(bpf_object* object, const kplan::KernelPlan& plan, uint3
   if (status.ok()) status = filling.InstallArray(kIntervals, plan.intervals);
   if (status.ok()) status = filling.InstallArray(kAutomaton, plan.automaton);
   if (!status.ok()) return status;
-  if (status = StoreMitigations(object, plan, slot); !status.ok()) return status;
+  status = StoreRows(object, "cgroup_by_scope", slot * SLUICE_CGROUP_SCOPES, plan.cgroup_scopes.data(),
+                     sizeof(sluice_cgroup_scope), static_cast<uint32_t>(plan.cgroup_scopes.size()));
+  if (!status.ok()) return status;
   if (!plan.actions.empty()) {
     const uint32_t first = slot * SLUICE_HOOKS * SLUICE_CLAUSES;
     status = StoreRows(object, "action_by_clause", first, plan.actions.data(), sizeof(sluice_action),

@@ -34,6 +34,10 @@ source::Status StoreAll(int map, const std::string& name, const Batch& batch);
 source::Status FillSlot(bpf_object* object, const kplan::KernelPlan& plan, uint32_t slot,
                         uint32_t max_entries);
 
+// Bounds and modes of the plan's mitigations, in one half of their maps (sluice_control.bounds).
+// REQUIRES: no program runs that still reads it.
+source::Status StoreBounds(bpf_object* object, const kplan::KernelPlan& plan, uint32_t half);
+
 // Nothing in the slot judges any more: its hooks have no clauses.
 source::Status ClearSlot(bpf_object* object, uint32_t slot);
 

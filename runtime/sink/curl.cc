@@ -18,6 +18,7 @@ CurlHandle NewCurl(const Cancel& cancel) {
   CURL* curl = handle.get();
   if (curl == nullptr) return handle;
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // a name server that is silent is not waited for
   curl_easy_setopt(curl, CURLOPT_PROXY, "");  // with the next line: the environment's variables are not asked
   curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -18,7 +18,7 @@ using CurlHandle = std::unique_ptr<CURL, CurlClose>;
 
 using CurlLong = long;  // NOLINT(google-runtime-int): what libcurl's numeric options take
 
-// No signals, no proxy from the environment, nothing but HTTP and HTTPS; transfers end with `cancel`, which
+// No signals, no wait for a name server past the time limit, no proxy from the environment, nothing but HTTP and HTTPS; transfers end with `cancel`, which
 // has to live as long.
 CurlHandle NewCurl(const Cancel& cancel);
 // TLS 1.2 at least.

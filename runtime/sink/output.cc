@@ -19,6 +19,7 @@ constexpr auto kTend = std::chrono::seconds(1);
 constexpr auto kTellAgain = std::chrono::minutes(10);
 constexpr auto kTellRefusedAgain = std::chrono::seconds(10);
 constexpr auto kPatience = std::chrono::milliseconds(50);  // with a disk, of who asks for the counters
+constexpr auto kEnd = std::chrono::seconds(15);            // what is cancelled ends sooner
 constexpr auto kHurryLook = std::chrono::milliseconds(200);
 
 int64_t NowNs() { return std::chrono::duration_cast<nanoseconds>(Clock::now().time_since_epoch()).count(); }
@@ -103,7 +104,7 @@ void Output::Push(const std::shared_ptr<const alert::Alert>& alert, std::string 
 bool Output::WaitForRoom(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
   return wake_.wait_for(lock, timeout, [this] {
-    const uint64_t stored = options_.spool.enabled ? 0 : store_->waiting();
+    const uint64_t stored = store_->has_spool() ? 0 : store_->waiting();
     return queue_.size() + in_hand_ + stored < options_.queue;
   });
 }
@@ -131,7 +132,9 @@ void Output::Write() {
     }
     if (last || Clock::now() >= tended + kTend) {
       store_->Tend();
+      wake_.notify_all();  // a spool may be there that was not
       TellDisk();
+      TellLosses(last);
       tended = Clock::now();
     }
   }
@@ -159,14 +162,22 @@ void Output::Send() {
   BlockSignals();
   while (WaitForAlerts()) {
     const size_t most = one_by_one_ > 0 ? 1 : options_.batch_size;
-    Batch batch = store_->Next(most);
-    if (batch.empty()) {  // the spool cannot be read for now
+    source::Result<Batch> next = store_->Next(most);
+    if (next.ok() && !next->empty() && next->size() < most && options_.batch_wait_ns > 0 &&
+        failures_in_a_row_ == 0) {
+      store_->Done(0);
+      Linger(most);
+      next = store_->Next(most);
+    }
+    if (next.ok() && next->empty()) {  // the disk spoiled all that seemed to wait
       store_->Done(0);
       if (!WaitUntil(Clock::now() + kTend)) break;
       continue;
     }
-    if (options_.batch_wait_ns > 0 && batch.size() < most && failures_in_a_row_ == 0) Linger(batch, most);
-    const std::optional<int64_t> wait_ns = Account(batch, destination_->Deliver(batch, cancel_));
+    const Batch batch = next.ok() ? std::move(*next) : Batch();
+    const std::string fault(next.status().message().data(), next.status().message().size());
+    const std::optional<int64_t> wait_ns =
+        Account(batch, next.ok() ? destination_->Deliver(batch, cancel_) : Outcome::Failed(fault));
     if (wait_ns && !WaitUntil(Clock::now() + nanoseconds(*wait_ns))) break;
   }
   const std::lock_guard lock(mutex_);
@@ -175,14 +186,10 @@ void Output::Send() {
 }
 
 // More may come: one larger delivery instead of several.
-void Output::Linger(Batch& batch, size_t most) {
+void Output::Linger(size_t most) {
   const Time until = Clock::now() + nanoseconds(options_.batch_wait_ns);
-  {
-    std::unique_lock lock(mutex_);
-    wake_.wait_until(lock, until, [this, most] { return written_ || cancel_ || store_->waiting() >= most; });
-  }
-  store_->Done(0);
-  batch = store_->Next(most);
+  std::unique_lock lock(mutex_);
+  wake_.wait_until(lock, until, [this, most] { return written_ || cancel_ || store_->waiting() >= most; });
 }
 
 // What became of a batch; after a failure, how long to wait.
@@ -251,10 +258,32 @@ void Output::TellRefused(const std::string& reason, bool kept) {
 void Output::TellDisk() {
   const std::string fault = store_->TakeFault();
   const Time now = Clock::now();
-  if (fault.empty() || (told_disk_ != Time() && now < told_disk_ + kTellAgain)) return;
-  told_disk_ = now;
+  std::erase_if(told_disk_, [now](const auto& told) { return now >= told.second + kTellAgain; });
+  if (fault.empty() || !told_disk_.emplace(fault, now).second) return;
+  log_(Severity::kError, fmt::format("output `{}`: {}", options_.name, alert::Printable(fault)));
+}
+
+// When it begins, every kTellAgain, and at the end.
+void Output::TellLosses(bool last) {
+  Losses fresh = store_->TakeLosses();
+  {
+    const std::lock_guard lock(mutex_);
+    const uint64_t lost = lost_ - std::exchange(lost_told_, lost_);
+    if (lost > 0) fresh.reason = "the queue in memory is full";
+    losses_.lost += fresh.lost + lost;
+  }
+  losses_.dead_lettered += fresh.dead_lettered;
+  if (!fresh.reason.empty()) losses_.reason = std::move(fresh.reason);
+  const Time now = Clock::now();
+  if (losses_.reason.empty() || (!last && told_losses_ != Time() && now < told_losses_ + kTellAgain)) return;
+  told_losses_ = now;
+  const Losses told = std::exchange(losses_, {});
   log_(Severity::kError,
-       fmt::format("output `{}`: its spool cannot be written: {}", options_.name, alert::Printable(fault)));
+       fmt::format("output `{}`: alerts lost: {}{}; the last because {}", options_.name, told.lost,
+                   told.dead_lettered == 0
+                       ? std::string()
+                       : fmt::format(", put into its dead-letter file: {}", told.dead_lettered),
+                   told.reason));
 }
 
 // A disk that stalls holds nobody up: what was known last is told then.
@@ -275,7 +304,7 @@ OutputStats Output::stats() const {
                  .attempts = attempts_,
                  .failures = attempts_failed_,
                  .spool_bytes = store->spool_bytes,
-                 .failing = failing_};
+                 .failing = failing_ || (options_.spool.enabled && !store_->has_spool())};
   return last_known_;
 }
 
@@ -292,27 +321,40 @@ void Output::BeginClose(Time deadline) {
 }
 
 OutputStats Output::Finish() {
-  if (writer_.joinable()) {
-    {
-      std::unique_lock lock(mutex_);
-      uint64_t seen = delivered_before_close_;
-      while (!wake_.wait_until(lock, std::min<Time>(deadline_, Clock::now() + kHurryLook),
-                               [this] { return sent_; })) {
-        if (hurry_) break;
-        if (Clock::now() < deadline_) continue;
-        const uint64_t delivered = delivered_;
-        if (options_.spool.enabled || delivered == seen) break;
-        seen = delivered;
-        deadline_ = Clock::now() + drain_;
-      }
-      cancel_ = true;
+  if (!writer_.joinable()) return stats();
+  {
+    std::unique_lock lock(mutex_);
+    uint64_t seen = delivered_before_close_;
+    while (!wake_.wait_until(lock, std::min<Time>(deadline_, Clock::now() + kHurryLook),
+                             [this] { return sent_; })) {
+      if (hurry_) break;
+      if (Clock::now() < deadline_) continue;
+      const uint64_t delivered = delivered_;
+      if (store_->has_spool() || delivered == seen) break;
+      seen = delivered;
+      deadline_ = Clock::now() + drain_;
     }
+    cancel_ = true;
     wake_.notify_all();
-    if (sender_.joinable()) sender_.join();
-    writer_.join();
-    store_->Close();
-    TellDisk();
+    const bool none = !sender_.joinable();  // it could not be started
+    // Of several outputs each has its own drain, and all of them one end.
+    const Time end = std::max<Time>(Clock::now() + std::chrono::seconds(1),
+                                    std::min<Time>(deadline_, Clock::now()) + kEnd);
+    hangs_ = !wake_.wait_until(lock, end, [this, none] { return written_ && (sent_ || none); });
   }
+  if (hangs_) {
+    log_(Severity::kError,
+         fmt::format("output `{}` hangs in a call of the system and is left behind; {} waiting",
+                     options_.name, store_->waiting()));
+    if (sender_.joinable()) sender_.detach();
+    writer_.detach();
+    return stats();
+  }
+  if (sender_.joinable()) sender_.join();
+  writer_.join();
+  store_->Close();
+  TellDisk();
+  TellLosses(true);
   return stats();
 }
 

@@ -8,8 +8,8 @@
 //
 // Threads: two of its own; everything from any thread, Reopen() from a signal handler, too.
 // Memory:  `queue` alerts here, as many in the store while the disk refuses.
-// Errors:  Open(): the spool cannot be used. Later ones are told through `log`, when an output begins to fail
-//          and when it works again, and counted.
+// Errors:  Open(): another process has the spool. Others are told through `log`, when an output begins to fail, or to
+//          lose, and when it works again, and counted.
 // Counted: raised + recovered = delivered + waiting + dead_lettered + lost.
 #pragma once
 
@@ -18,6 +18,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -72,6 +73,9 @@ class Output {
   // Finish() comes to its end now. Async-signal-safe.
   void Hurry() { hurry_ = true; }
   OutputStats Finish();
+  // After Finish(): a thread hangs in a call that cannot be ended, such as a write to a dead file server, and is left behind.
+  // Then the output must not be destroyed.
+  bool hangs() const { return hangs_; }
 
  private:
   Output(const config::Output& options, std::unique_ptr<Store> store,
@@ -85,11 +89,12 @@ class Output {
   void Send();
   bool WaitForAlerts();
   bool WaitUntil(Time time);
-  void Linger(Batch& batch, size_t most);
+  void Linger(size_t most);
   std::optional<int64_t> Account(const Batch& batch, const Outcome& outcome);
   void TellFailure(const std::string& reason, int64_t wait_ns);
   void TellRefused(const std::string& reason, bool kept);
   void TellDisk();
+  void TellLosses(bool last);
 
   const config::Output options_;
   const Log log_;
@@ -98,8 +103,12 @@ class Output {
   Backoff backoff_;        // the sender's, as are the next two
   size_t one_by_one_ = 0;  // so many alerts are of a batch that was refused
   uint64_t failures_in_a_row_ = 0;
-  Time told_failure_{}, told_disk_{}, told_refused_{};
+  Time told_failure_{}, told_refused_{};
   uint64_t refused_untold_ = 0;
+  std::map<std::string, Time> told_disk_;  // the writer's, as are the next three
+  Time told_losses_{};
+  Losses losses_;           // that are not told
+  uint64_t lost_told_ = 0;  // of the queue
 
   // Push() takes this one only: never held while a disk or a receiver is waited for.
   mutable std::mutex mutex_;
@@ -124,6 +133,7 @@ class Output {
   uint64_t delivered_before_close_ = 0;
   Cancel cancel_ = false;
   std::atomic<bool> hurry_ = false;
+  bool hangs_ = false;
   std::thread writer_, sender_;
 };
 

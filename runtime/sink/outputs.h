@@ -1,7 +1,7 @@
 // sink/outputs.h - all outputs of a configuration.
 //
 // Threads: everything from any; Reopen() from a signal handler, too; Close() once.
-// Errors:  Open(): a spool cannot be used, or two outputs write to one place.
+// Errors:  Open(): another process uses a spool of theirs.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,9 @@ namespace sluice::sink {
 
 class Outputs {
  public:
+  // Tells of alerts that wait in a spool of the state directory which no output of the configuration uses.
   static source::Result<std::unique_ptr<Outputs>> Open(const config::Config& config, const Log& log);
+  ~Outputs();
 
   void Push(const alert::Alert& alert, const std::string& json = {});  // as Output::Push()
   bool WaitForRoom(std::chrono::milliseconds timeout);                 // in every output

@@ -27,15 +27,26 @@ source::Status Unavailable(const std::string& what) {
   return absl::UnavailableError(fmt::format("{}: {}", what, std::strerror(errno)));
 }
 
-bool ReadAll(int fd, void* into, size_t bytes, uint64_t at) {
+// How many bytes there are, or nothing: errno says why.
+std::optional<size_t> ReadUpTo(int fd, void* into, size_t bytes, uint64_t at) {
   auto* to = static_cast<char*>(into);
-  while (bytes > 0) {
-    const ssize_t got = pread(fd, to, bytes, static_cast<off_t>(at));
+  size_t read = 0;
+  while (read < bytes) {
+    const ssize_t got = pread(fd, to + read, bytes - read, static_cast<off_t>(at + read));
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    to += got, at += static_cast<uint64_t>(got), bytes -= static_cast<size_t>(got);
+    if (got < 0) return std::nullopt;
+    if (got == 0) break;
+    read += static_cast<size_t>(got);
   }
-  return true;
+  return read;
+}
+
+// False: errno says why; kFileEnds when there are not so many.
+constexpr int kFileEnds = 0;
+bool ReadAll(int fd, void* into, size_t bytes, uint64_t at) {
+  const std::optional<size_t> read = ReadUpTo(fd, into, bytes, at);
+  if (read && *read < bytes) errno = kFileEnds;
+  return read == bytes;
 }
 
 bool WriteAll(int fd, std::string_view bytes, uint64_t at) {
@@ -98,11 +109,19 @@ source::Result<std::unique_ptr<Spool>> Spool::Open(const std::string& folder, ui
   }
   spool->cursor_file_ = open((folder + "/cursor").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (spool->cursor_file_ < 0) return Unavailable(folder + "/cursor");
-  if (source::Status status = spool->Recover(); !status.ok()) return status;
+  if (source::Status status = spool->Recover(Use::kOwn); !status.ok()) return status;
   return spool;
 }
 
-source::Status Spool::Recover() {
+source::Result<uint64_t> Spool::Waiting(const std::string& folder) {
+  Spool spool(folder, 0);
+  spool.cursor_file_ = open((folder + "/cursor").c_str(), O_RDONLY | O_CLOEXEC);
+  if (spool.cursor_file_ < 0 && errno != ENOENT) return Unavailable(folder + "/cursor");
+  if (source::Status status = spool.Recover(Use::kLook); !status.ok()) return status;
+  return spool.waiting();
+}
+
+source::Status Spool::Recover(Use use) {
   DIR* dir = opendir(folder_.c_str());
   if (dir == nullptr) return Unavailable(folder_);
   std::vector<uint64_t> firsts;
@@ -117,7 +136,7 @@ source::Status Spool::Recover() {
   std::sort(firsts.begin(), firsts.end());
   const bool known = LoadCursor();
   for (const uint64_t first : firsts) {
-    if (!Scan(first, first == firsts.back())) return Unavailable(PathOf(first));
+    if (!Scan(first, first == firsts.back(), use)) return Unavailable(PathOf(first));
   }
   for (const Segment& segment : segments_) bytes_ += segment.bytes - segment.begin;
   if (!segments_.empty() && !known) cursor_ = segments_.front().first;
@@ -129,14 +148,14 @@ source::Status Spool::Recover() {
   for (const Segment& segment : segments_) {
     if (segment.end() > cursor_) waiting_ += segment.end() - std::max(segment.first, cursor_);
   }
-  DropDelivered();
+  if (use == Use::kOwn) DropDelivered();
   return absl::OkStatus();
 }
 
 // Counts the records; their checksums are looked at when they are read. What follows the last whole one is the
 // torn end of an append: cut off, or, in a segment that is not written any more, left alone.
-bool Spool::Scan(uint64_t file, bool last) {
-  int fd = open(PathOf(file).c_str(), O_RDWR | O_CLOEXEC);
+bool Spool::Scan(uint64_t file, bool last, Use use) {
+  int fd = open(PathOf(file).c_str(), (use == Use::kOwn ? O_RDWR : O_RDONLY) | O_CLOEXEC);
   if (fd < 0) return false;
   struct stat found {};
   bool fine = fstat(fd, &found) == 0;
@@ -149,8 +168,9 @@ bool Spool::Scan(uint64_t file, bool last) {
     fine = next.ok();
     if (!fine) break;
     if (!*next) {
+      if (!last) break;  // what is missing shows in the number of the next segment's first record
       if (segment.end() >= cursor_ && IsSpoiled(fd, segment, size)) ++missing_;
-      if (last) fine = ftruncate(fd, static_cast<off_t>(segment.bytes)) == 0;
+      if (use == Use::kOwn) fine = ftruncate(fd, static_cast<off_t>(segment.bytes)) == 0;
       break;
     }
     segment = {.file = file, .begin = (*next)->at, .first = (*next)->number, .bytes = (*next)->at};
@@ -198,7 +218,9 @@ bool Spool::ScanFrom(int fd, uint64_t size, Segment& segment) {
 source::Result<std::optional<Spool::Place>> Spool::FindNext(int fd, uint64_t from, uint64_t size,
                                                             uint64_t number) {
   std::string rest(size - from, '\0');
-  if (!ReadAll(fd, rest.data(), rest.size(), from)) return Unavailable("a segment");
+  const std::optional<size_t> read = ReadUpTo(fd, rest.data(), rest.size(), from);
+  if (!read) return Unavailable("a segment");
+  rest.resize(*read);
   const std::string_view magic(reinterpret_cast<const char*>(&kMagic), sizeof kMagic);
   for (size_t at = rest.find(magic); at != std::string::npos; at = rest.find(magic, at + 1)) {
     Header header;
@@ -235,17 +257,30 @@ void Spool::StoreCursor() {
            cursor_slot_ * sizeof slot);
 }
 
+bool Spool::IsWriterLinked() const {
+  struct stat file {
+  }, named{};
+  return !segments_.empty() && fstat(writer_, &file) == 0 &&
+         stat(PathOf(segments_.back().file).c_str(), &named) == 0 && file.st_dev == named.st_dev &&
+         file.st_ino == named.st_ino;
+}
+
+// A file that somebody removed or moved away takes no more: nobody could read it after a crash.
 bool Spool::OpenWriter() {
-  const bool fits =
-      !segments_.empty() && segments_.back().bytes < segment_bytes_ && segments_.back().end() == next_;
+  const bool removed = writer_ >= 0 && !IsWriterLinked();
+  const bool fits = !segments_.empty() && segments_.back().bytes < segment_bytes_ &&
+                    segments_.back().end() == next_ && !removed;
   if (fits && writer_ >= 0) return true;
   if (writer_ >= 0) fdatasync(writer_);
   Close(writer_);
-  const uint64_t first = fits ? segments_.back().file : next_;
-  writer_ = open(PathOf(first).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fits) {
+    writer_ = open(PathOf(segments_.back().file).c_str(), O_WRONLY | O_CLOEXEC);
+    if (writer_ >= 0 || errno != ENOENT) return writer_ >= 0;
+  }
+  writer_ = open(PathOf(next_).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (writer_ < 0) return false;
-  if (!fits && (segments_.empty() || segments_.back().first != first))
-    segments_.push_back({.file = first, .first = first});
+  if (segments_.empty() || segments_.back().first != next_)
+    segments_.push_back({.file = next_, .first = next_});
   return true;
 }
 
@@ -272,69 +307,94 @@ source::Status Spool::Append(std::string_view record) {
   return absl::OkStatus();
 }
 
-// Opens the segment of the cursor, or of the first record after it; null when there is none that can be read.
-const Spool::Segment* Spool::SeekReader() {
-  // One that lost all its records holds nothing up.
-  const auto at = std::find_if(segments_.begin(), segments_.end(), [this](const Segment& segment) {
-    return segment.records > 0 && segment.end() > cursor_;
-  });
-  if (at == segments_.end()) return nullptr;
-  cursor_ = std::max(cursor_, at->first);
-  if (reader_ >= 0 && reader_first_ == at->first) return &*at;
-  Close(reader_);
-  reader_ = open(PathOf(at->file).c_str(), O_RDONLY | O_CLOEXEC);
-  if (reader_ < 0) return nullptr;
-  reader_first_ = at->first, reader_at_ = at->begin;
-  Header header;
-  for (uint64_t number = at->first; number < cursor_; ++number) {  // after a start in the middle
-    if (!ReadAll(reader_, &header, sizeof header, reader_at_)) return nullptr;
-    reader_at_ += sizeof header + header.bytes;
+// Opens the segment of the cursor, or of the first record after it; null when there is none.
+source::Result<const Spool::Segment*> Spool::SeekReader() {
+  while (true) {
+    // One that lost all its records holds nothing up.
+    const auto at = std::find_if(segments_.begin(), segments_.end(), [this](const Segment& segment) {
+      return segment.records > 0 && segment.end() > cursor_;
+    });
+    if (at == segments_.end()) return nullptr;
+    cursor_ = std::max(cursor_, at->first);
+    if (reader_ >= 0 && reader_first_ == at->first) return &*at;
+    Close(reader_);
+    reader_ = open(PathOf(at->file).c_str(), O_RDONLY | O_CLOEXEC);
+    if (reader_ < 0 && errno != ENOENT) return Unavailable(PathOf(at->file));
+    reader_first_ = at->first, reader_at_ = at->begin;
+    Header header;
+    bool whole = reader_ >= 0;
+    for (uint64_t number = at->first; whole && number < cursor_; ++number) {  // after a start in the middle
+      const bool read = ReadAll(reader_, &header, sizeof header, reader_at_);
+      whole = read && header.magic == kMagic && header.number == number &&
+              reader_at_ + sizeof header + header.bytes <= at->bytes;
+      if (!read && errno != kFileEnds) {
+        source::Status status = Unavailable(PathOf(at->file));
+        Close(reader_);
+        return status;
+      }
+      reader_at_ += sizeof header + header.bytes;
+    }
+    if (whole) return &*at;
+    SkipRest(*at);
   }
-  return &*at;
 }
 
-std::vector<std::string> Spool::Read(size_t most, size_t most_bytes) {
+source::Result<std::vector<std::string>> Spool::Read(size_t most, size_t most_bytes) {
   std::vector<std::string> records;
   handed_out_.clear();
   uint64_t at = 0, total = 0;
   for (const Segment* segment = nullptr; records.size() < most;) {
     if (segment == nullptr) {
-      if (segment = SeekReader(); segment == nullptr) break;
+      const source::Result<const Segment*> found = SeekReader();
+      if (!found.ok()) return found.status();
+      if (segment = *found; segment == nullptr) break;
       at = reader_at_;
     }
     if (cursor_ + records.size() == segment->end()) break;
     Header header;
-    if (!ReadAll(reader_, &header, sizeof header, at)) break;
-    const bool whole = header.magic == kMagic && header.number == cursor_ + records.size() &&
-                       at + sizeof header + header.bytes <= segment->bytes;
-    if (!whole) {
-      if (!records.empty() || !SkipSpoiled(at, *segment)) break;
-      segment = nullptr;
+    bool read = ReadAll(reader_, &header, sizeof header, at);
+    bool whole = read && header.magic == kMagic && header.number == cursor_ + records.size() &&
+                 at + sizeof header + header.bytes <= segment->bytes;
+    if (whole && !records.empty() && total + header.bytes > most_bytes) break;
+    std::string record(whole ? header.bytes : 0, '\0');
+    if (whole) {
+      read = ReadAll(reader_, record.data(), record.size(), at + sizeof header);
+      whole = read && header.checksum == header.ChecksumOf(record);
+    }
+    if (whole) {
+      at += sizeof header + header.bytes, total += header.bytes;
+      handed_out_.push_back(sizeof header + header.bytes);
+      records.push_back(std::move(record));
       continue;
     }
-    if (!records.empty() && total + header.bytes > most_bytes) break;
-    std::string record(header.bytes, '\0');
-    if (!ReadAll(reader_, record.data(), record.size(), at + sizeof header)) break;
-    if (header.checksum != header.ChecksumOf(record)) {
-      if (!records.empty() || !SkipSpoiled(at, *segment)) break;
-      segment = nullptr;
-      continue;
+    if (!records.empty()) break;  // its turn comes with the next call
+    source::Status fault =
+        !read && errno != kFileEnds ? Unavailable(PathOf(segment->file)) : SkipSpoiled(at, *segment);
+    if (!fault.ok()) {
+      Close(reader_);  // opened anew, once it can be
+      return fault;
     }
-    at += sizeof header + header.bytes, total += header.bytes;
-    handed_out_.push_back(sizeof header + header.bytes);
-    records.push_back(std::move(record));
+    segment = nullptr;
   }
   return records;
 }
 
-// To the next record that is whole: the length of the one at hand may be spoiled, too. False: the disk cannot be read.
-bool Spool::SkipSpoiled(uint64_t at, const Segment& segment) {
+// To the next record that is whole: the length of the one at hand may be spoiled, too.
+source::Status Spool::SkipSpoiled(uint64_t at, const Segment& segment) {
   const source::Result<std::optional<Place>> next = FindNext(reader_, at, segment.bytes, cursor_ + 1);
-  if (!next.ok()) return false;
+  if (!next.ok()) return Unavailable(PathOf(segment.file));
   const Place place = next->value_or(Place{.at = segment.bytes, .number = segment.end()});
   damaged_ += place.number - cursor_;
   Advance(place.number - cursor_, place.at - at);
-  return true;
+  return absl::OkStatus();
+}
+
+// Its file is gone, or ends before the cursor.
+void Spool::SkipRest(const Segment& segment) {
+  const uint64_t records = segment.end() - cursor_;
+  reader_at_ = segment.bytes;
+  damaged_ += records;
+  Advance(records, 0);
 }
 
 void Spool::Acknowledge(size_t count) {
@@ -359,7 +419,10 @@ void Spool::DropDelivered() {
     if (written) Close(writer_);
     if (reader_first_ == segments_.front().first) Close(reader_);
     const bool shared = segments_.size() > 1 && segments_[1].file == segments_.front().file;
-    if (!shared) unlink(PathOf(segments_.front().file).c_str());
+    if (!shared) {
+      fdatasync(cursor_file_);  // or a power cut makes what was delivered look lost
+      unlink(PathOf(segments_.front().file).c_str());
+    }
     bytes_ -= segments_.front().bytes - segments_.front().begin;
     segments_.pop_front();
   }

@@ -4,12 +4,14 @@
 // next record to deliver. A record is a header (magic, length, number, XXH3 of all) and its bytes. An append is
 // one write; when it fails or the process dies inside it, the torn end is cut off and no other record suffers. Where
 // the disk spoiled a header, the records behind it are found again by theirs, and what is between is counted.
-// Delivered segments are removed. A cursor that cannot be read means delivery from the oldest record again: at
-// least once, never less.
+// Delivered segments are removed, after the cursor that says so is on disk. A cursor that cannot be read means delivery
+// from the oldest record again: at least once, never less. A segment that is gone, or ends too early, costs its records,
+// which are counted, and holds nothing else up.
 //
 // Threads: not synchronized. Memory: nothing that grows with the spool.
-// Errors:  Open(): the folder cannot be used, or another process has it. Append(): kResourceExhausted at
-//          the bound, kUnavailable when the disk refuses; nothing is stored then.
+// Errors:  Open(): kUnavailable, the folder cannot be used; kFailedPrecondition, another process has it. Append():
+//          kResourceExhausted at the bound, kUnavailable when the disk refuses; nothing is stored then. Read():
+//          kUnavailable, a segment cannot be read for now, and the text names it.
 // Crash:   what Append() stored survives the process's death at once, and a power cut from the next Sync() on.
 #pragma once
 
@@ -35,10 +37,14 @@ class Spool {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
+  // How many records wait in a folder, of which nothing is changed.
+  static source::Result<uint64_t> Waiting(const std::string& folder);
+
   source::Status Append(std::string_view record);
 
-  // The oldest records that are not acknowledged, at most `most` of them and, after the first, `most_bytes`.
-  std::vector<std::string> Read(size_t most, size_t most_bytes);
+  // The oldest records that are not acknowledged, at most `most` of them and, after the first, `most_bytes`. Empty when
+  // nothing waits.
+  source::Result<std::vector<std::string>> Read(size_t most, size_t most_bytes);
 
   // The `count` oldest records are delivered. REQUIRES: count <= size of the last Read().
   void Acknowledge(size_t count);
@@ -67,16 +73,19 @@ class Spool {
   };
 
   Spool(std::string folder, uint64_t max_bytes);
-  source::Status Recover();
+  enum class Use : uint8_t { kLook, kOwn };
+  source::Status Recover(Use use);
   bool LoadCursor();  // false: never stored, or not readable
   void StoreCursor();
-  bool Scan(uint64_t file, bool last);
+  bool Scan(uint64_t file, bool last, Use use);
   bool ScanFrom(int fd, uint64_t size, Segment& segment);
   static source::Result<std::optional<Place>> FindNext(int fd, uint64_t from, uint64_t size, uint64_t number);
   static bool IsSpoiled(int fd, const Segment& segment, uint64_t size);
-  bool SkipSpoiled(uint64_t at, const Segment& segment);
+  source::Status SkipSpoiled(uint64_t at, const Segment& segment);
+  void SkipRest(const Segment& segment);
+  bool IsWriterLinked() const;
   bool OpenWriter();
-  const Segment* SeekReader();
+  source::Result<const Segment*> SeekReader();
   void Advance(uint64_t records, uint64_t bytes);
   void DropDelivered();
   std::string PathOf(uint64_t first) const;

@@ -45,7 +45,8 @@ std::string RecordNumber(int number) { return "alert " + std::to_string(number) 
 
 std::vector<std::string> ReadAll(Spool& spool) {
   std::vector<std::string> all;
-  for (std::vector<std::string> part; !(part = spool.Read(7, kMiB)).empty(); spool.Acknowledge(part.size())) {
+  for (std::vector<std::string> part; !(part = *spool.Read(7, kMiB)).empty();
+       spool.Acknowledge(part.size())) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -65,7 +66,7 @@ TEST_F(SpoolTest, KeepsOrderAcrossSegmentsAndStarts) {
     const auto spool = Open();
     EXPECT_EQ(spool->waiting(), kRecords - read.size());
     for (int i = 0; i < 3; ++i) {
-      const std::vector<std::string> part = spool->Read(20, kMiB);
+      const std::vector<std::string> part = *spool->Read(20, kMiB);
       read.insert(read.end(), part.begin(), part.end());
       spool->Acknowledge(part.size());
     }
@@ -77,12 +78,12 @@ TEST_F(SpoolTest, KeepsOrderAcrossSegmentsAndStarts) {
 TEST_F(SpoolTest, WhatIsNotAcknowledgedComesAgain) {
   const auto spool = Open();
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(spool->Append(std::to_string(i)).ok());
-  EXPECT_THAT(spool->Read(3, kMiB), ElementsAre("0", "1", "2"));
+  EXPECT_THAT(*spool->Read(3, kMiB), ElementsAre("0", "1", "2"));
   spool->Acknowledge(1);
-  EXPECT_THAT(spool->Read(2, kMiB), ElementsAre("1", "2"));
-  EXPECT_THAT(spool->Read(9, 2), ElementsAre("1", "2"));
+  EXPECT_THAT(*spool->Read(2, kMiB), ElementsAre("1", "2"));
+  EXPECT_THAT(*spool->Read(9, 2), ElementsAre("1", "2"));
   spool->Acknowledge(0);
-  EXPECT_THAT(spool->Read(9, kMiB), ElementsAre("1", "2", "3"));
+  EXPECT_THAT(*spool->Read(9, kMiB), ElementsAre("1", "2", "3"));
 }
 
 // Every point at which a write can end: the record is there whole or not at all, the ones before it always.
@@ -104,7 +105,7 @@ TEST_F(SpoolTest, ATornEndIsCutOffAtEveryByte) {
     std::vector<std::string> expected = {RecordNumber(0)};
     if (size >= 2 * record) expected.push_back(RecordNumber(1));
     expected.emplace_back("next");
-    ASSERT_EQ(spool->Read(9, kMiB), expected) << size;
+    ASSERT_EQ(*spool->Read(9, kMiB), expected) << size;
   }
 }
 
@@ -167,9 +168,9 @@ TEST_F(SpoolTest, ADamagedHeaderCostsNoOtherRecord) {
         }
         ASSERT_EQ(spool->waiting(), 0u);
         ASSERT_TRUE(spool->Append("next").ok());
-        ASSERT_THAT(spool->Read(9, kMiB), ElementsAre("next"));
+        ASSERT_THAT(*spool->Read(9, kMiB), ElementsAre("next"));
         spool.reset();
-        ASSERT_THAT(Open()->Read(9, kMiB), ElementsAre("next"));
+        ASSERT_THAT(*Open()->Read(9, kMiB), ElementsAre("next"));
       }
     }
   }
@@ -185,7 +186,57 @@ TEST_F(SpoolTest, AMissingSegmentIsCounted) {
   const auto spool = Open();
   EXPECT_GT(spool->missing(), 0u);
   EXPECT_EQ(spool->missing() + spool->waiting(), 3000u);
+  EXPECT_EQ(*Spool::Waiting(folder_ / "spool"), spool->waiting());
   EXPECT_EQ(ReadAll(*spool).size() + spool->missing(), 3000u);
+}
+
+// Its number is missing once, not once more where it was.
+TEST_F(SpoolTest, ASpoiledEndOfASegmentThatIsNotTheLastCountsOnce) {
+  constexpr std::streamoff kHeaderBytes = 24;
+  {
+    const auto spool = Open(64 << 10);
+    for (int i = 100; i < 300; ++i) ASSERT_TRUE(spool->Append(RecordNumber(i)).ok());
+  }
+  const fs::path first = Segments().at(0);
+  {
+    std::fstream file(first, std::ios::in | std::ios::out | std::ios::binary);
+    const auto record = static_cast<std::streamoff>(RecordNumber(100).size()) + kHeaderBytes;
+    file.seekp(static_cast<std::streamoff>(fs::file_size(first)) - record);
+    file.put('#');
+  }
+  const auto spool = Open(64 << 10);
+  EXPECT_EQ(spool->missing(), 1u);
+  EXPECT_EQ(ReadAll(*spool).size(), 199u);
+  EXPECT_EQ(spool->damaged(), 0u);
+}
+
+TEST_F(SpoolTest, ASegmentThatIsRemovedWhileItIsWrittenTakesNoMore) {
+  const auto spool = Open();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(spool->Append(RecordNumber(i)).ok());
+  fs::remove(Segments().at(0));
+  for (int i = 3; i < 6; ++i) ASSERT_TRUE(spool->Append(RecordNumber(i)).ok());
+  EXPECT_THAT(ReadAll(*spool), ElementsAre(RecordNumber(3), RecordNumber(4), RecordNumber(5)));
+  EXPECT_EQ(spool->damaged(), 3u);
+  EXPECT_EQ(spool->waiting(), 0u);
+  fs::remove(Segments().at(0));
+  ASSERT_TRUE(spool->Append("next").ok());
+  EXPECT_THAT(ReadAll(*spool), ElementsAre("next"));
+  EXPECT_EQ(spool->damaged(), 3u);
+}
+
+TEST_F(SpoolTest, ASegmentThatCannotBeReadIsAFaultAndLosesNothing) {
+  const auto spool = Open();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(spool->Append(RecordNumber(i)).ok());
+  const fs::path segment = Segments().at(0), kept = folder_ / "kept";
+  fs::rename(segment, kept);
+  fs::create_directory(segment);
+  const auto read = spool->Read(9, kMiB);
+  EXPECT_EQ(read.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(read.status().message()), testing::HasSubstr(segment.string()));
+  EXPECT_EQ(Spool::Open(folder_ / "spool", kMiB).status().code(), absl::StatusCode::kFailedPrecondition);
+  fs::remove(segment);
+  fs::rename(kept, segment);
+  EXPECT_THAT(*spool->Read(9, kMiB), ElementsAre(RecordNumber(0), RecordNumber(1), RecordNumber(2)));
 }
 
 TEST_F(SpoolTest, AnEmptiedSegmentHoldsNothingUp) {
@@ -208,7 +259,7 @@ TEST_F(SpoolTest, ALostCursorDeliversAgainAndOneAheadLosesNothingNew) {
   {
     const auto spool = Open();
     for (int i = 0; i < 4; ++i) ASSERT_TRUE(spool->Append(std::to_string(i)).ok());
-    spool->Read(2, kMiB);
+    ASSERT_EQ(spool->Read(2, kMiB)->size(), 2u);
     spool->Acknowledge(2);
   }
   fs::resize_file(folder_ / "spool/cursor", 3);

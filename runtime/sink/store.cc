@@ -16,6 +16,7 @@ namespace sluice::sink {
 namespace {
 
 constexpr size_t kBatchBytes = 4u << 20;
+constexpr std::string_view kSpoiled = "the disk did not keep it";
 
 std::string Text(const source::Status& status) { return {status.message().data(), status.message().size()}; }
 
@@ -38,13 +39,25 @@ source::Result<std::unique_ptr<Store>> Store::Open(const std::string& name, cons
                                                    const config::Spool& spool, size_t most_in_memory) {
   std::unique_ptr<Store> store(new Store(name, folder, spool, most_in_memory));
   if (folder.empty()) return store;
-  source::Result<std::unique_ptr<Spool>> opened = Spool::Open(folder, spool.max_bytes);
-  if (!opened.ok()) return opened.status();
-  store->spool_ = std::move(*opened);
-  store->counts_.recovered = store->spool_->waiting() + store->spool_->missing();
-  store->counts_.lost = store->spool_->missing();
-  store->Counted();
+  source::Status opened = store->OpenSpool();
+  if (opened.code() == absl::StatusCode::kFailedPrecondition) return opened;  // another process has it
   return store;
+}
+
+source::Status Store::OpenSpool() {
+  tried_ = std::chrono::steady_clock::now();
+  source::Result<std::unique_ptr<Spool>> opened = Spool::Open(folder_, limits_.max_bytes);
+  if (!opened.ok()) {
+    fault_ =
+        fmt::format("its spool cannot be used, and alerts wait in memory only: {}", Text(opened.status()));
+    return opened.status();
+  }
+  spool_ = std::move(*opened);
+  has_spool_ = true;
+  counts_.recovered = spool_->waiting() + spool_->missing();
+  if (spool_->missing() > 0) Lost(spool_->missing(), kSpoiled);
+  Counted();
+  return absl::OkStatus();
 }
 
 // Behind what waits in memory already, so that the order stays.
@@ -60,28 +73,30 @@ bool Store::ToDisk(const std::string& alert) {
   const source::Status status = spool_->Append(alert);
   if (status.ok()) return true;
   if (status.code() == absl::StatusCode::kResourceExhausted) {
-    DeadLetter(alert, Text(status));
+    Overflow(alert, Text(status));
     return true;
   }
-  fault_ = Text(status);
+  fault_ = "its spool cannot be written: " + Text(status);
   return false;
 }
 
 void Store::ToMemory(std::string alert) {
   if (memory_.size() < most_in_memory_) {
     memory_.push_back(std::move(alert));
-  } else if (spool_ != nullptr) {
-    DeadLetter(alert, "the disk refuses and memory is full");
   } else {
-    ++counts_.lost;
+    Overflow(alert, folder_.empty() ? "the queue in memory is full" : "the disk refuses and memory is full");
   }
 }
 
-Batch Store::Next(size_t most) {
+source::Result<Batch> Store::Next(size_t most) {
   const std::lock_guard lock(mutex_);
   Batch batch;
-  if (spool_ != nullptr) batch = spool_->Read(most, kBatchBytes);
-  Counted();
+  if (spool_ != nullptr) {
+    source::Result<std::vector<std::string>> read = spool_->Read(most, kBatchBytes);
+    Counted();
+    if (!read.ok()) return absl::UnavailableError("its spool cannot be read: " + Text(read.status()));
+    batch = std::move(*read);
+  }
   memory_handed_out_ = batch.empty() && (spool_ == nullptr || spool_->waiting() == 0);
   if (!memory_handed_out_) return batch;
   size_t bytes = 0;
@@ -116,6 +131,9 @@ bool Store::Refused(const std::string& alert, std::string_view reason) {
 
 void Store::Tend() {
   const std::lock_guard lock(mutex_);
+  if (folder_.empty()) return;
+  const bool due = spool_ == nullptr && std::chrono::steady_clock::now() >= tried_ + kTryAgain;
+  if (due && !OpenSpool().ok()) return;
   if (spool_ == nullptr) return;
   while (!memory_.empty() && !memory_handed_out_ && ToDisk(memory_.front())) memory_.pop_front();
   Counted();
@@ -125,9 +143,19 @@ void Store::Tend() {
 void Store::Close() {
   Tend();
   const std::lock_guard lock(mutex_);
-  for (const std::string& alert : memory_) DeadLetter(alert, "not delivered before the end");
+  for (const std::string& alert : memory_) Overflow(alert, "it was not delivered before the end");
   memory_.clear();
   Counted();
+}
+
+void Store::Lost(uint64_t alerts, std::string_view reason) {
+  counts_.lost += alerts, losses_.lost += alerts;
+  losses_.reason = reason;
+}
+
+void Store::Overflow(const std::string& alert, std::string_view reason) {
+  ++(DeadLetter(alert, reason) ? losses_.dead_lettered : losses_.lost);
+  losses_.reason = reason;
 }
 
 bool Store::DeadLetter(const std::string& alert, std::string_view reason) {
@@ -138,20 +166,20 @@ bool Store::DeadLetter(const std::string& alert, std::string_view reason) {
 
 // A whole line or nothing.
 bool Store::WriteDeadLetter(const std::string& alert, std::string_view reason) {
-  if (spool_ == nullptr) return false;
+  if (folder_.empty()) return false;
   const std::string path = folder_ + "/dead-letter.jsonl";
   const int fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) {
-    fault_ = fmt::format("{}: {}", path, std::strerror(errno));
+    fault_ = fmt::format("its dead-letter file cannot be written: {}: {}", path, std::strerror(errno));
     return false;
   }
   const std::string line = DeadLetterLine(name_, alert, reason);
   struct stat file {};
   bool written =
       fstat(fd, &file) == 0 && static_cast<uint64_t>(file.st_size) + line.size() <= limits_.dead_letter_bytes;
-  if (!written) fault_ = path + ": is as large as it may become";
+  if (!written) fault_ = fmt::format("its dead-letter file is as large as it may become: {}", path);
   if (written && write(fd, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
-    fault_ = fmt::format("{}: {}", path, std::strerror(errno));
+    fault_ = fmt::format("its dead-letter file cannot be written: {}: {}", path, std::strerror(errno));
     written = false;
     if (ftruncate(fd, file.st_size) != 0) fault_ += "; its last line is torn";
   }
@@ -162,7 +190,8 @@ bool Store::WriteDeadLetter(const std::string& alert, std::string_view reason) {
 void Store::Counted() {
   waiting_ = memory_.size() + (spool_ != nullptr ? spool_->waiting() : 0);
   if (spool_ == nullptr) return;
-  counts_.lost += spool_->damaged() - damaged_;  // a record that the disk spoiled no longer waits
+  const uint64_t spoiled = spool_->damaged() - damaged_;  // they no longer wait
+  if (spoiled > 0) Lost(spoiled, kSpoiled);
   damaged_ = spool_->damaged();
 }
 
@@ -178,6 +207,11 @@ std::optional<StoreCounts> Store::counts(std::chrono::milliseconds patience) con
 std::string Store::TakeFault() {
   const std::lock_guard lock(mutex_);
   return std::exchange(fault_, {});
+}
+
+Losses Store::TakeLosses() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(losses_, {});
 }
 
 }  // namespace sluice::sink

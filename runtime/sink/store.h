@@ -1,12 +1,13 @@
 // sink/store.h - the alerts that one output still has to deliver.
 //
-// They wait on disk (spool.h). While the disk refuses, or when the output has no spool, they wait in memory.
+// They wait on disk (spool.h). While the disk refuses, or when the output has no spool, they wait in memory. A spool that
+// cannot be used at the start is tried again every kTryAgain.
 // At the spool's bound, or when the receiver will never have them, they go to the dead-letter file; when that is
 // full or cannot be written either, they are lost, and counted as such.
 //
 // Threads: any; the disk is used under the lock, so never call it from the engine thread.
 // Memory:  at most `most_in_memory` alerts, and one batch.
-// Errors:  Open() as Spool::Open(). Later ones are counted, and told by fault().
+// Errors:  Open(): another process has the spool. Others are counted, and told by TakeFault() and TakeLosses().
 // Counted: appended + recovered = acknowledged + dead_lettered + lost + waiting.
 #pragma once
 
@@ -28,16 +29,25 @@ struct StoreCounts {
   uint64_t dead_lettered = 0, lost = 0, waiting = 0, spool_bytes = 0;
 };
 
+// What went elsewhere than to the receiver, though that did not refuse it.
+struct Losses {
+  uint64_t dead_lettered = 0, lost = 0;
+  std::string reason;  // of the last one
+};
+
 class Store {
  public:
+  static constexpr std::chrono::seconds kTryAgain{10};
+
   // An empty folder: no spool.
   static source::Result<std::unique_ptr<Store>> Open(const std::string& name, const std::string& folder,
                                                      const config::Spool& spool, size_t most_in_memory);
 
   void Append(std::string alert);
 
-  // The oldest alerts; empty when nothing waits. Every Next() is followed by one Done().
-  Batch Next(size_t most);
+  // The oldest alerts; empty when nothing waits. An error: the spool cannot be read for now. Every Next() is followed by
+  // one Done().
+  source::Result<Batch> Next(size_t most);
   void Done(size_t delivered);
   // As Done(1), for an alert that goes to the dead-letter file. False: it is lost, for that cannot take it.
   bool Refused(const std::string& alert, std::string_view reason);
@@ -47,15 +57,20 @@ class Store {
   // What still waits in memory is dead-lettered or lost.
   void Close();
 
-  uint64_t waiting() const { return waiting_; }  // takes no lock
+  uint64_t waiting() const { return waiting_; }  // takes no lock, as does the next
+  bool has_spool() const { return has_spool_; }
   // Nothing when the disk holds up whoever uses it for longer than that.
   std::optional<StoreCounts> counts(std::chrono::milliseconds patience) const;
   std::string TakeFault();  // what the disk last complained of; empty: nothing new
+  Losses TakeLosses();      // since the last call
 
  private:
   Store(std::string name, std::string folder, const config::Spool& limits, size_t most_in_memory);
+  source::Status OpenSpool();
   bool ToDisk(const std::string& alert);
   void ToMemory(std::string alert);
+  void Overflow(const std::string& alert, std::string_view reason);
+  void Lost(uint64_t alerts, std::string_view reason);
   bool DeadLetter(const std::string& alert, std::string_view reason);
   bool WriteDeadLetter(const std::string& alert, std::string_view reason);
   void Counted();
@@ -70,7 +85,10 @@ class Store {
   uint64_t damaged_ = 0;
   StoreCounts counts_;
   std::atomic<uint64_t> waiting_ = 0;
+  std::atomic<bool> has_spool_ = false;
+  std::chrono::steady_clock::time_point tried_{};  // to open the spool
   std::string fault_;
+  Losses losses_;
 };
 
 }  // namespace sluice::sink

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <linux/sockios.h>
-#include <netdb.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -10,9 +9,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "runtime/sink/lookup.h"
 #include "runtime/sink/stream.h"
 #include "runtime/sink/syslog_message.h"
 
@@ -23,6 +24,7 @@ using config::Syslog;
 
 constexpr int kDatagramWaitMs = 1000;
 constexpr int kRefusalWaitMs = 20;  // for the ICMP message that nobody listens
+constexpr int64_t kLookupWaitNs = 10 * config::kSecondNs;
 constexpr int kReadWaitMs = 5000;   // a local receiver reads what it has got, or it hangs
 constexpr size_t kReadEvery = 100;  // messages, after which a local receiver has to have read them
 
@@ -81,7 +83,7 @@ class DatagramSyslog final : public Destination {
   ~DatagramSyslog() override { Close(); }
 
   Outcome Deliver(const Batch& batch, const Cancel& cancel) override {
-    if (socket_ < 0 && !Connect()) return Fault(0);
+    if (socket_ < 0 && !Connect(cancel)) return Fault(0);
     size_t read = 0;
     for (size_t i = 0; i < batch.size(); ++i) {
       const std::string message = SyslogMessage(options_, text_, batch[i], getpid());
@@ -115,7 +117,7 @@ class DatagramSyslog final : public Destination {
       poll(nullptr, 0, 1);
     }
     DatagramSyslog probe(options_, text_);
-    if (!probe.Connect()) return false;
+    if (!probe.Connect(cancel)) return false;
     if (probe.file_ == file_) return true;
     errno = ECONNRESET;
     return false;
@@ -133,7 +135,7 @@ class DatagramSyslog final : public Destination {
     socket_ = -1;
   }
 
-  bool Connect() { return local() ? ConnectLocal() : ConnectUdp(); }
+  bool Connect(const Cancel& cancel) { return local() ? ConnectLocal() : ConnectUdp(cancel); }
 
   bool ConnectLocal() {
     sockaddr_un address{};
@@ -147,23 +149,18 @@ class DatagramSyslog final : public Destination {
     return Open(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address);
   }
 
-  bool ConnectUdp() {
+  bool ConnectUdp(const Cancel& cancel) {
     const size_t colon = options_.address.rfind(':');
     std::string host = options_.address.substr(0, colon);
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    addrinfo hints{}, *found = nullptr;
-    hints.ai_socktype = SOCK_DGRAM;
-    const int code = getaddrinfo(host.c_str(), options_.address.c_str() + colon + 1, &hints, &found);
-    if (code != 0) {
-      name_fault_ = gai_strerror(code);
+    const auto found = lookup_.Take(host, options_.address.substr(colon + 1), kLookupWaitNs, cancel);
+    if (!found.ok()) {
+      name_fault_ = Text(found.status());
       return false;
     }
-    bool connected = false;
-    for (const addrinfo* at = found; at != nullptr && !connected; at = at->ai_next) {
-      connected = Open(at->ai_family, at->ai_addr, at->ai_addrlen);
-    }
-    freeaddrinfo(found);
-    return connected;
+    return std::any_of(found->begin(), found->end(), [this](const Lookup::Address& address) {
+      return Open(address.socket.ss_family, reinterpret_cast<const sockaddr*>(&address.socket), address.size);
+    });
   }
 
   bool Open(int family, const sockaddr* address, socklen_t size) {
@@ -190,8 +187,9 @@ class DatagramSyslog final : public Destination {
   const Syslog options_;
   const bool text_;
   int socket_ = -1;
-  SocketFile file_;         // of a local socket
-  std::string name_fault_;  // of the resolver
+  SocketFile file_;  // of a local socket
+  Lookup lookup_;
+  std::string name_fault_;  // of the lookup
 };
 
 }  // namespace

@@ -4,7 +4,12 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
+#include <thread>
+
+#include "compiler/source/thread.h"
 
 namespace sluice::status {
 namespace {
@@ -20,11 +25,23 @@ void Answer(mg_connection* connection, const char* status, const char* type, con
 }  // namespace
 
 struct HttpServer::State {
+  std::string address;
   Source source;
-  std::string error;
+  Tell tell;
+  std::string error;  // the first of the last try
   mg_context* context = nullptr;
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool stopping = false;
+  std::thread again;  // until it listens
 
   ~State() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    wake.notify_all();
+    if (again.joinable()) again.join();
     if (context != nullptr) mg_stop(context);
   }
 
@@ -47,37 +64,63 @@ struct HttpServer::State {
   }
 
   static int Log(const mg_connection* connection, const char* message) {
-    static_cast<State*>(mg_get_user_data(mg_get_context(connection)))->error = message;
+    std::string& error = static_cast<State*>(mg_get_user_data(mg_get_context(connection)))->error;
+    if (error.empty()) error = message;
     return 1;
+  }
+
+  source::Status Listen() {
+    const char* options[] = {"listening_ports",
+                             address.c_str(),
+                             "num_threads",
+                             "8",
+                             "request_timeout_ms",
+                             "1000",
+                             "enable_directory_listing",
+                             "no",
+                             nullptr};
+    mg_callbacks callbacks{};
+    callbacks.log_message = Log;
+    mg_init_data init{.callbacks = &callbacks, .user_data = this, .configuration_options = options};
+    std::array<char, 256> text{};
+    mg_error_data fault{.code = 0, .text = text.data(), .text_buffer_size = text.size()};
+    error.clear();
+    context = mg_start2(&init, &fault);
+    if (context == nullptr) {
+      return absl::UnavailableError(fmt::format("metrics cannot listen on {}: {}", address,
+                                                error.empty() ? std::string(text.data()) : error));
+    }
+    mg_set_request_handler(context, "**", Serve, this);
+    return absl::OkStatus();
+  }
+
+  void ListenAgain() {
+    std::unique_lock lock(mutex);
+    while (!wake.wait_for(lock, kTryAgain, [this] { return stopping; })) {
+      lock.unlock();
+      const bool listens = Listen().ok();
+      if (listens) tell(fmt::format("metrics listen on {} now", address));
+      lock.lock();
+      if (listens) return;
+    }
   }
 };
 
 HttpServer::HttpServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 HttpServer::~HttpServer() = default;
 
-source::Result<std::unique_ptr<HttpServer>> HttpServer::Open(const std::string& address, Source source) {
+source::Result<std::unique_ptr<HttpServer>> HttpServer::Open(const std::string& address, Source source,
+                                                             Tell tell) {
   auto state = std::make_unique<State>();
+  state->address = address;
   state->source = std::move(source);
-  const char* options[] = {"listening_ports",
-                           address.c_str(),
-                           "num_threads",
-                           "8",
-                           "request_timeout_ms",
-                           "1000",
-                           "enable_directory_listing",
-                           "no",
-                           nullptr};
-  mg_callbacks callbacks{};
-  callbacks.log_message = State::Log;
-  mg_init_data init{.callbacks = &callbacks, .user_data = state.get(), .configuration_options = options};
-  std::array<char, 256> text{};
-  mg_error_data error{.code = 0, .text = text.data(), .text_buffer_size = text.size()};
-  state->context = mg_start2(&init, &error);
-  if (state->context == nullptr) {
-    const std::string& why = state->error.empty() ? std::string(text.data()) : state->error;
-    return absl::UnavailableError(fmt::format("metrics cannot listen on {}: {}", address, why));
+  state->tell = std::move(tell);
+  if (const source::Status status = state->Listen(); !status.ok()) {
+    state->tell(
+        fmt::format("{}; tried again every {} seconds", std::string(status.message()), kTryAgain.count()));
+    source::Status started = source::StartThread(state->again, [raw = state.get()] { raw->ListenAgain(); });
+    if (!started.ok()) return started;
   }
-  mg_set_request_handler(state->context, "**", State::Serve, state.get());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
 }
 

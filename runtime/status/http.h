@@ -2,9 +2,15 @@
 //
 // The only user of civetweb. GET only; one connection at a time is enough for a scraper and a probe.
 //
-// Threads: two of its own, which call `source`. Errors: Open(): the address cannot be listened on.
+// An address that cannot be listened on, since another program does, or it is not there yet, is tried again every kTryAgain:
+// nobody who takes a port keeps the agent from running.
+//
+// Threads: some of its own, which call `source`, and `tell` when it cannot listen, first in Open(), and when it can at
+//          last. Errors: Open(), as source/thread.h.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -14,8 +20,12 @@ namespace sluice::status {
 
 class HttpServer {
  public:
+  static constexpr std::chrono::seconds kTryAgain{10};
+  using Tell = std::function<void(const std::string&)>;
+
   // `address` as HOST:PORT, numeric.
-  static source::Result<std::unique_ptr<HttpServer>> Open(const std::string& address, Source source);
+  static source::Result<std::unique_ptr<HttpServer>> Open(const std::string& address, Source source,
+                                                          Tell tell);
   ~HttpServer();
 
  private:

@@ -150,8 +150,6 @@ void AddEngine(const EngineSnapshot& engine, Page& page) {
               "Calls refused and processes killed by pinned programs before this agent took over");
   for (const auto& [hook, count] : engine.unattended) page.Sample("hook", hook, count);
   page.One("records_undecodable_total", "counter", "Records that did not parse", engine.stats.undecodable);
-  page.One("records_orphaned_total", "counter", "Records of a rule set no longer kept",
-           engine.stats.orphaned);
   page.One("lineage_records_lost_total", "counter", "Fork, exec and exit records that were lost",
            engine.stats.tree_records_lost);
   page.One("lineage_processes", "gauge", "Processes in the tree", engine.tree.processes);
@@ -213,7 +211,6 @@ Json EngineJson(const EngineSnapshot& engine) {
           {"reloads_failed", engine.reloads_failed},
           {"last_reload_failed", engine.last_reload_failed},
           {"undecodable", engine.stats.undecodable},
-          {"orphaned", engine.stats.orphaned},
           {"lineage_lost", engine.stats.tree_records_lost},
           {"suppressed", engine.stats.suppressed},
           {"processes", engine.tree.processes},

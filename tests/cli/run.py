@@ -9,7 +9,7 @@ A case is a file below cases/: sections of `-- name --`, in txtar's manner.
   -- stdout --   the exact text, or with `-- stdout contains --` lines that must occur in it, in any order
   -- stderr contains --, -- stderr lacks --
   -- stdin --
-  -- FILE MODE? --   a file to make, with its content; MODE 000 is a file that cannot be read
+  -- FILE MODE? --   a file to make, with its content; MODE 000 is a file that cannot be read; {repeat N C} is N times C
 The examples of README.md and docs/ that are marked as rule or yaml are compiled, too, and each example of
 docs/diagnostics.md must give the diagnostic that it stands under. `check --format sarif` is held against the schema of
 SARIF 2.1.0, sarif-2.1.0.schema.json (OASIS; from the npm package @microsoft/jest-sarif, MIT).
@@ -28,6 +28,7 @@ import tempfile
 HEADER = re.compile(r"^-- (.+) --$")
 EXAMPLE = re.compile(r"^```(rule|yaml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FAULT = re.compile(r"^### ([EWN]\d+) [^#]*?^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+REPEAT = re.compile(r"\{repeat (\d+) (.)\}")
 KEY = re.compile(r"^(\w+): *(.*?)(?: +# .*)?$")
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKS = {"exit", "stdout", "stdout contains", "stderr contains", "stderr lacks", "stdin", "run"}
@@ -59,7 +60,7 @@ def make_files(folder, parts):
         path, _, mode = name.partition(" ")
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
+        target.write_text(REPEAT.sub(lambda found: int(found[1]) * found[2], text))
         target.parent.chmod(0o755)
         target.chmod(int(mode or "644", 8))
 

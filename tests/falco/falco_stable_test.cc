@@ -46,7 +46,7 @@ class EveryRule : public testing::Test {
       const PlanEvent event(test.events.back(), false);
       evaluator.Begin(event);
       for (check::RuleId rule = 0; rule < suite_->rules.size(); ++rule) {
-        const size_t lacking = Explanation(evaluator, suite_->rule(rule)).Lacking();
+        const size_t lacking = Explanation(evaluator, suite_->rule(rule), suite_->files()).Lacking();
         if (lacking == 0) fire.insert(rule);
         if (lacking == 1) miss.insert(rule);
       }

@@ -16,8 +16,10 @@ import os
 import pathlib
 import random
 import re
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -95,17 +97,20 @@ class Agent:
         status = self.process.wait(timeout=120)
         for reader in self.readers:
             reader.join()
-        check(status == 0, f"exit status {status}: {''.join(self.errors)}")
         found = {}
         for line in self.errors:
             if line.startswith("output name="):
                 words = dict(word.split("=", 1) for word in line.split()[1:])
                 name = words.pop("name")
                 found[name] = {key: int(value) for key, value in words.items()}
+        check(status == (3 if any(c["lost"] for c in found.values()) else 0), f"exit status {status}: {''.join(self.errors)}")
         for name, c in found.items():
             check(c["raised"] + c["recovered"] == c["delivered"] + c["waiting"] + c["dead_lettered"] + c["lost"],
                   f"the counts of {name} do not add up: {c}")
         return found
+
+    def told(self, text):
+        return text in "".join(self.errors)
 
     def kill(self):
         self.process.kill()
@@ -299,6 +304,31 @@ def case_webhook_https_with_everything(case):
             check(counts["delivered"] == 0 and counts["waiting"] > 0, f"without {missing}: {counts}")
 
 
+def case_a_silent_name_server_holds_up_no_end(case):
+    """Of a mount namespace of its own, whose resolv.conf names it."""
+    mount = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', case.folder / "resolv.conf"]
+    (case.folder / "resolv.conf").write_text("nameserver 127.0.0.99\nnameserver 127.0.0.98\n")
+    if subprocess.run([*mount, "true"], capture_output=True).returncode != 0:
+        raise Skipped("no mount namespace to be had")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two:
+        try:
+            one.bind(("127.0.0.99", 53))
+            two.bind(("127.0.0.98", 53))
+        except OSError as why:
+            raise Skipped(f"port 53 is not to be had: {why}") from why
+        for output in ({"type": "webhook", "url": "http://collector.example.com/x", "timeout": "2s"},
+                       {"type": "syslog", "transport": "udp", "address": "siem.example.com:514"},
+                       {"type": "syslog", "transport": "tcp", "address": "siem.example.com:6514", "timeout": "2s"}):
+            agent = Agent(case, [{"name": output.get("transport", "hook"), **output}], drain="1s", before=mount)
+            agent.feed(range(5))
+            check(peers.wait_for(lambda: select.select([one, two], [], [], 0)[0], 10), "the name server is not asked")
+            one.recv(4096)
+            begin = time.monotonic()
+            (counts,) = agent.end().values()
+            took = time.monotonic() - begin
+            check(counts["waiting"] == 5 and took < 6, f"{output}: {counts}, ended after {took:.1f} s")
+
+
 def case_webhook_redirect_is_followed_when_allowed(case):
     with peers.Server() as target, peers.Server([(307, {"Location": target.url})]) as first:
         case.once([1], [webhook(first, redirects=1)])
@@ -453,6 +483,21 @@ def case_a_stalled_disk_holds_up_nobody_who_asks(case):
         agent.end()
 
 
+def case_a_disk_that_hangs_for_ever_does_not_hold_up_the_end(case):
+    library, source = case.folder / "hung.so", case.folder / "hung.c"
+    source.write_text('#include <unistd.h>\nint fdatasync(int f) { for (;;) pause(); }\n')
+    if subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=False).returncode != 0:
+        raise Skipped("no C compiler")
+    agent = Agent(case, [{"name": "file", "type": "file", "path": str(case.folder / "alerts")}], drain="500ms",
+                  environment={"LD_PRELOAD": str(library)})
+    agent.feed(range(50))
+    time.sleep(2)
+    begin = time.monotonic()
+    agent.end()
+    took = time.monotonic() - begin
+    check(took < 22 and agent.told("output `file` hangs"), f"{took:.1f} s: {agent.errors}")
+
+
 def case_several_outputs_with_filters_formats_and_limits(case):
     with peers.Server() as server:
         files = {name: case.folder / name for name in ("text", "users", "few")}
@@ -511,6 +556,20 @@ def case_metrics_health_and_status(case):
         check(not os.path.exists(control), "the control socket is left behind")
         done = subprocess.run([case.sluice, "status", "--socket", control], capture_output=True, text=True)
         check(done.returncode == 3 and "no agent answers" in done.stderr, done.stderr)
+
+
+def case_a_metrics_port_that_is_taken_keeps_nothing_from_running(case):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        agent = Agent(case, [{"name": "console", "type": "stdout"}], metrics={"address": f"127.0.0.1:{port}"})
+        agent.feed(range(5))
+        check(peers.wait_for(lambda: len(agent.prints) == 5, 10), f"{agent.prints} {agent.errors}")
+        check(agent.told(f"metrics cannot listen on 127.0.0.1:{port}") and agent.told("in use"), f"not told: {agent.errors}")
+    check(peers.wait_for(lambda: agent.told(f"metrics listen on 127.0.0.1:{port} now"), 20), f"{agent.errors}")
+    check(get(port, "/healthz") == (200, "ok\n"), "not served")
+    agent.end()
 
 
 # ---- the disk, death, time
@@ -653,13 +712,119 @@ def case_a_clock_that_jumps(case):
 def case_the_bound_of_the_spool(case):
     spool = {"max": "64KiB", "dead_letter": "64KiB"}
     output = {"name": "hook", "type": "webhook", "url": "http://127.0.0.1:9/", "spool": spool}
-    counts = case.once(range(2000), [output], drain="0s")["hook"]
+    agent = Agent(case, [output], drain="0s")
+    agent.feed(range(2000))
+    check(peers.wait_for(lambda: agent.told("error: output `hook`: ") and agent.told("the spool is full"), 20), "the loss is not told while it runs")
+    counts = agent.end()["hook"]
     check(counts["waiting"] > 50 and counts["dead_lettered"] > 50 and counts["lost"] > 500, str(counts))
+    told = [re.search(r"alerts lost: (\d+)(?:, put into its dead-letter file: (\d+))?;", line) for line in agent.errors]
+    lost, dead = (sum(int(match[group] or 0) for match in told if match) for group in (1, 2))
+    check((lost, dead) == (counts["lost"], counts["dead_lettered"]), f"told {lost} and {dead}, counted {counts}")
     letters = (case.folder / "state/outputs/hook/dead-letter.jsonl").read_text().splitlines()
     check(len(letters) == counts["dead_lettered"] and all(json.loads(line) for line in letters), "dead letters")
     with peers.Server() as server:
         after = case.once([], [webhook(server, spool=spool, batch={"size": 10})])["hook"]
         check(after["delivered"] == counts["waiting"], str(after))
+
+
+def spooled(case, numbers, **more):
+    """Leaves a spool of several segments, and returns their paths and the output's configuration."""
+    output = {"name": "hook", "type": "webhook", "url": f"http://127.0.0.1:{peers.free_port()}/", "timeout": "500ms",
+              "retry": {"initial": "20ms", "max": "200ms"}, "spool": {"max": "64KiB"}, "batch": {"size": 10}, **more}
+    counts = case.once(numbers, [output], drain="100ms")["hook"]
+    check(counts["waiting"] == len(numbers), str(counts))
+    segments = sorted((case.folder / "state/outputs/hook").glob("*.segment"))
+    check(len(segments) >= 3, f"{len(segments)} segments")
+    return segments, output
+
+
+def port_of(output):
+    return int(output["url"].rstrip("/").rpartition(":")[2])
+
+
+def case_a_segment_that_goes_away_costs_its_records_and_nothing_else(case):
+    """While the agent runs. The first one is open already: removed, it can be read all the same."""
+    for name, harm in (("removed", os.unlink), ("truncated", lambda path: os.truncate(path, 0)), ("cut", lambda path: os.truncate(path, 3000))):
+        for which in (0, 1, -1):
+            shutil.rmtree(case.folder / "state", ignore_errors=True)
+            segments, output = spooled(case, range(60))
+            agent = Agent(case, [output], drain="10s")
+            check(peers.wait_for(lambda a=agent: a.told("cannot deliver"), 10), "the receiver was there too early")
+            harm(segments[which])
+            agent.feed(range(60, 80))
+            with peers.Server(port=port_of(output)) as server:
+                counts = agent.end()["hook"]
+                got = set(numbers_of(a["output"] for a in server.alerts()))
+            why = f"segment {which} {name}: {counts}, {len(got)} arrived"
+            check((counts["lost"] > 0 or which == 0) and counts["lost"] < 40 and counts["waiting"] == 0 and counts["delivered"] == len(got) == 80 - counts["lost"], why)
+            check(set(range(60, 80)) <= got, f"{why}; new alerts are missing")
+            check(counts["lost"] == 0 or agent.told(f"alerts lost: {counts['lost']};") and agent.told("the disk did not keep it"), f"{why}; not told: {agent.errors}")
+
+
+def case_a_spool_that_cannot_be_read_for_now_is_told_and_goes_on(case):
+    segments, output = spooled(case, range(60))
+    port = peers.free_port()
+    agent = Agent(case, [output], drain="10s", metrics={"address": f"127.0.0.1:{port}"})
+    check(peers.wait_for(lambda: agent.told("cannot deliver"), 10), "the receiver was there too early")
+    kept = case.folder / "kept"
+    segments[1].rename(kept)
+    segments[1].mkdir()
+    with peers.Server(port=port_of(output)) as server:
+        check(peers.wait_for(lambda: 'sluice_output_failing{output="hook"} 1' in get(port, "/metrics")[1]
+                             and len(server.alerts()) >= 10 and agent.told("failures"), 20), f"{agent.errors}")
+        check(peers.wait_for(lambda: agent.told("its spool cannot be read") and agent.told(str(segments[1])), 10), f"not told: {agent.errors}")
+        segments[1].rmdir()
+        kept.rename(segments[1])
+        counts = agent.end()["hook"]
+        check(counts["delivered"] == 60 and counts["lost"] == 0, str(counts))
+
+
+def case_a_spool_that_cannot_be_used_at_the_start_keeps_nothing_from_running(case):
+    segments, output = spooled(case, range(60))
+    kept = case.folder / "kept"
+    segments[1].rename(kept)
+    segments[1].mkdir()
+    port = peers.free_port()
+    with peers.Server(port=port_of(output)) as server:
+        agent = Agent(case, [output], drain="5s", metrics={"address": f"127.0.0.1:{port}"})
+        agent.feed(range(60, 70))
+        check(peers.wait_for(lambda: len(server.alerts()) == 10, 10), "what waits in memory is not delivered")
+        check(peers.wait_for(lambda: agent.told("its spool cannot be used") and agent.told(str(segments[1])), 10), f"not told: {agent.errors}")
+        check('sluice_output_failing{output="hook"} 1' in get(port, "/metrics")[1], "not failing")
+        segments[1].rmdir()
+        kept.rename(segments[1])  # mended: tried again after ten seconds
+        check(peers.wait_for(lambda: len(server.alerts()) == 70, 20), f"{len(server.alerts())} of 70")
+        check('sluice_output_failing{output="hook"} 0' in get(port, "/metrics")[1], "still failing")
+        counts = agent.end()["hook"]
+        check(counts["delivered"] == 70 and counts["recovered"] == 60, str(counts))
+
+
+def case_a_state_folder_that_cannot_be_written(case):
+    (case.folder / "state").write_text("a file")
+    with peers.Server() as server:
+        agent = Agent(case, [webhook(server)])
+        agent.feed(range(20))
+        counts = agent.end()["hook"]
+        check(counts["delivered"] == 20 and agent.told("its spool cannot be used"), f"{counts} {agent.errors}")
+    agent = Agent(case, [{"name": "hook", "type": "webhook", "url": "http://127.0.0.1:9/"}], drain="100ms")
+    agent.feed(range(20))
+    counts = agent.end()["hook"]
+    check(counts["lost"] == 20 and agent.told("alerts lost: 20;"), f"{counts} {agent.errors}")
+
+
+def case_alerts_that_no_output_delivers_any_more_are_told(case):
+    _, output = spooled(case, range(60))
+    waiting = f"alerts that wait in {case.folder / 'state/outputs/hook'} and are not delivered: 60;"
+    with peers.Server() as server:
+        for outputs in ([{**output, "name": "oncall"}], [{**output, "spool": {"enabled": False}}], [{"name": "console", "type": "stdout"}]):
+            agent = Agent(case, outputs, drain="100ms")
+            agent.end()
+            check(agent.told(waiting), f"{outputs}: {agent.errors}")
+        agent = Agent(case, [webhook(server)])
+        check(agent.end()["hook"]["delivered"] == 60 and not agent.told("no output named"), f"{agent.errors}")
+        agent = Agent(case, [{**webhook(server), "name": "oncall"}])
+        agent.end()
+        check(not agent.told("no output"), f"an empty spool is told: {agent.errors}")
 
 
 def case_two_agents_cannot_share_a_spool(case):

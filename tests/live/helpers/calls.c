@@ -7,6 +7,7 @@
 #include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/io_uring.h>
+#include <linux/sched.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
@@ -258,6 +259,18 @@ static long call_capset(char **w) {
   return syscall(SYS_capset, &head, data);
 }
 static long call_unshare(char **w) { return unshare((int)number(w[0])); }
+/* A child, which ends at once. */
+static long reaped(long child) {
+  if (child == 0) _exit(0);
+  if (child > 0) waitpid(child, NULL, 0);
+  return child;
+}
+static long call_clone(char **w) { return reaped(syscall(SYS_clone, number(w[0]) | SIGCHLD, 0, 0, 0, 0)); }
+static long call_clone3(char **w) {
+  struct clone_args arguments = {.flags = number(w[0]), .exit_signal = SIGCHLD};
+
+  return reaped(syscall(SYS_clone3, &arguments, sizeof arguments));
+}
 static long call_settime(char **w) {
   struct timespec now;
 
@@ -449,6 +462,8 @@ static const struct {
     {"setgid", 1, call_setgid},
     {"capset", 1, call_capset},
     {"unshare", 1, call_unshare},
+    {"clone", 1, call_clone},
+    {"clone3", 1, call_clone3},
     {"settime", 1, call_settime},
     {"syslog", 1, call_syslog},
     {"open32", 1, call_open32},

@@ -107,7 +107,7 @@ struct Config {
   bool warnings_are_errors = false;
   bool pin = false;              // mitigations stay in force when the agent ends (load/pins.h)
   bool self_protection = false;  // other processes of root cannot stop the agent
-  std::string state_directory = "/var/lib/sluice";
+  std::string state_directory = "/var/lib/sluice";  // empty without a file: no output of it has a spool
   int64_t drain_ns = 5 * kSecondNs;  // at the end, outputs may take so long to deliver what waits
   std::string metrics_address;       // HOST:PORT; empty: no metrics over HTTP
   std::string control_socket;        // empty: where `sluice status` looks

@@ -43,6 +43,8 @@ TEST_F(ConfigTest, EverythingHasADefault) {
     ASSERT_EQ(loaded->config.outputs.size(), 1u);
     EXPECT_EQ(loaded->config.outputs[0].type, OutputType::kStdout);
     EXPECT_FALSE(loaded->config.outputs[0].spool.enabled);
+    EXPECT_EQ(loaded->config.state_directory, "/var/lib/sluice") << text;  // spools of before are looked for
+    EXPECT_TRUE(loaded->config.watch) << text;
   }
 }
 

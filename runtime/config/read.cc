@@ -305,6 +305,7 @@ Output StandardOutput() {
 Config Default() {
   Config config;
   config.watch = false;
+  config.state_directory.clear();
   config.outputs.push_back(StandardOutput());
   return config;
 }
@@ -316,7 +317,7 @@ source::Result<std::unique_ptr<Loaded>> Read(const std::string& path) {
   const std::vector<Node> documents = yaml::ReadYaml(loaded->files, *file, loaded->diagnostics);
   if (!loaded->diagnostics.ok()) return loaded;
   if (documents.empty() || documents.front().kind == Node::Kind::kNull) {
-    loaded->config = Default();
+    loaded->config.outputs.push_back(StandardOutput());
     return loaded;
   }
   if (documents.size() > 1) {

@@ -60,9 +60,8 @@ int RunVerb(int argc, char** argv) {
   CLI::App app("Detection and prevention for Linux hosts: rules are compiled into the kernel.", "sluice");
   app.set_version_flag("--version", "sluice " SLUICE_VERSION);
   app.footer(
-      "`sluice VERB --help` says more. Exit status: 0 fine, 1 rules failed, 2 wrong usage or unreadable "
-      "file,\n"
-      "3 the host cannot do it.");
+      "`sluice VERB --help` says more. Exit status: 0 fine, 1 rules failed, 2 wrong "
+      "usage or unreadable file,\n3 the host cannot do it.");
   app.require_subcommand(1);
   std::vector<std::pair<CLI::App*, Verb>> verbs;
   for (const VerbRow& row : kVerbs) {

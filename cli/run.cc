@@ -317,9 +317,8 @@ Verb AddRun(CLI::App& app) {
       ->check(CLI::IsMember({"text", "json"}));
   app.add_flag("--audit", arguments->audit, "Refuse nothing and say what would be, until `sluice audit off`");
   app.footer(
-      "Needs root and a kernel with BPF LSM. SIGINT or SIGTERM ends it, SIGHUP reads the rule files again "
-      "and "
-      "opens files again.");
+      "Needs root and a kernel with BPF LSM. SIGINT or SIGTERM ends "
+      "it, SIGHUP reads the rule files again and opens files again.");
   return [arguments] { return Run(*arguments); };
 }
 

@@ -227,9 +227,8 @@ std::string RulesOf(const Observed& observed, const std::set<std::string>& witho
   Writer writer(without);
   for (const auto& [exepath, habits] : observed) writer.Program(exepath, habits);
   return fmt::format(
-             "# Learned by `sluice learn` from {}: what each program did, and a rule for whatever else it "
-             "does.\n"
-             "# Read it before you use it: what was going on then is taken to be right.\n",
+             "# Learned by `sluice learn` from {}: what each program did, and a rule for whatever else "
+             "it does.\n# Read it before you use it: what was going on then is taken to be right.\n",
              alert::Printable(from)) +
          writer.Take();
 }

@@ -133,9 +133,8 @@ alert::Alert TooManyNames(const std::string& path, const check::CheckedRules& ru
   alert::Alert alert = alert::Own("too many names of a file", ast::Priority::kWarning, "names", host, now_ns);
   alert.id += "-" + path;
   alert.output = fmt::format(
-      "the file {} is named by more than {} paths of the rules: by {} this path is protected, but not the "
-      "file under "
-      "other names; let the rules name fewer of its paths",
+      "the file {} is named by more than {} paths of the rules: by {} this path is "
+      "protected, but not the file under other names; let the rules name fewer of its paths",
       path, SLUICE_FILE_NAMES, names.empty() ? "the rules" : names);
   alert.fields.push_back(alert::TextField("fs.path.name", path));
   alert.fields.push_back(alert::TextField("mitigation.rules", names));
@@ -148,9 +147,8 @@ alert::Alert TooManyFiles(const std::string& path, const check::CheckedRules& ru
   alert::Alert alert = alert::Own("too many files of a path", ast::Priority::kWarning, "files", host, now_ns);
   alert.id += "-" + path;
   alert.output = fmt::format(
-      "so many files have been at {}, which {} names, that the oldest are forgotten: by this path all are "
-      "protected, "
-      "under other names the newest; somebody links or renames files there",
+      "so many files have been at {}, which {} names, that the oldest are forgotten: by this path "
+      "all are protected, under other names the newest; somebody links or renames files there",
       path, names.empty() ? "a rule" : names);
   alert.fields.push_back(alert::TextField("fs.path.name", path));
   alert.fields.push_back(alert::TextField("mitigation.rules", names));

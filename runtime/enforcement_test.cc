@@ -111,9 +111,8 @@ TEST(Enforcement, ABlownFuseIsToldOnceAndWhenItIsArmedAgain) {
   ASSERT_THAT(alerts, SizeIs(1));
   EXPECT_EQ(alerts[0].rule, "Sluice internal: fuse blown");
   EXPECT_EQ(alerts[0].output,
-            "`a` refused more than 5 times within 60 s: it is disarmed and only audits; armed again in 59 s "
-            "or at a "
-            "reload");
+            "`a` refused more than 5 times within 60 s: it is disarmed "
+            "and only audits; armed again in 59 s or at a reload");
   EXPECT_THAT(enforcement.Look(3 * kSecond, rows, {}), IsEmpty());
   ASSERT_THAT(enforcement.Look(61 * kSecond, rows, {}), SizeIs(1));
   EXPECT_THAT(enforcement.Look(62 * kSecond, rows, {}), IsEmpty());

@@ -39,9 +39,8 @@ std::optional<alert::Alert> LossWatch::Look(int64_t now_ns, const std::vector<lo
   told_ = std::move(lost);
 
   alert.output = fmt::format(
-      "{} events were lost, for the ring buffer was full or their records do not parse (undecodable): alerts "
-      "may be "
-      "missing | {}",
+      "{} events were lost, for the ring buffer was full or their "
+      "records do not parse (undecodable): alerts may be missing | {}",
       events, where);
   return alert;
 }

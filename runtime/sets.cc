@@ -75,9 +75,8 @@ alert::Alert SetsNotInForce(const source::Status& why, const alert::Host& host, 
   alert::Alert alert = alert::Own("sets not in force", ast::Priority::kCritical, "set", host, now_boot_ns);
   const std::string_view text(why.message().data(), why.message().size());
   alert.output = fmt::format(
-      "the rules could not be made with the values that `then` has added, and go by those from before; tried "
-      "again "
-      "until it works: {}",
+      "the rules could not be made with the values that `then` has "
+      "added, and go by those from before; tried again until it works: {}",
       text);
   alert.fields.push_back(alert::TextField("set.error", std::string(text)));
   return alert;

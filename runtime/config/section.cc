@@ -113,9 +113,8 @@ bool Section::Expand(const Node& node, std::string& out) {
     if (value == nullptr) {
       diagnostics_.Add(Code::E115, node.span, fmt::format("The environment variable `{}` is not set", name))
           .help =
-          "set it where the agent is started, and for `config check` too (or `--env-file FILE`); a `${` that "
-          "is "
-          "meant as such is written `$${`";
+          "set it where the agent is started, and for `config check` too (or "
+          "`--env-file FILE`); a `${` that is meant as such is written `$${`";
       return false;
     }
     out += value, at = end + 1;

@@ -118,9 +118,8 @@ HostFacts ReadHost() {
 source::Status JudgeHost(const HostFacts& facts) {
   if (!Has(facts.capabilities, CAP_SYS_ADMIN)) {
     return absl::PermissionDeniedError(
-        "loading programs into the kernel needs root (the capability SYS_ADMIN): run it as root, outside of "
-        "an "
-        "unprivileged container");
+        "loading programs into the kernel needs root (the capability "
+        "SYS_ADMIN): run it as root, outside of an unprivileged container");
   }
   if (!facts.in_first_user_namespace) {
     return absl::PermissionDeniedError(
@@ -129,9 +128,9 @@ source::Status JudgeHost(const HostFacts& facts) {
   }
   if (!facts.in_first_pid_namespace) {
     return absl::FailedPreconditionError(
-        "this is a pid namespace of its own, in which /proc does not show the host's processes: run it "
-        "outside of "
-        "containers and `unshare --pid`, or in a container with the host's (docker run --pid=host)");
+        "this is a pid namespace of its own, in which /proc does not show the host's processes: "
+        "run it outside of containers and `unshare --pid`, or in a container with the host's (docker run "
+        "--pid=host)");
   }
   int major = 0, minor = 0;
   const bool numbered = std::sscanf(facts.release.c_str(), "%d.%d", &major, &minor) == 2;

@@ -231,7 +231,6 @@ SLUICE_INLINE __u32 put_path(struct scratch *s, __u32 string, __u32 tag) {
   return sizeof(struct sluice_record) + 8 + ((bytes + 7) & ~7u);
 }
 
-/* Target, text and addresses, as items. */
 SLUICE_INLINE __u32 put_text(struct scratch *s, __u32 at) {
   int present = s->match.state[SLUICE_STR_TEXT] == SLUICE_TEXT_PRESENT;
   __u32 bytes = present ? s->match.bytes[SLUICE_STR_TEXT] : 0;
@@ -242,6 +241,14 @@ SLUICE_INLINE __u32 put_text(struct scratch *s, __u32 at) {
                   s->text.value, bytes, 0);
 }
 
+SLUICE_INLINE __u32 put_end(struct scratch *s, __u32 at, __u32 end, __u32 tag) {
+  const __u32 flags = s->match.ends_unknown >> end & 1 ? SLUICE_ITEM_UNKNOWN : 0;
+
+  if (!flags && !(s->match.ends_known >> end & 1)) return at;
+  return put_item((char *)&s->record, at, RECORD_LIMIT, tag, flags, s->match.ends[end], 16, 0);
+}
+
+/* Target, text and addresses, as items. */
 SLUICE_INLINE __u32 put_operands(struct scratch *s, __u32 at) {
   char *buffer = (char *)&s->record;
   __u32 bytes;
@@ -255,9 +262,6 @@ SLUICE_INLINE __u32 put_operands(struct scratch *s, __u32 at) {
                   s->target.value, bytes, 0);
   }
   at = put_text(s, at);
-  if (s->match.ends_known & 1u << SLUICE_END_LOCAL)
-    at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_LOCAL, 0, s->match.ends[SLUICE_END_LOCAL], 16, 0);
-  if (s->match.ends_known & 1u << SLUICE_END_REMOTE)
-    at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_REMOTE, 0, s->match.ends[SLUICE_END_REMOTE], 16, 0);
-  return at;
+  at = put_end(s, at, SLUICE_END_LOCAL, SLUICE_ITEM_LOCAL);
+  return put_end(s, at, SLUICE_END_REMOTE, SLUICE_ITEM_REMOTE);
 }

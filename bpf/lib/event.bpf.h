@@ -12,16 +12,17 @@
 #include "decide.bpf.h"
 #include "verity.bpf.h"
 
-#define EVENT_OPEN_FILE 1u /* PATH is of an open file, which may be unlinked since */
-#define EVENT_RETURNED 4u  /* the call has returned: `result` */
-#define EVENT_FAILED 8u    /* it failed before it came to the hook */
-#define EVENT_DIGEST 16u   /* the text is the digest of the inode at `text` */
-#define EVENT_KEPT 32u     /* in: an earlier event of this operation was kept; out: this one was */
-#define EVENT_ABSTRACT 2u  /* the target is the abstract name of a UNIX socket: shown with an `@` */
+#define EVENT_OPEN_FILE 1u  /* PATH is of an open file, which may be unlinked since */
+#define EVENT_RETURNED 4u   /* the call has returned: `result` */
+#define EVENT_FAILED 8u     /* it failed before it came to the hook */
+#define EVENT_DIGEST 16u    /* the text is the digest of the inode at `text` */
+#define EVENT_KEPT 32u      /* in: an earlier event of this operation was kept; out: this one was */
+#define EVENT_OPERATION 64u /* inside a call of another kind: operation_type() */
+#define EVENT_ABSTRACT 2u   /* the target is the abstract name of a UNIX socket: shown with an `@` */
 struct hook_event {
   __u16 hook;
   __u16 options;                   /* EVENT_* */
-  __u16 ends;                      /* bit per enum sluice_end that is known */
+  __u8 ends, unknown_ends;         /* bit per enum sluice_end: it is known; there may be one */
   __u16 target_bytes;              /* of target_text, where it has no NUL; 0: it has one */
   __u64 flags;                     /* SLUICE_WORD_EVENT, numbers[0] of the record */
   __s64 numbers[SLUICE_ARGS];      /* SLUICE_INT_ARG and on, numbers[1..] */
@@ -145,6 +146,7 @@ SLUICE_INLINE int judge_event(struct scratch *s, const struct sluice_hook_config
   for (i = 0; i < SLUICE_ARGS; i++) s->match.ints[SLUICE_INT_ARG + i] = e->numbers[i];
   s->match.ints[SLUICE_INT_RESULT] = e->options & EVENT_RETURNED ? e->result : SLUICE_ABSENT_INT;
   s->match.ends_known = e->ends;
+  s->match.ends_unknown = e->unknown_ends;
   __builtin_memcpy(s->match.ends, e->addresses, sizeof(s->match.ends));
   standing = match_cheap(s, config, task, e->flags);
   if (config->file_strings & (1u << SLUICE_STR_PATH | 1u << SLUICE_STR_TARGET)) {
@@ -221,6 +223,10 @@ static __noinline __attribute__((unused)) int tell(struct scratch *s, const stru
   return 1;
 }
 
+SLUICE_INLINE __u32 type_of_event(struct task_struct *task, __u32 hook, __u32 options, __u32 *flags) {
+  return options & EVENT_OPERATION ? operation_type(task, hook, flags) : call_type(task, hook, flags);
+}
+
 /* Judges the event, mitigates, sends and counts. Returns the errno of a denial, positive, or 0. */
 SLUICE_ONCE int decide_event(struct hook_event *e) {
   struct task_struct *task = bpf_get_current_task_btf();
@@ -235,7 +241,7 @@ SLUICE_ONCE int decide_event(struct hook_event *e) {
   config = active_config(slot, hook);
   if (!config) return 0;
   COUNT(hook, seen, 1);
-  type = call_type(task, hook, &flags);
+  type = type_of_event(task, hook, e->options, &flags);
   if (e->options & EVENT_KEPT) flags |= SLUICE_EVENT_AGAIN;
   s = scratch_claim();
   if (!s) return decide_blind(slot, hook, type, flags, task);

@@ -66,6 +66,7 @@ struct sluice_match {
   __u64 atoms[SLUICE_ATOM_WORDS]; /* in: those of the lineage's levels; what strings contain is between */
   __u8 ends[SLUICE_ENDS][16];
   __u32 ends_known;            /* bit per end: there is one */
+  __u32 ends_unknown;          /* likewise: there is one, or none; it cannot be told */
   __u32 flags_unknown;         /* not all of them could be had */
   __u32 state[SLUICE_STRINGS]; /* SLUICE_TEXT_* */
   __u32 bytes[SLUICE_STRINGS]; /* without NUL; of what the text holds */
@@ -404,6 +405,7 @@ SLUICE_INLINE __u64 sluice_match_end(struct sluice_match *m, const struct sluice
   struct sluice_net_key key; /* on the stack: 6.1 takes no other key here */
 
   if (!sluice_asked(config, lookup, standing)) return standing;
+  if (m->ends_unknown >> end & 1) return sluice_unknown(m, lookup, standing);
   if (!(m->ends_known >> end & 1))
     return sluice_take(m, config, lookup, config->lookups[lookup].absent, standing);
   key.prefixlen = 32 + 128;

@@ -146,6 +146,7 @@ static __noinline int decide_strings(struct linux_binprm *bprm) {
   begin(s, slot, SLUICE_HOOK_BPRM_COMMITTED, type, flags);
   s->match.state[SLUICE_STR_PATH] = SLUICE_TEXT_ABSENT;
   s->match.ends_known = 0;
+  s->match.ends_unknown = 0;
   s->path_built = 0;
   if (judge_strings(s, config, task, bprm)) {
     __builtin_memset(s->numbers, 0, sizeof(s->numbers));

@@ -127,6 +127,19 @@ SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags
   return 0;
 }
 
+/* Likewise for an operation inside a call of another kind: the type of the call that it stands for, as io_uring's have it.
+ * Nothing waits for its result. */
+SLUICE_INLINE __u32 operation_type(struct task_struct *task, __u32 hook, __u32 *flags) {
+  __u32 index = 2 * SLUICE_CALLS + hook;
+  const struct sluice_call *call;
+
+  call_at(task, hook, flags);
+  call = bpf_map_lookup_elem(&type_by_call, &index);
+  if (is_at(call, hook) && !(task->flags & PF_KTHREAD)) return call->type;
+  *flags |= SLUICE_EVENT_NO_TYPE;
+  return 0;
+}
+
 /* The innermost one. */
 SLUICE_INLINE __u32 pid_namespace(struct task_struct *task) {
   struct pid *pid = task->thread_pid;

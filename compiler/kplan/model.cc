@@ -186,6 +186,7 @@ void FillMatch(const Subject& subject, sluice_match& match) {
     std::copy(subject.ends[end]->begin(), subject.ends[end]->end(), match.ends[end]);
     match.ends_known |= 1u << end;
   }
+  match.ends_unknown = subject.unknown_ends;
   match.lineage_known = subject.lineage_known ? 1 : 0;
   std::copy(subject.ints.begin(), subject.ints.end(), match.ints);
   match.bucket = subject.bucket;

@@ -15,7 +15,7 @@
 namespace sluice::kplan {
 
 // What a hook knows of one event. A string that is nullopt is absent; `unknown_strings` has a bit per
-// sluice_string. SLUICE_STR_DIRECTORY is not read: the matcher takes it from the path.
+// sluice_string, `unknown_ends` one per sluice_end. SLUICE_STR_DIRECTORY is not read: the matcher takes it from the path.
 struct Subject {
   check::HookId hook = 0;
   check::EventType type = check::kNoType;
@@ -26,6 +26,7 @@ struct Subject {
   // Further paths that name the file of EXEPATH, PATH or TARGET; the kernel knows them, a test's event has none.
   std::array<std::vector<std::string_view>, SLUICE_STRINGS> other_names;
   std::array<std::optional<std::array<uint8_t, 16>>, SLUICE_ENDS> ends;  // IPv4 mapped
+  uint32_t unknown_ends = 0;
   std::array<uint64_t, SLUICE_LINEAGE_LEVELS> ancestors{};
   bool lineage_known = true;
   // For scopes: Model::BucketOf() of the executable, and the cgroups that hold the process (bit per number).

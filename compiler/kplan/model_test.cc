@@ -399,6 +399,9 @@ TEST(Model, AnEndOfAConnectionIsInTheNetsOfItsFamily) {
   Subject absent;
   absent.hook = SLUICE_HOOK_SOCKET_CONNECT;
   EXPECT_TRUE(model.Judge(absent).dropped);
+  Subject unknown = absent;
+  unknown.unknown_ends = 1u << SLUICE_END_REMOTE;
+  EXPECT_EQ(model.Judge(unknown).undecided[0], (1u << clauses.size()) - 1);
 }
 
 split::Test ByFile(split::Test test) {

@@ -113,6 +113,7 @@ Value SocketName(RecordView& view, uint32_t place) {
   constexpr int64_t kUnix = 1;
   if (NumberAt(view, 0) == kUnix) return FromText(TextAt(view, place));
   const Value local = End(view, SLUICE_END_LOCAL), remote = End(view, SLUICE_END_REMOTE);
+  if (local.kind == Value::Kind::kUnknown || remote.kind == Value::Kind::kUnknown) return Value::Unknown();
   const bool has_local = local.kind == Value::Kind::kNet, has_remote = remote.kind == Value::Kind::kNet;
   if (!has_local && !has_remote) return FromText(TextAt(view, place));
   const Endpoint here{has_local ? &local.net : nullptr, NumberAt(view, 2)};

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -191,6 +192,24 @@ TEST_F(Extract, AnOpen) {
           {"fd.dev.minor", "2"},
           {"fs.path.name", "\"/etc/cron.d/job\""},
           {"fd.sip", "absent"}});
+}
+
+TEST_F(Extract, AnEndThatCannotBeToldIsUnknown) {
+  RecordBuilder connect(SLUICE_RECORD_EVENT, SLUICE_HOOK_SOCKET_CONNECT);
+  connect.header() = Open().header();
+  connect.header().hook = SLUICE_HOOK_SOCKET_CONNECT;
+  connect.header().type = check::FindEvent("connect");
+  connect.header().numbers[1] = AF_INET;
+  connect.header().numbers[3] = 4000;
+  connect.header().numbers[4] = static_cast<uint64_t>(SLUICE_UNKNOWN_INT);
+  const std::string address(16, '\0');
+  connect.Item(SLUICE_ITEM_LOCAL, address).Item(SLUICE_ITEM_REMOTE, address, SLUICE_ITEM_UNKNOWN);
+  Load(connect, Chain());
+  Expect({{"fd.rip", "unknown"},
+          {"fd.snet", "unknown"},
+          {"fd.rport", "unknown"},
+          {"fd.name", "unknown"},
+          {"fd.lport", "4000"}});
 }
 
 TEST_F(Extract, TheLoginShellIsTheOldestOfTheAncestors) {

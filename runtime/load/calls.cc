@@ -33,7 +33,7 @@ std::vector<sluice_call> CallTable(const Completes& completes) {
     if (row.nr32 >= 0 && row.nr32 < SLUICE_CALLS)
       table[SLUICE_CALLS + static_cast<size_t>(row.nr32)] = call(1);
   }
-  // io_uring has no operation of its own for the other hooks' types.
+  // io_uring has no operation of its own for the other hooks' types. What SCTP is told by options has these types too.
   const std::pair<check::HookId, std::string_view> by_ring[] = {
       {SLUICE_HOOK_FILE_OPEN, "openat"},        {SLUICE_HOOK_PATH_UNLINK, "unlinkat"},
       {SLUICE_HOOK_PATH_RMDIR, "unlinkat"},     {SLUICE_HOOK_PATH_MKDIR, "mkdirat"},

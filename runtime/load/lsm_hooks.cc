@@ -66,8 +66,12 @@ check::HookId DecisionPointOf(const std::string& lsm_hook) {
 }
 
 check::HookId PointOf(const bpf_program* program) {
+  const std::string_view name = bpf_program__name(program);
+  // One hook of the kernel for two of ours.
+  if (name == "net_sctp_bind") return SLUICE_HOOK_SOCKET_BIND;
+  if (name == "net_sctp_connect") return SLUICE_HOOK_SOCKET_CONNECT;
   if (std::string_view(bpf_program__section_name(program)) == kCloneSection) return SLUICE_HOOK_USERNS_CREATE;
-  const bool protects = std::string_view(bpf_program__name(program)).starts_with("protect_");
+  const bool protects = name.starts_with("protect_");
   return protects ? std::countr_zero(uint64_t{SLUICE_POINT_PROTECT}) : DecisionPointOf(LsmHookOf(program));
 }
 

@@ -50,6 +50,13 @@ SLUICE_INLINE void abandon(struct task_struct *task) {
   COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, 1);
 }
 
+/* A call whose return was missed, and after which its thread made no other: its result stays unknown. */
+SLUICE_INLINE void send_unreturned(struct task_struct *task) {
+  struct waiting_call *waiting = waiting_of(task);
+
+  if (waiting) send_all_waiting(waiting, task, 0, 0);
+}
+
 #define FD_FOLDER_BYTES 8 /* "/dev/fd/" */
 
 /* proc.name of the new image: the base name of the file asked for, cut to 15 bytes. An exec of a descriptor
@@ -531,6 +538,7 @@ int BPF_PROG(exec_sched_exec, struct task_struct *task, pid_t old_pid, struct li
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(exec_sched_exit, struct task_struct *task) {
   abandon(task);
+  send_unreturned(task);
   if (task->signal->live.counter > 0) return 0;
   if ((__u32)task->tgid == handover.agent_pid) {
     handover.unattended = 1;

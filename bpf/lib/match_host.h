@@ -1,7 +1,7 @@
-/* lib/match_host.h - how a program in user space runs lib/match.bpf.h.
+/* lib/match_host.h - how a program in user space runs the matcher: lib/match.bpf.h, match_text.bpf.h, judge.bpf.h.
  *
- * Include "bpf/lib/match.bpf.h" in one .cc (this file comes with it) after nothing else, and define, as
- * static inline functions in that .cc, the table questions that match.bpf.h declares:
+ * Include the latter two in one .cc (the others come with them) after nothing else, and define, as static
+ * inline functions in that .cc, the table questions that they declare:
  *
  *   sluice_short_class, sluice_long_class    exact maps: the whole zero padded key; nullptr: no entry
  *   sluice_prefix_class, sluice_suffix_class longest prefix match over the first key->prefixlen bits of what

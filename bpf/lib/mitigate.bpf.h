@@ -5,6 +5,7 @@
 #pragma once
 
 #include "emit.bpf.h"
+#include "judge.bpf.h"
 #include "task.bpf.h"
 
 /* Names of the process's cgroup from the leaf up, in s->record.more, each with its NUL; zeros behind them. Of one that lies

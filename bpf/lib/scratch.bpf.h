@@ -7,6 +7,7 @@
 #pragma once
 
 #include "fuse.bpf.h"
+#include "match_text.bpf.h"
 
 #define SCRATCH_SLOTS 8
 #define RECORD_MORE_BYTES (2 * SLUICE_PATH_BYTES + 1024)

@@ -9,7 +9,8 @@
 #include <string>
 #include <unordered_map>
 
-#include "bpf/lib/match.bpf.h"
+#include "bpf/lib/judge.bpf.h"
+#include "bpf/lib/match_text.bpf.h"
 #include "compiler/kplan/ends.h"
 #include "compiler/kplan/mitigations.h"
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "compiler/source/thread.h"
 
@@ -28,12 +29,12 @@ struct HttpServer::State {
   std::string address;
   Source source;
   Tell tell;
-  std::string error;  // the first of the last try
   mg_context* context = nullptr;
   std::mutex mutex;
   std::condition_variable wake;
-  bool stopping = false;
-  std::thread again;  // until it listens
+  bool stopping = false;  // under mutex, as is the next
+  std::string error;      // the first of the last try; civetweb's threads tell theirs at any time
+  std::thread again;      // until it listens
 
   ~State() {
     {
@@ -64,9 +65,15 @@ struct HttpServer::State {
   }
 
   static int Log(const mg_connection* connection, const char* message) {
-    std::string& error = static_cast<State*>(mg_get_user_data(mg_get_context(connection)))->error;
-    if (error.empty()) error = message;
+    auto& state = *static_cast<State*>(mg_get_user_data(mg_get_context(connection)));
+    const std::lock_guard lock(state.mutex);
+    if (state.error.empty()) state.error = message;
     return 1;
+  }
+
+  std::string TakeError() {
+    const std::lock_guard lock(mutex);
+    return std::exchange(error, {});
   }
 
   source::Status Listen() {
@@ -84,11 +91,12 @@ struct HttpServer::State {
     mg_init_data init{.callbacks = &callbacks, .user_data = this, .configuration_options = options};
     std::array<char, 256> text{};
     mg_error_data fault{.code = 0, .text = text.data(), .text_buffer_size = text.size()};
-    error.clear();
+    TakeError();
     context = mg_start2(&init, &fault);
     if (context == nullptr) {
+      const std::string error_told = TakeError();
       return absl::UnavailableError(fmt::format("metrics cannot listen on {}: {}", address,
-                                                error.empty() ? std::string(text.data()) : error));
+                                                error_told.empty() ? std::string(text.data()) : error_told));
     }
     mg_set_request_handler(context, "**", Serve, this);
     return absl::OkStatus();

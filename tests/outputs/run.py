@@ -316,17 +316,23 @@ def case_a_silent_name_server_holds_up_no_end(case):
             two.bind(("127.0.0.98", 53))
         except OSError as why:
             raise Skipped(f"port 53 is not to be had: {why}") from why
-        for output in ({"type": "webhook", "url": "http://collector.example.com/x", "timeout": "2s"},
-                       {"type": "syslog", "transport": "udp", "address": "siem.example.com:514"},
-                       {"type": "syslog", "transport": "tcp", "address": "siem.example.com:6514", "timeout": "2s"}):
-            agent = Agent(case, [{"name": output.get("transport", "hook"), **output}], drain="1s", before=mount)
+        for host, output in (("hook", {"type": "webhook", "url": "http://hook.example.com/x", "timeout": "2s"}),
+                             ("udp", {"type": "syslog", "transport": "udp", "address": "udp.example.com:514"}),
+                             ("tcp", {"type": "syslog", "transport": "tcp", "address": "tcp.example.com:6514", "timeout": "2s"})):
+            agent = Agent(case, [{"name": host, **output}], drain="1s", before=mount)
             agent.feed(range(5))
-            check(peers.wait_for(lambda: select.select([one, two], [], [], 0)[0], 10), "the name server is not asked")
-            one.recv(4096)
+            question = bytes([len(host)]) + host.encode() + b"\7example\3com\0"  # of this round alone
+            check(peers.wait_for(lambda q=question: any(q in asked for asked in received([one, two])), 10), f"the name server is not asked for {host}.example.com")
             begin = time.monotonic()
             (counts,) = agent.end().values()
             took = time.monotonic() - begin
             check(counts["waiting"] == 5 and took < 6, f"{output}: {counts}, ended after {took:.1f} s")
+
+
+def received(sockets):
+    """What has come by now."""
+    while ready := select.select(sockets, [], [], 0)[0]:
+        yield ready[0].recv(4096)
 
 
 def case_webhook_redirect_is_followed_when_allowed(case):

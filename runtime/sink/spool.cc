@@ -134,21 +134,29 @@ source::Status Spool::Recover(Use use) {
   }
   closedir(dir);
   std::sort(firsts.begin(), firsts.end());
-  const bool known = LoadCursor();
+  const std::optional<uint64_t> delivered = Load(delivered_), appended = Load(appended_);
+  cursor_ = delivered.value_or(0);
   for (const uint64_t first : firsts) {
     if (!Scan(first, first == firsts.back(), use)) return Unavailable(PathOf(first));
   }
   for (const Segment& segment : segments_) bytes_ += segment.bytes - segment.begin;
-  if (!segments_.empty() && !known) cursor_ = segments_.front().first;
+  if (!delivered) cursor_ = segments_.empty() ? appended.value_or(0) : segments_.front().first;
   next_ = cursor_;
   for (const Segment& segment : segments_) {
     if (segment.first > next_) missing_ += segment.first - next_;
     next_ = std::max(next_, segment.end());
   }
+  const uint64_t end = std::max(next_ + (spoiled_end_ ? 1 : 0), appended.value_or(0));
+  missing_ += end - next_;
+  next_ = end;
   for (const Segment& segment : segments_) {
     if (segment.end() > cursor_) waiting_ += segment.end() - std::max(segment.first, cursor_);
   }
-  if (use == Use::kOwn) DropDelivered();
+  if (waiting_ == 0) cursor_ = next_;
+  if (use == Use::kOwn) {
+    if (cursor_ != delivered) Store(delivered_, cursor_);
+    DropDelivered();
+  }
   return absl::OkStatus();
 }
 
@@ -169,7 +177,7 @@ bool Spool::Scan(uint64_t file, bool last, Use use) {
     if (!fine) break;
     if (!*next) {
       if (!last) break;  // what is missing shows in the number of the next segment's first record
-      if (segment.end() >= cursor_ && IsSpoiled(fd, segment, size)) ++missing_;
+      spoiled_end_ = segment.end() >= cursor_ && IsSpoiled(fd, segment, size);
       if (use == Use::kOwn) fine = ftruncate(fd, static_cast<off_t>(segment.bytes)) == 0;
       break;
     }
@@ -235,26 +243,24 @@ source::Result<std::optional<Spool::Place>> Spool::FindNext(int fd, uint64_t fro
   return std::optional<Place>();
 }
 
-// Two slots are written in turn, so that one of them is whole whenever the machine stops.
-bool Spool::LoadCursor() {
-  std::array<std::array<uint64_t, 2>, 2> slots{};
-  bool known = false;
-  for (size_t i = 0; i < slots.size(); ++i) {
-    if (!ReadAll(cursor_file_, slots[i].data(), sizeof slots[i], i * sizeof slots[i])) continue;
-    const bool whole = slots[i][1] == XXH3_64bits(&slots[i][0], sizeof slots[i][0]);
-    if (!whole || slots[i][0] < cursor_) continue;
-    cursor_ = slots[i][0], cursor_slot_ = i;
-    known = true;
+std::optional<uint64_t> Spool::Load(Mark& mark) const {
+  std::optional<uint64_t> number;
+  for (uint64_t slot = 0; slot < 2; ++slot) {
+    std::array<uint64_t, 2> stored{};
+    if (!ReadAll(cursor_file_, stored.data(), sizeof stored, mark.at + slot * sizeof stored)) continue;
+    const bool whole = stored[1] == XXH3_64bits(&stored[0], sizeof stored[0]);
+    if (!whole || stored[0] < number.value_or(0)) continue;
+    number = stored[0], mark.slot = slot;
   }
-  return known;
+  return number;
 }
 
-void Spool::StoreCursor() {
-  cursor_slot_ ^= 1;
-  const std::array<uint64_t, 2> slot{cursor_, XXH3_64bits(&cursor_, sizeof cursor_)};
-  // Not stored: delivered twice after a crash, which is allowed.
-  WriteAll(cursor_file_, {reinterpret_cast<const char*>(slot.data()), sizeof slot},
-           cursor_slot_ * sizeof slot);
+// Not stored: delivered twice after a crash, which is allowed, or fewer known to be missing.
+void Spool::Store(Mark& mark, uint64_t number) {
+  mark.slot ^= 1;
+  const std::array<uint64_t, 2> stored{number, XXH3_64bits(&number, sizeof number)};
+  WriteAll(cursor_file_, {reinterpret_cast<const char*>(stored.data()), sizeof stored},
+           mark.at + mark.slot * sizeof stored);
 }
 
 bool Spool::IsWriterLinked() const {
@@ -407,7 +413,8 @@ void Spool::Acknowledge(size_t count) {
 void Spool::Advance(uint64_t records, uint64_t bytes) {
   cursor_ += records, reader_at_ += bytes;
   waiting_ -= records;
-  StoreCursor();
+  if (waiting_ == 0) cursor_ = next_;  // what is missing behind them is not told again
+  Store(delivered_, cursor_);
   DropDelivered();
 }
 
@@ -431,6 +438,7 @@ void Spool::DropDelivered() {
 void Spool::Sync() {
   if (!dirty_ || writer_ < 0) return;
   fdatasync(writer_);
+  Store(appended_, next_);
   fdatasync(cursor_file_);
   dirty_ = false;
 }

@@ -1,12 +1,13 @@
 // sink/spool.h - alerts on disk until they are delivered: an append-only log and a cursor.
 //
 // A folder holds segments, named by the sequence number of their first record, and a cursor: the number of the
-// next record to deliver. A record is a header (magic, length, number, XXH3 of all) and its bytes. An append is
-// one write; when it fails or the process dies inside it, the torn end is cut off and no other record suffers. Where
-// the disk spoiled a header, the records behind it are found again by theirs, and what is between is counted.
-// Delivered segments are removed, after the cursor that says so is on disk. A cursor that cannot be read means delivery
-// from the oldest record again: at least once, never less. A segment that is gone, or ends too early, costs its records,
-// which are counted, and holds nothing else up.
+// next record to deliver and, as of the last Sync(), of the next one to append. A record is a header (magic, length,
+// number, XXH3 of all) and its bytes. An append is one write; when it fails or the process dies inside it, the torn end
+// is cut off and no other record suffers. Where the disk spoiled a header, the records behind it are found again by
+// theirs, and what is between is counted. Delivered segments are removed, after the cursor that says so is on disk. A
+// cursor that cannot be read means delivery from the oldest record again: at least once, never less. A segment that is
+// gone, or ends too early, costs its records, which are counted, and holds nothing else up; of the last one those are
+// counted that the last Sync() knew.
 //
 // Threads: not synchronized. Memory: nothing that grows with the spool.
 // Errors:  Open(): kUnavailable, the folder cannot be used; kFailedPrecondition, another process has it. Append():
@@ -71,12 +72,19 @@ class Spool {
   struct Place {
     uint64_t at = 0, number = 0;
   };
+  // A number that only grows, in the cursor's file: two slots are written in turn, so that one of them is whole whenever
+  // the machine stops.
+  struct Mark {
+    const uint64_t at;  // of the first slot
+    uint64_t slot = 0;  // that was written last
+  };
 
   Spool(std::string folder, uint64_t max_bytes);
   enum class Use : uint8_t { kLook, kOwn };
   source::Status Recover(Use use);
-  bool LoadCursor();  // false: never stored, or not readable
-  void StoreCursor();
+  // None: never stored, or not readable.
+  std::optional<uint64_t> Load(Mark& mark) const;
+  void Store(Mark& mark, uint64_t number);
   bool Scan(uint64_t file, bool last, Use use);
   bool ScanFrom(int fd, uint64_t size, Segment& segment);
   static source::Result<std::optional<Place>> FindNext(int fd, uint64_t from, uint64_t size, uint64_t number);
@@ -96,11 +104,12 @@ class Spool {
   std::deque<Segment> segments_;  // oldest first; the last one is written
   uint64_t next_ = 0;             // number of the next record to append
   uint64_t cursor_ = 0;           // number of the next record to deliver
-  uint64_t cursor_slot_ = 0;
+  Mark delivered_{.at = 0}, appended_{.at = 32};
   uint64_t reader_first_ = 0,
            reader_at_ = 0;            // the segment that is open for reading, the cursor's offset in it
   std::vector<uint64_t> handed_out_;  // bytes of each record of the last Read()
   uint64_t waiting_ = 0, bytes_ = 0, missing_ = 0, damaged_ = 0;
+  bool spoiled_end_ = false;  // at Open(): a record that cannot be read was behind the last one
   bool dirty_ = false;
 };
 

@@ -99,6 +99,7 @@ TEST_F(SpoolTest, ATornEndIsCutOffAtEveryByte) {
   for (uint64_t size = whole; size-- > record;) {
     fs::copy_file(kept, segment, fs::copy_options::overwrite_existing);
     fs::resize_file(segment, size);
+    fs::remove(folder_ / "spool/cursor");  // the process died before the Sync()
     const auto spool = Open();
     ASSERT_EQ(spool->waiting(), size / record);
     ASSERT_TRUE(spool->Append("next").ok());
@@ -188,6 +189,59 @@ TEST_F(SpoolTest, AMissingSegmentIsCounted) {
   EXPECT_EQ(spool->missing() + spool->waiting(), 3000u);
   EXPECT_EQ(*Spool::Waiting(folder_ / "spool"), spool->waiting());
   EXPECT_EQ(ReadAll(*spool).size() + spool->missing(), 3000u);
+}
+
+TEST_F(SpoolTest, TheLastSegmentIsMissedTooAndOnceOnly) {
+  {
+    const auto spool = Open();
+    for (int i = 0; i < 3000; ++i) ASSERT_TRUE(spool->Append(RecordNumber(i)).ok());
+  }
+  ASSERT_GE(Segments().size(), 3u);
+  fs::remove(Segments().back());
+  {
+    const auto spool = Open();
+    EXPECT_GT(spool->missing(), 0u);
+    EXPECT_EQ(spool->missing() + spool->waiting(), 3000u);
+    ASSERT_TRUE(spool->Append("new").ok());
+    const std::vector<std::string> read = ReadAll(*spool);
+    EXPECT_EQ(read.size() + spool->missing(), 3001u);
+    EXPECT_EQ(read.back(), "new");
+  }
+  EXPECT_EQ(Open()->missing(), 0u);
+}
+
+TEST_F(SpoolTest, ASpoolWhoseSegmentsAreAllGoneIsMissedAndTakesNewOnes) {
+  for (const bool delivered : {false, true}) {
+    {
+      const auto spool = Open();
+      for (int i = 0; i < 10; ++i) ASSERT_TRUE(spool->Append(RecordNumber(i)).ok());
+      spool->Sync();
+      ASSERT_EQ(spool->Read(4, kMiB)->size(), 4u);
+      if (delivered) spool->Acknowledge(4);
+    }
+    for (const fs::path& segment : Segments()) fs::remove(segment);
+    EXPECT_EQ(*Spool::Waiting(folder_ / "spool"), 0u);
+    EXPECT_EQ(Open()->missing(), delivered ? 6u : 10u);
+    const auto spool = Open();
+    EXPECT_EQ(spool->missing(), 0u);
+    ASSERT_TRUE(spool->Append("new").ok());
+    EXPECT_THAT(ReadAll(*spool), ElementsAre("new"));
+  }
+}
+
+// After a crash, what was appended since the last Sync() is not known to be missing.
+TEST_F(SpoolTest, OfACrashedProcessTheLastSyncCounts) {
+  const auto crashed = Open();
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(crashed->Append(RecordNumber(i)).ok());
+  crashed->Sync();
+  for (int i = 10; i < 15; ++i) ASSERT_TRUE(crashed->Append(RecordNumber(i)).ok());
+  const fs::path left = folder_ / "left";
+  fs::copy(folder_ / "spool", left);
+  EXPECT_EQ((*Spool::Open(left, kMiB))->waiting(), 15u);
+  fs::remove_all(left);
+  fs::copy(folder_ / "spool", left);
+  fs::resize_file(left / Segments().at(0).filename(), 0);
+  EXPECT_EQ((*Spool::Open(left, kMiB))->missing(), 10u);
 }
 
 // Its number is missing once, not once more where it was.

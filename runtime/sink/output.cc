@@ -43,11 +43,10 @@ bool AnyTag(const std::vector<std::string>& wanted, const std::vector<std::strin
 
 source::Result<std::unique_ptr<Output>> Output::Open(const config::Output& options, const std::string& folder,
                                                      std::unique_ptr<Destination> destination, Log log) {
-  source::Result<std::unique_ptr<Store>> store =
-      Store::Open(options.name, options.spool.enabled ? folder : std::string(), options.spool, options.queue);
-  if (!store.ok()) return store.status();
+  auto store = std::make_unique<Store>(options.name, options.spool.enabled ? folder : std::string(),
+                                       options.spool, options.queue);
   std::unique_ptr<Output> output(
-      new Output(options, std::move(*store), std::move(destination), std::move(log)));
+      new Output(options, std::move(store), std::move(destination), std::move(log)));
   Output& one = *output;
   source::Status started = source::StartThread(one.writer_, [&one] { one.Write(); });
   if (started.ok()) started = source::StartThread(one.sender_, [&one] { one.Send(); });

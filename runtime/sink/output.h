@@ -8,8 +8,8 @@
 //
 // Threads: two of its own; everything from any thread, Reopen() from a signal handler, too.
 // Memory:  `queue` alerts here, as many in the store while the disk refuses.
-// Errors:  Open(): another process has the spool. Others are told through `log`, when an output begins to fail, or to
-//          lose, and when it works again, and counted.
+// Errors:  Open(), as source/thread.h. Others are told through `log`, when an output begins to fail, or to lose, and when
+//          it works again, and counted.
 // Counted: raised + recovered = delivered + waiting + dead_lettered + lost.
 #pragma once
 

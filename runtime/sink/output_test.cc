@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "runtime/sink/lines.h"
+#include "runtime/sink/spool.h"
 
 namespace sluice::sink {
 namespace {
@@ -188,6 +189,26 @@ TEST_F(OutputTest, WithoutASpoolASlowReceiverIsWaitedForAsLongAsItTakesSomething
   const auto output = Open();
   for (int i = 0; i < 200; ++i) output->Push(AlertNumber(i));
   EXPECT_EQ(Close(*output, 100ms).delivered, 200u);
+}
+
+// They wait in memory, and what still does at the end goes to the dead-letter file, which both write.
+TEST_F(OutputTest, ASpoolThatAnotherHasKeepsNoAlertFromGoingOut) {
+  const auto other = Spool::Open(folder_ / "spool", 1 << 20);
+  ASSERT_TRUE(other.ok());
+  script_->answer = [](const Batch& batch, const Cancel&) {
+    return batch.front().find("\"rule 3\"") == std::string::npos ? Outcome::Delivered(batch.size())
+                                                                 : Outcome::Failed("down");
+  };
+  options_.batch_size = 1;
+  const auto output = Open();
+  EXPECT_TRUE(output->stats().failing);
+  for (int i = 0; i < 5; ++i) output->Push(AlertNumber(i));
+  const OutputStats stats = Close(*output, 20ms);
+  EXPECT_EQ(stats.delivered, 3u);
+  EXPECT_EQ(stats.dead_lettered, 2u);
+  EXPECT_THAT(log_, HasSubstr("output `test`: its spool cannot be used, and alerts wait in memory only"));
+  EXPECT_THAT(log_, HasSubstr("another process uses this spool"));
+  EXPECT_EQ((*other)->waiting(), 0u);
 }
 
 TEST_F(OutputTest, FilterAndRateLimitStandInFront) {

@@ -1,7 +1,7 @@
 // sink/outputs.h - all outputs of a configuration.
 //
 // Threads: everything from any; Reopen() from a signal handler, too; Close() once.
-// Errors:  Open(): another process uses a spool of theirs.
+// Errors:  Open(), as source/thread.h. Those of an output: output.h.
 #pragma once
 
 #include <memory>

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,31 +34,24 @@ std::string DeadLetterLine(const std::string& name, const std::string& alert, st
 }  // namespace
 
 Store::Store(std::string name, std::string folder, const config::Spool& limits, size_t most_in_memory)
-    : name_(std::move(name)), folder_(std::move(folder)), limits_(limits), most_in_memory_(most_in_memory) {}
-
-source::Result<std::unique_ptr<Store>> Store::Open(const std::string& name, const std::string& folder,
-                                                   const config::Spool& spool, size_t most_in_memory) {
-  std::unique_ptr<Store> store(new Store(name, folder, spool, most_in_memory));
-  if (folder.empty()) return store;
-  source::Status opened = store->OpenSpool();
-  if (opened.code() == absl::StatusCode::kFailedPrecondition) return opened;  // another process has it
-  return store;
+    : name_(std::move(name)), folder_(std::move(folder)), limits_(limits), most_in_memory_(most_in_memory) {
+  if (!folder_.empty()) OpenSpool();
 }
 
-source::Status Store::OpenSpool() {
+bool Store::OpenSpool() {
   tried_ = std::chrono::steady_clock::now();
   source::Result<std::unique_ptr<Spool>> opened = Spool::Open(folder_, limits_.max_bytes);
   if (!opened.ok()) {
     fault_ =
         fmt::format("its spool cannot be used, and alerts wait in memory only: {}", Text(opened.status()));
-    return opened.status();
+    return false;
   }
   spool_ = std::move(*opened);
   has_spool_ = true;
   counts_.recovered = spool_->waiting() + spool_->missing();
   if (spool_->missing() > 0) Lost(spool_->missing(), kSpoiled);
   Counted();
-  return absl::OkStatus();
+  return true;
 }
 
 // Behind what waits in memory already, so that the order stays.
@@ -133,7 +127,7 @@ void Store::Tend() {
   const std::lock_guard lock(mutex_);
   if (folder_.empty()) return;
   const bool due = spool_ == nullptr && std::chrono::steady_clock::now() >= tried_ + kTryAgain;
-  if (due && !OpenSpool().ok()) return;
+  if (due && !OpenSpool()) return;
   if (spool_ == nullptr) return;
   while (!memory_.empty() && !memory_handed_out_ && ToDisk(memory_.front())) memory_.pop_front();
   Counted();
@@ -174,6 +168,7 @@ bool Store::WriteDeadLetter(const std::string& alert, std::string_view reason) {
     return false;
   }
   const std::string line = DeadLetterLine(name_, alert, reason);
+  flock(fd, LOCK_EX);  // whoever has the spool writes here, too
   struct stat file {};
   bool written =
       fstat(fd, &file) == 0 && static_cast<uint64_t>(file.st_size) + line.size() <= limits_.dead_letter_bytes;

@@ -1,13 +1,13 @@
 // sink/store.h - the alerts that one output still has to deliver.
 //
 // They wait on disk (spool.h). While the disk refuses, or when the output has no spool, they wait in memory. A spool that
-// cannot be used at the start is tried again every kTryAgain.
+// cannot be used at the start, or that another process has, is tried again every kTryAgain.
 // At the spool's bound, or when the receiver will never have them, they go to the dead-letter file; when that is
 // full or cannot be written either, they are lost, and counted as such.
 //
 // Threads: any; the disk is used under the lock, so never call it from the engine thread.
 // Memory:  at most `most_in_memory` alerts, and one batch.
-// Errors:  Open(): another process has the spool. Others are counted, and told by TakeFault() and TakeLosses().
+// Errors:  counted, and told by TakeFault() and TakeLosses().
 // Counted: appended + recovered = acknowledged + dead_lettered + lost + waiting.
 #pragma once
 
@@ -40,8 +40,7 @@ class Store {
   static constexpr std::chrono::seconds kTryAgain{10};
 
   // An empty folder: no spool.
-  static source::Result<std::unique_ptr<Store>> Open(const std::string& name, const std::string& folder,
-                                                     const config::Spool& spool, size_t most_in_memory);
+  Store(std::string name, std::string folder, const config::Spool& limits, size_t most_in_memory);
 
   void Append(std::string alert);
 
@@ -65,8 +64,7 @@ class Store {
   Losses TakeLosses();      // since the last call
 
  private:
-  Store(std::string name, std::string folder, const config::Spool& limits, size_t most_in_memory);
-  source::Status OpenSpool();
+  bool OpenSpool();
   bool ToDisk(const std::string& alert);
   void ToMemory(std::string alert);
   void Overflow(const std::string& alert, std::string_view reason);

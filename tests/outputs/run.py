@@ -833,15 +833,24 @@ def case_alerts_that_no_output_delivers_any_more_are_told(case):
         check(not agent.told("no output"), f"an empty spool is told: {agent.errors}")
 
 
-def case_two_agents_cannot_share_a_spool(case):
-    with peers.Server() as server:
-        first = Agent(case, [webhook(server)])
+def case_a_spool_that_another_process_uses_keeps_nothing_from_running(case):
+    with peers.Server() as shared, peers.Server() as own:
+        first = Agent(case, [webhook(shared)])
         first.feed([1])
-        check(peers.wait_for(lambda: server.requests), "not delivered")
-        config = case.folder / "sluice.yaml"
-        done = subprocess.run([case.sluice, "replay", "/dev/null", "-r", case.folder / "a.rule", "-c", config], capture_output=True, text=True)
-        check(done.returncode == 3 and "another process uses this spool" in done.stderr, done.stderr)
-        first.end()
+        check(peers.wait_for(lambda: shared.requests), "not delivered")
+        port = peers.free_port()
+        second = Agent(case, [webhook(shared), {**webhook(own), "name": "own"}], metrics={"address": f"127.0.0.1:{port}"})
+        second.feed(range(100, 120))
+        failing = lambda output: f'sluice_output_failing{{output="{output}"}} 1' in get(port, "/metrics")[1]
+        check(peers.wait_for(lambda: second.told("another process uses this spool")), f"not told: {second.errors}")
+        check(peers.wait_for(lambda: len(shared.alerts()) == 21 and len(own.alerts()) == 20), f"{len(shared.alerts())} and {len(own.alerts())} arrived")
+        check(failing("hook") and not failing("own"), "failing")
+        first.feed([2])  # is not disturbed
+        check(first.end()["hook"]["delivered"] == 2, "the first one's")
+        check(peers.wait_for(lambda: not failing("hook"), 20), "the spool is free, and not used")
+        second.feed([120])
+        counts = second.end()
+        check(counts["hook"]["delivered"] == counts["own"]["delivered"] == 21 and counts["hook"]["recovered"] == 0, str(counts))
 
 
 def case_examples_of_the_documentation(case):

@@ -1,12 +1,17 @@
 // main.cc - verbs, options and exit statuses; the only place that sees exceptions (CLI11 throws).
 #include <fmt/format.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <exception>
+#include <new>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -100,12 +105,29 @@ int RunVerb(int argc, char** argv) {
   return sluice::cli::kUsage;
 }
 
+std::terminate_handler abort_with_a_message;
+
+// As main() does, for the other threads. Needs no memory itself.
+[[noreturn]] void EndForLackOfMemory() {
+  try {
+    if (std::current_exception() != nullptr) throw;
+  } catch (const std::bad_alloc&) {
+    constexpr std::string_view kText = "sluice: error: cannot go on: std::bad_alloc\n";
+    [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, kText.data(), kText.size());
+    _exit(sluice::cli::kHost);
+  } catch (...) {
+  }
+  abort_with_a_message();
+  std::abort();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   // The default, but fixed: it grows with every large block that is freed, and what a compiler's stage frees would then
   // stay here. A load of 10,000 rules takes 5 MB less at its peak.
   mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  abort_with_a_message = std::set_terminate(EndForLackOfMemory);
   try {
     return RunVerb(argc, argv);
   } catch (const std::exception& error) {

@@ -715,6 +715,40 @@ def case_a_clock_that_jumps(case):
         compare("a clock that jumps", range(200), numbers_of(a["output"] for a in server.alerts()), 9)
 
 
+STARVED = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <unistd.h>
+/* Threads but the first get no memory once the file STARVE is there. */
+void* malloc(size_t bytes) {
+  static void* (*real)(size_t);
+  if (!real) real = (void* (*)(size_t))dlsym(RTLD_NEXT, "malloc");
+  const char* file = getenv("STARVE");
+  if (file && getpid() != gettid() && access(file, F_OK) == 0) return 0;
+  return real(bytes);
+}
+"""
+
+
+def case_a_thread_without_memory_ends_the_agent_with_a_message(case):
+    source, library, starve = (case.folder / name for name in ("starved.c", "starved.so", "starve"))
+    source.write_text(STARVED)
+    if not peers.have("cc"):
+        raise Skipped("no C compiler")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    with peers.Server() as server:
+        agent = Agent(case, [webhook(server)], environment={"LD_PRELOAD": str(library), "STARVE": str(starve)})
+        agent.feed([1])
+        check(peers.wait_for(lambda: server.requests), "not delivered")
+        starve.touch()
+        agent.feed([2])
+        status = agent.process.wait(timeout=20)
+        for reader in agent.readers:
+            reader.join()
+        check(status == 3 and agent.told("sluice: error: cannot go on: std::bad_alloc"), f"status {status}: {agent.errors}")
+
+
 def case_the_bound_of_the_spool(case):
     spool = {"max": "64KiB", "dead_letter": "64KiB"}
     output = {"name": "hook", "type": "webhook", "url": "http://127.0.0.1:9/", "spool": spool}

@@ -1,4 +1,5 @@
 // What tests of rules mean: defaults, processes, expectations, and that the ways to judge are compared.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -270,6 +271,25 @@ TEST_F(HarnessTest, ManyTestsWithOneMemberCompileTheRulesOnce) {
   EXPECT_LT(others_ns / 299, first_ns);
 }
 
+// A file with a fault stands for a member that the rules cannot be compiled with.
+TEST_F(HarnessTest, ATestFailsWhenItsRulesDoNotCompileWithWhatAlertsAdd) {
+  const std::unique_ptr<Suite> suite = Read(
+      "rule \"Adds\" {\n desc: d\n condition: evt.type = openat and fd.name = /bait\n output: o\n"
+      " priority: debug\n then: add %proc.exepath to seen for 1h\n}\n"
+      "rule \"Asks\" {\n desc: d\n condition: evt.type = openat and proc.exepath in (seen)\n output: o\n"
+      " priority: debug\n}\n"
+      "test \"t\" {\n event: openat { fd.name: /bait }\n event: openat { fd.name: /kept }\n"
+      " expect: alert \"Adds\"\n expect: nothing else\n}\n");
+  ASSERT_TRUE(suite->ok()) << diag::RenderText(suite->diagnostics, suite->files(), false);
+  suite->live->sources.push_back(suite->live->files.Add("fault.rule", "list x = (\n"));
+  const Result result = Runner(*suite, 0).Run(0);
+  ASSERT_EQ(result.failures.size(), 1u);
+  EXPECT_EQ(result.failures[0].code, diag::Code::E501);
+  EXPECT_THAT(result.failures[0].message,
+              HasSubstr("The rules do not compile with what alerts have added to sets: 1 error in the rules: "
+                        "fault.rule:1: "));
+}
+
 // Opens of /etc/shadow and of another file, without rules.
 std::string CaptureOf(const std::string& path) {
   auto writer = capture::Writer::Create(path);
@@ -319,6 +339,29 @@ TEST_F(HarnessTest, EachLineOfACapturesTestWantsAnAlertOfItsOwn) {
   EXPECT_THAT(failures(sets, "expect: alert Asks times 2"), HasSubstr("fires once"));
   EXPECT_THAT(failures(sets, "expect: deny Asks"),
               testing::AllOf(HasSubstr("fd.name in (seen)"), testing::Not(HasSubstr("(empty)"))));
+  std::filesystem::remove(file);
+}
+
+// The plan as written, with the members that the sets have at the record.
+TEST_F(HarnessTest, CoverageOfACaptureSeesSetsAsTheyAre) {
+  const std::string file = CaptureOf(path_ + ".cap");
+  const std::unique_ptr<Suite> suite = Read(
+      "rule \"Adds\" {\n desc: d\n condition: evt.type = openat and fd.name = /etc/shadow\n output: o\n"
+      " priority: debug\n then: add %fd.name to seen for 1h\n}\n"
+      "rule \"Asks\" {\n desc: d\n condition: evt.type = openat and fd.name in (seen)\n output: o\n"
+      " priority: debug\n}\n"
+      "test \"t\" {\n capture: \"" +
+      std::filesystem::path(file).filename().string() + "\"\n expect: alert Asks times 1\n}\n");
+  ASSERT_TRUE(suite->ok()) << diag::RenderText(suite->diagnostics, suite->files(), false);
+  Coverage coverage(*suite);
+  EXPECT_THAT(Runner(*suite, 1, &coverage).Run(0).failures, IsEmpty());
+  std::vector<std::string> seen;
+  for (const Seen& one : coverage.predicates())
+    seen.push_back(fmt::format("{} {} {}", one.text, one.is_true, one.is_false));
+  EXPECT_THAT(seen,
+              testing::ElementsAre("evt.type = openat 3 0", "fd.name = /etc/shadow 2 1",
+                                   "evt.type = openat 3 0", testing::MatchesRegex("fd.name in .* 1 2")));
+  EXPECT_THAT(coverage.fired(), testing::ElementsAre(2, 1));
   std::filesystem::remove(file);
 }
 

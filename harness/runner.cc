@@ -90,10 +90,11 @@ struct Runner::State {
   }
 
   Result Run(size_t index);
-  // The rules with what alerts have added to sets; null when they do not compile with it.
-  std::shared_ptr<State> Grow(const check::SetMembers& members);
+  // The rules with what alerts have added to sets; an error when they do not compile with it.
+  source::Result<std::shared_ptr<State>> Grow(const check::SetMembers& members);
   Judges AsJudges();
-  void JudgeNext(std::shared_ptr<State>& grown);
+  bool JudgeAll();
+  void JudgeBy(State& with);
   void Judge(size_t number);
   std::vector<Truth> Matches(eval::Evaluator& evaluator, const kplan::Verdict* verdict);
   KernelVerdict AskKernel(const PlanEvent& at_hook, std::vector<Truth>& found);
@@ -151,9 +152,7 @@ Result Runner::State::Run(size_t index) {
   sets = Sets();
   if (!test->capture.empty()) {
     RunCapture(AsJudges(), *test, found);
-  } else {
-    std::shared_ptr<State> grown;  // the rules with what the events so far have added to sets
-    for (at = 0; at < test->events.size(); ++at) JudgeNext(grown);
+  } else if (JudgeAll()) {
     EventCheck(suite, written, *test, fired, sent, found).Check();
   }
   result = nullptr;
@@ -162,12 +161,12 @@ Result Runner::State::Run(size_t index) {
   return found;
 }
 
-std::shared_ptr<Runner::State> Runner::State::Grow(const check::SetMembers& members) {
+source::Result<std::shared_ptr<Runner::State>> Runner::State::Grow(const check::SetMembers& members) {
   if (const auto known = grown_states.find(members); known != grown_states.end()) return known->second;
   if (grown_states.size() >= kMostGrown) grown_states.clear();
-  std::unique_ptr<Suite> with = WithMembers(suite, members);
-  if (with == nullptr) return nullptr;
-  return grown_states.emplace(members, std::make_shared<State>(std::move(with), seed, coverage))
+  source::Result<std::unique_ptr<Suite>> with = WithMembers(suite, members);
+  if (!with.ok()) return with.status();
+  return grown_states.emplace(members, std::make_shared<State>(*std::move(with), seed, coverage))
       .first->second;
 }
 
@@ -177,34 +176,53 @@ Judges Runner::State::AsJudges() {
               std::shared_ptr<State> state;
               Judges judges;
             };
-            const std::shared_ptr<State> state = Grow(members);
-            if (state == nullptr) return std::shared_ptr<const Judges>();
-            const auto kept = std::make_shared<const Kept>(Kept{state, state->AsJudges()});
+            const source::Result<std::shared_ptr<State>> state = Grow(members);
+            if (!state.ok()) return std::shared_ptr<const Judges>();
+            const auto kept = std::make_shared<const Kept>(Kept{*state, (*state)->AsJudges()});
             return std::shared_ptr<const Judges>(kept, &kept->judges);
           }};
 }
 
-void Runner::State::JudgeNext(std::shared_ptr<State>& grown) {
-  if (sets.changed()) grown = Grow(sets.Take());
-  if (grown == nullptr) {
-    Judge(at);
-    return;
+// Each event by the rules with what those before it have added to sets. False after a failure of the test.
+bool Runner::State::JudgeAll() {
+  std::shared_ptr<State> grown;
+  for (at = 0; at < test->events.size(); ++at) {
+    if (sets.changed()) {
+      source::Result<std::shared_ptr<State>> with = Grow(sets.Take());
+      if (!with.ok()) {
+        Diagnostic& failure =
+            result->Fail(Code::E501, test->events[at].span,
+                         fmt::format("The rules do not compile with what alerts have added to sets: {}",
+                                     std::string(with.status().message())));
+        failure.primary.text = "before this event";
+        return false;
+      }
+      grown = *std::move(with);
+    }
+    if (grown == nullptr) {
+      Judge(at);
+    } else {
+      JudgeBy(*grown);
+    }
   }
-  State* const with = grown.get();
-  with->random.seed(random());
-  with->test = test;
-  with->result = result;
-  with->at = at;
-  with->fired.clear();
-  with->sent.assign(test->events.size(), "");
-  with->sets = sets;
-  with->count = {};
-  with->Judge(at);
-  sets = with->sets;
-  sent[at] = with->sent[at];
-  count.Add(with->count);
-  fired.insert(fired.end(), std::make_move_iterator(with->fired.begin()),
-               std::make_move_iterator(with->fired.end()));
+  return true;
+}
+
+void Runner::State::JudgeBy(State& with) {
+  with.random.seed(random());
+  with.test = test;
+  with.result = result;
+  with.at = at;
+  with.fired.clear();
+  with.sent.assign(test->events.size(), "");
+  with.sets = sets;
+  with.count = {};
+  with.Judge(at);
+  sets = with.sets;
+  sent[at] = with.sent[at];
+  count.Add(with.count);
+  fired.insert(fired.end(), std::make_move_iterator(with.fired.begin()),
+               std::make_move_iterator(with.fired.end()));
 }
 
 // ---- one event, three ways

@@ -10,6 +10,7 @@
 #include "compiler/check/terms.h"
 #include "harness/kernel_subject.h"
 #include "runtime/capture/reader.h"
+#include "runtime/reload.h"
 
 namespace sluice::harness {
 namespace {
@@ -178,7 +179,7 @@ std::set<std::string> CapturesOf(const Compilation& compilation) {
   return paths;
 }
 
-std::unique_ptr<Suite> WithMembers(const Suite& suite, const check::SetMembers& members) {
+source::Result<std::unique_ptr<Suite>> WithMembers(const Suite& suite, const check::SetMembers& members) {
   // Blanks for the tests, so that every span is where it was.
   auto texts = SourcesOf(*suite.live);
   for (const ast::Test& test : suite.written->ast.tests) {
@@ -194,7 +195,9 @@ std::unique_ptr<Suite> WithMembers(const Suite& suite, const check::SetMembers& 
   grown->live = CompileTexts(texts, options);
   options.check.results_known = true;
   grown->written = CompileTexts(texts, options);
-  if (!grown->live->ok() || !grown->written->ok()) return nullptr;
+  for (const Compilation* compiled : {grown->live.get(), grown->written.get()}) {
+    if (!compiled->ok()) return Usable(*compiled);
+  }
   grown->live_plan = std::make_shared<const uplan::UserPlan>(std::move(grown->live->user));
   grown->written_plan = std::make_shared<const uplan::UserPlan>(std::move(grown->written->user));
   SuiteBuilder(*grown).Build();

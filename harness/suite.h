@@ -58,8 +58,8 @@ struct Suite {
 // `files`: rules and tests in any order, no folders.
 source::Result<std::unique_ptr<Suite>> ReadSuite(const std::vector<std::string>& files);
 
-// The same rules, without the tests, when alerts have added members to sets. Null when they do not compile with them.
-std::unique_ptr<Suite> WithMembers(const Suite& suite, const check::SetMembers& members);
+// The same rules, without the tests, when alerts have added members to sets. An error: they do not compile with them.
+source::Result<std::unique_ptr<Suite>> WithMembers(const Suite& suite, const check::SetMembers& members);
 
 // The files that tests name, with faults or without.
 std::set<std::string> CapturesOf(const Compilation& compilation);

@@ -8,6 +8,7 @@
 
 #include "compiler/source/thread.h"
 #include "runtime/alert/text.h"
+#include "runtime/sink/patience.h"
 
 namespace sluice::sink {
 namespace {
@@ -287,7 +288,7 @@ void Output::TellLosses(bool last) {
 
 // A disk that stalls holds nobody up: what was known last is told then.
 OutputStats Output::stats() const {
-  const std::unique_lock books(books_, kPatience);
+  const std::unique_lock<std::mutex> books = LockWithin(books_, kPatience);
   const std::optional<StoreCounts> store = books.owns_lock() ? store_->counts(kPatience) : std::nullopt;
   const std::lock_guard lock(mutex_);
   if (!store) return last_known_;

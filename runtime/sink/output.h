@@ -120,7 +120,7 @@ class Output {
 
   // What an alert's way past the queue changes, changes under this one: stats() adds up at any moment. Before
   // mutex_.
-  mutable std::timed_mutex books_;
+  mutable std::mutex books_;
   mutable OutputStats last_known_;  // under mutex_: for when a disk holds the books up
   std::atomic<uint64_t> delivered_ = 0;
   uint64_t attempts_ = 0, attempts_failed_ = 0;

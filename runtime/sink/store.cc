@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/alert/text.h"
+#include "runtime/sink/patience.h"
 
 namespace sluice::sink {
 namespace {
@@ -191,7 +192,7 @@ void Store::Counted() {
 }
 
 std::optional<StoreCounts> Store::counts(std::chrono::milliseconds patience) const {
-  const std::unique_lock lock(mutex_, patience);
+  const std::unique_lock<std::mutex> lock = LockWithin(mutex_, patience);
   if (!lock.owns_lock()) return std::nullopt;
   StoreCounts counts = counts_;
   counts.waiting = waiting_;

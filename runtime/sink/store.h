@@ -76,7 +76,7 @@ class Store {
   const std::string name_, folder_;
   const config::Spool limits_;
   const size_t most_in_memory_;
-  mutable std::timed_mutex mutex_;
+  mutable std::mutex mutex_;
   std::unique_ptr<Spool> spool_;
   std::deque<std::string> memory_;  // newer than everything on disk
   bool memory_handed_out_ = false;

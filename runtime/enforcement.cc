@@ -39,6 +39,16 @@ std::string RulesThatName(const std::string& path, const check::CheckedRules& ru
   return names;
 }
 
+// Of a path that the rules called `names` name.
+alert::Alert PathAlert(std::string_view what, std::string_view topic, const std::string& path,
+                       const std::string& names, const alert::Host& host, int64_t now_ns) {
+  alert::Alert alert = alert::Own(what, ast::Priority::kWarning, topic, host, now_ns);
+  alert.id += "-" + path;
+  alert.fields.push_back(alert::TextField("fs.path.name", path));
+  alert.fields.push_back(alert::TextField("mitigation.rules", names));
+  return alert;
+}
+
 }  // namespace
 
 void Enforcement::Prepare(kplan::KernelPlan& plan) const {
@@ -130,28 +140,22 @@ std::vector<alert::Alert> Enforcement::Look(int64_t now_ns, const std::vector<sl
 alert::Alert TooManyNames(const std::string& path, const check::CheckedRules& rules, const alert::Host& host,
                           int64_t now_ns) {
   const std::string names = RulesThatName(path, rules);
-  alert::Alert alert = alert::Own("too many names of a file", ast::Priority::kWarning, "names", host, now_ns);
-  alert.id += "-" + path;
+  alert::Alert alert = PathAlert("too many names of a file", "names", path, names, host, now_ns);
   alert.output = fmt::format(
       "the file {} is named by more than {} paths of the rules: by {} this path is "
       "protected, but not the file under other names; let the rules name fewer of its paths",
       path, SLUICE_FILE_NAMES, names.empty() ? "the rules" : names);
-  alert.fields.push_back(alert::TextField("fs.path.name", path));
-  alert.fields.push_back(alert::TextField("mitigation.rules", names));
   return alert;
 }
 
 alert::Alert TooManyFiles(const std::string& path, const check::CheckedRules& rules, const alert::Host& host,
                           int64_t now_ns) {
   const std::string names = RulesThatName(path, rules);
-  alert::Alert alert = alert::Own("too many files of a path", ast::Priority::kWarning, "files", host, now_ns);
-  alert.id += "-" + path;
+  alert::Alert alert = PathAlert("too many files of a path", "files", path, names, host, now_ns);
   alert.output = fmt::format(
       "so many files have been at {}, which {} names, that the oldest are forgotten: by this path "
       "all are protected, under other names the newest; somebody links or renames files there",
       path, names.empty() ? "a rule" : names);
-  alert.fields.push_back(alert::TextField("fs.path.name", path));
-  alert.fields.push_back(alert::TextField("mitigation.rules", names));
   return alert;
 }
 

@@ -24,7 +24,7 @@
 #include "runtime/ring/record.h"
 #include "runtime/rule_files.h"
 #include "runtime/self_protection.h"
-#include "runtime/sets.h"
+#include "runtime/set_refill.h"
 #include "runtime/trusted.h"
 
 namespace sluice {
@@ -35,10 +35,6 @@ constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kClockStepNs = 10'000'000;
 constexpr int64_t kThrottleLookNs = 10 * kSecondNs;
 constexpr int64_t kFuseLookNs = 200'000'000;
-// Between two compilations for sets: a fifth of one CPU at most.
-constexpr int64_t kSetGapNs = 200'000'000;
-constexpr int64_t kSetShare = 4;
-constexpr int64_t kSetRetryNs = 30 * kSecondNs;
 constexpr auto kPatience = std::chrono::seconds(5);
 
 int64_t ClockNs(clockid_t clock) {
@@ -79,10 +75,11 @@ struct Engine::State {
         judge([this](const alert::Alert& alert) {
           lag.Add(ClockNs(CLOCK_BOOTTIME) + host.boot_to_unix_ns - static_cast<int64_t>(alert.time_unix_ns));
           sink(alert);
-        }) {
+        }),
+        refill(options.compile) {
     if (!options.throttled) judge.LiftThrottles();
     judge.AddTo([this](const check::CheckedRule& rule, const eval::Event& event, uint64_t time_ns) {
-      sets.Add(rule, event, time_ns);
+      refill.Add(rule, event, time_ns);
     });
   }
 
@@ -99,10 +96,7 @@ struct Engine::State {
   void FollowContainers();
   void FollowHosts();
   source::Status TakeOver();
-  source::Status Loop(Reloader& reloader, Reloader& refill);
-  void RefillSets(Reloader& refill, int64_t now_ns);
-  source::Result<std::unique_ptr<Compilation>> CompileSets();
-  void SetsRefilled(const source::Status& status);
+  source::Status Loop(Reloader& reloader);
   void FollowClock();
   void TellFaults(int64_t now_ns);
   void TellHeldBack(const std::map<std::string, uint64_t>& by_rule);
@@ -140,17 +134,7 @@ struct Engine::State {
   std::atomic<bool> last_reload_failed = false;
   std::mutex failed_mutex;
   std::optional<ReloadFailure> failed_reload;
-  std::optional<source::Status> failed_refill;
-  // The members of sets are compiled into the rules that are active, on a thread of its own.
-  using Sources = std::vector<std::pair<std::string, std::string>>;
-  Sets sets;
-  std::shared_ptr<const Sources> sources;  // of the active rules; null when none fills a set
-  std::mutex refill_mutex;                 // of what the compilations take
-  std::shared_ptr<const Sources> refill_sources;
-  check::SetMembers members;
-  std::atomic<bool> refilling = false, refill_failed = false;
-  bool refill_told = false;  // of the refill's thread: that it fails
-  int64_t refill_began_ns = 0, refill_next_ns = 0;
+  SetRefill refill;
   uint64_t set_refusals_told = 0;
   int64_t throttle_looked_ns = 0;
   std::mutex audit_mutex;
@@ -217,10 +201,7 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
   source::Result<std::unique_ptr<Reloader>> reloader =
       Reloader::Open([&state] { return state.Compile(); }, report, state.options.compile.warnings_are_errors);
   if (!reloader.ok()) return reloader.status();
-  source::Result<std::unique_ptr<Reloader>> refill = Reloader::Open(
-      [&state] { return state.CompileSets(); },
-      [&state](const source::Status& outcome, const Compilation*) { state.SetsRefilled(outcome); });
-  if (!refill.ok()) return refill.status();
+  if (source::Status started = state.refill.Start(); !started.ok()) return started;
   source::Status status = state.Open();
   if (status.ok()) status = state.Activate(*compilation);
   if (status.ok()) status = state.kernel->Canary();
@@ -230,9 +211,9 @@ source::Status Engine::Run(std::unique_ptr<Compilation> compilation, const std::
     malloc_trim(0);  // what the stages needed goes back to the host
     state.Publish(ClockNs(CLOCK_BOOTTIME), state.Counters(), false);
     ready();
-    status = state.Loop(**reloader, **refill);
+    status = state.Loop(**reloader);
   }
-  refill->reset();
+  state.refill.Stop();
   reloader->reset();
   state.Close();
   return status;
@@ -310,14 +291,7 @@ source::Status Engine::State::Activate(Compilation& compilation, bool same_rules
   if (!swapped.ok()) return swapped.status();
   generation = *swapped;
   rules_active = compilation.user.checked.rules.size();
-  if (!same_rules) {
-    const auto& rules = compilation.user.checked.rules;
-    const bool fills = std::any_of(rules.begin(), rules.end(), [](const check::CheckedRule& rule) {
-      return static_cast<bool>(rule.then_field);
-    });
-    sources = fills ? std::make_shared<const Sources>(SourcesOf(compilation)) : nullptr;
-    sets.MarkChanged();  // what was added while these were compiled
-  }
+  if (!same_rules) refill.Active(compilation);
   enforcement.Activate(compilation.kernel);
   resolver->Ask(HostNamesOf(compilation.user.checked));
   if (options.capture != nullptr)
@@ -389,7 +363,8 @@ void Engine::State::TellHiddenModules() {
   }
 }
 
-source::Status Engine::State::Loop(Reloader& reloader, Reloader& refill) {
+source::Status Engine::State::Loop(Reloader& reloader) {
+  const auto same_rules = [this](Compilation& grown) { return Activate(grown, true); };
   int64_t looked_ns = 0, fuses_looked_ns = 0;
   while (!stop) {
     const int64_t begin_ns = ClockNs(CLOCK_BOOTTIME);
@@ -402,7 +377,7 @@ source::Status Engine::State::Loop(Reloader& reloader, Reloader& refill) {
     if (std::optional<Fresh> fresh = reloader.Take()) FinishReload(reloader, std::move(*fresh));
     TakeAudit();
     const int64_t now_ns = ClockNs(CLOCK_BOOTTIME);
-    RefillSets(refill, now_ns);
+    refill.Look(now_ns, same_rules);
     if (now_ns - fuses_looked_ns > kFuseLookNs) {
       fuses_looked_ns = now_ns;
       LookAtFuses(now_ns);
@@ -430,52 +405,6 @@ source::Status Engine::State::TakeOver() {
     warnings.push_back(fmt::format("{} is not the agent's and stays: remove it", path));
   if (!unattended.empty()) Raise(Unattended(unattended, host, ClockNs(CLOCK_BOOTTIME)));
   return absl::OkStatus();
-}
-
-void Engine::State::RefillSets(Reloader& refill, int64_t now_ns) {
-  sets.Expire(static_cast<uint64_t>(now_ns));
-  if (std::optional<Fresh> fresh = refill.Take()) {
-    bool current = false;
-    {
-      const std::lock_guard lock(refill_mutex);
-      current = refill_sources == sources;
-    }
-    refill.Finish(current ? Activate(*fresh->compilation, true) : absl::OkStatus());
-    const int64_t took_ns = ClockNs(CLOCK_BOOTTIME) - refill_began_ns;
-    refill_next_ns = ClockNs(CLOCK_BOOTTIME) + std::max(kSetGapNs, kSetShare * took_ns);
-  }
-  if (refill_failed.exchange(false)) {
-    sets.MarkChanged();  // once more, later
-    refill_next_ns = now_ns + kSetRetryNs;
-  }
-  if (!sets.changed() || sources == nullptr || refilling || now_ns < refill_next_ns) return;
-  {
-    const std::lock_guard lock(refill_mutex);
-    members = sets.Take();
-    refill_sources = sources;
-  }
-  refilling = true;
-  refill_began_ns = now_ns;
-  refill.Request();
-}
-
-source::Result<std::unique_ptr<Compilation>> Engine::State::CompileSets() {
-  sluice::Options compile = options.compile;
-  std::shared_ptr<const Sources> texts;
-  {
-    const std::lock_guard lock(refill_mutex);
-    compile.members = members;
-    texts = refill_sources;
-  }
-  return CompileTexts(*texts, compile);
-}
-
-void Engine::State::SetsRefilled(const source::Status& status) {
-  if (!status.ok()) refill_failed = true;
-  refilling = false;
-  if (std::exchange(refill_told, !status.ok()) || status.ok()) return;
-  const std::lock_guard lock(failed_mutex);
-  failed_refill = status;
 }
 
 void Engine::State::TakeAudit() {
@@ -520,22 +449,18 @@ void Engine::State::TellFaults(int64_t now_ns) {
   stats.tree_records_lost = kernel->TreeRecordsLost();
   if (const auto alert = losses.Look(now_ns, hooks, stats, host)) Raise(*alert);
   std::optional<ReloadFailure> reload_fault;
-  std::optional<source::Status> refill_fault;
-  if (const std::unique_lock lock(failed_mutex, std::try_to_lock); lock) {
+  if (const std::unique_lock lock(failed_mutex, std::try_to_lock); lock)
     reload_fault = std::exchange(failed_reload, {});
-    refill_fault = std::exchange(failed_refill, {});
-  }
   if (reload_fault) Raise(ReloadFailed(*reload_fault, host, now_ns));
-  if (refill_fault) Raise(SetsNotInForce(*refill_fault, host, now_ns));
+  if (const auto fault = refill.TakeFault()) Raise(SetsNotInForce(*fault, host, now_ns));
   if (const auto alert = attempts.Look(now_ns, kernel->Attempts(), host)) Raise(*alert);
   const load::NameFaults names = kernel->TakeNameFaults();
   for (const std::string& path : names.crowded) Raise(TooManyNames(path, active->checked, host, now_ns));
   for (const std::string& path : names.flooded) Raise(TooManyFiles(path, active->checked, host, now_ns));
   if (!names.failed.ok()) Raise(FilesNotLookedUp(names.failed, host, now_ns));
-  if (sets.refused() != set_refusals_told) {
-    Raise(SetsFull(sets.refused() - set_refusals_told, host, now_ns));
-    set_refusals_told = sets.refused();
-  }
+  const uint64_t refused = refill.sets().refused();
+  if (refused != set_refusals_told)
+    Raise(SetsFull(refused - std::exchange(set_refusals_told, refused), host, now_ns));
   if (now_ns - throttle_looked_ns > kThrottleLookNs) {
     throttle_looked_ns = now_ns;
     TellHeldBack(judge.throttle().TakeQuiet(static_cast<uint64_t>(now_ns)));
@@ -576,8 +501,8 @@ void Engine::State::Publish(int64_t now_ns, std::vector<load::HookCounters> hook
   published.lag = lag;
   published.tree = tree.stats();
   published.enforcement = enforcement.state();
-  published.sets = sets.members();
-  published.set_members_refused = sets.refused();
+  published.sets = refill.sets().members();
+  published.set_members_refused = refill.sets().refused();
 }
 
 // On the reloader's thread; the engine tells of it within a second.
@@ -605,10 +530,7 @@ source::Result<std::unique_ptr<Compilation>> Engine::State::Compile() {
     if (source::Status status = Trusted(file); !status.ok()) return status;
   }
   sluice::Options compile = options.compile;
-  {
-    const std::lock_guard lock(refill_mutex);
-    compile.members = members;
-  }
+  compile.members = refill.CompiledMembers();
   return CompileFiles(*files, compile);
 }
 

@@ -4,7 +4,8 @@
  *   exec_bprm_committed bprm_committed_creds: the task's image is the new one from here on; kills that ask its
  *                       arguments or environment
  *   exec_task_alloc     task_alloc: the child inherits image and ancestors
- *   exec_sched_fork, exec_sched_exec, exec_sched_exit   tracepoints: the records that the process tree lives on
+ *   exec_sched_fork, exec_sched_exec, exec_sched_exit   tracepoints: the records that the process tree lives on; what
+ *                       still waits of a task that ends
  *   exec_seed            iterator: lineage of tasks that are older than the agent or than a rule set
  *
  * A round that a rule denies ends the exec: its record is sent at once. A set that merely survives is parked

@@ -162,7 +162,8 @@ int BPF_PROG(net_socket_sendmsg, struct socket *sock, struct msghdr *message, in
 #define SCTP_SOCKOPT_BINDX_ADD 100
 #define SCTP_SOCKOPT_CONNECTX 110
 #define SCTP_SENDMSG_CONNECT 126 /* the first message to a peer; socket_sendmsg has seen it, with its type */
-#define SCTP_ADDRESSES 256
+/* More than setsockopt(2) takes. The getsockopt(2) of sctp_connectx takes what kmalloc gives. */
+#define SCTP_ADDRESSES 16384
 #define IN4_BYTES 16
 #define IN6_BYTES 28
 
@@ -217,13 +218,14 @@ SLUICE_INLINE long judge_next(struct packed_addresses *list, int binds) {
 static long judge_bind(__u32 step, struct scratch **s) { return judge_next(addresses_in(*s), 1); }
 static long judge_connect(__u32 step, struct scratch **s) { return judge_next(addresses_in(*s), 0); }
 
-/* One whose address cannot be told. */
+/* One whose address cannot be told; a socket of IPv6 takes those of both families. */
 SLUICE_INLINE int judge_rest(struct packed_addresses *list, struct sock *sk, int binds) {
   struct hook_event *e = begin_event(list, binds);
 
   put_socket(e, sk);
   e->unknown_ends = 1u << (binds ? SLUICE_END_LOCAL : SLUICE_END_REMOTE);
   e->ends &= ~e->unknown_ends;
+  if (e->numbers[FAMILY] == AF_INET6) e->numbers[FAMILY] = SLUICE_UNKNOWN_INT;
   e->numbers[binds ? LOCAL_PORT : REMOTE_PORT] = SLUICE_UNKNOWN_INT;
   return decide_event(e);
 }
@@ -280,7 +282,8 @@ int BPF_PROG(net_sctp_bind, struct sock *sk, int option, struct sockaddr *addres
 SEC("lsm/sctp_bind_connect")
 int BPF_PROG(net_sctp_connect, struct sock *sk, int option, struct sockaddr *addresses, int bytes, int ret) {
   if (ret) return ret;
-  if (option == SCTP_SENDMSG_CONNECT) return hook_result(decide_addresses(sk, addresses, bytes, 0, 0));
+  if (option == SCTP_SENDMSG_CONNECT)
+    return hook_result(decide_addresses(sk, addresses, bytes, EVENT_PART, 0));
   if (option != SCTP_SOCKOPT_CONNECTX && option != SCTP_PRIMARY_ADDR) return 0;
   return decide_option(sk, addresses, bytes, 0);
 }

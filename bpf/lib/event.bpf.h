@@ -13,16 +13,18 @@
 #include "verity.bpf.h"
 
 #define EVENT_OPEN_FILE 1u  /* PATH is of an open file, which may be unlinked since */
+#define EVENT_ABSTRACT 2u   /* the target is the abstract name of a UNIX socket: shown with an `@` */
 #define EVENT_RETURNED 4u   /* the call has returned: `result` */
 #define EVENT_FAILED 8u     /* it failed before it came to the hook */
 #define EVENT_DIGEST 16u    /* the text is the digest of the inode at `text` */
 #define EVENT_KEPT 32u      /* in: an earlier event of this operation was kept; out: this one was */
 #define EVENT_OPERATION 64u /* inside a call of another kind: operation_type() */
-#define EVENT_ABSTRACT 2u   /* the target is the abstract name of a UNIX socket: shown with an `@` */
+#define EVENT_PART 128u     /* of a call that has been judged at its own hook, with its type: this has none */
 struct hook_event {
   __u16 hook;
   __u16 options;                   /* EVENT_* */
-  __u8 ends, unknown_ends;         /* bit per enum sluice_end: it is known; there may be one */
+  __u8 ends;                       /* bit per enum sluice_end: its address is known */
+  __u8 unknown_ends;               /* likewise: it has one, which cannot be told */
   __u16 target_bytes;              /* of target_text, where it has no NUL; 0: it has one */
   __u64 flags;                     /* SLUICE_WORD_EVENT, numbers[0] of the record */
   __s64 numbers[SLUICE_ARGS];      /* SLUICE_INT_ARG and on, numbers[1..] */
@@ -224,7 +226,11 @@ static __noinline __attribute__((unused)) int tell(struct scratch *s, const stru
 }
 
 SLUICE_INLINE __u32 type_of_event(struct task_struct *task, __u32 hook, __u32 options, __u32 *flags) {
-  return options & EVENT_OPERATION ? operation_type(task, hook, flags) : call_type(task, hook, flags);
+  if (!(options & EVENT_PART))
+    return options & EVENT_OPERATION ? operation_type(task, hook, flags) : call_type(task, hook, flags);
+  call_at(task, hook, flags);
+  *flags |= SLUICE_EVENT_NO_TYPE;
+  return 0;
 }
 
 /* Judges the event, mitigates, sends and counts. Returns the errno of a denial, positive, or 0. */

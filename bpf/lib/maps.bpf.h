@@ -88,7 +88,8 @@ struct {
   __type(value, __u64);
 } SLUICE_MAP(fused_processes);
 
-/* abi * SLUICE_CALLS + number, then per hook what an operation of io_uring, or one inside a call of another kind, stands for */
+/* abi * SLUICE_CALLS + number, then per hook what an operation of io_uring, or one inside a call of another
+ * kind, stands for */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, SLUICE_CALL_ENTRIES);

@@ -1,7 +1,8 @@
 /* lib/match_text.bpf.h - the matcher's lookups of strings: exact values, prefixes, suffixes, directories and `contains`; and
  * what the ends of a path or of a name decide before it is built or read.
  *
- * Each takes what may still stand and returns what may stand after it: match.bpf.h.
+ * Each takes what may still stand and returns what may stand after it: match.bpf.h. Which way it fails: likewise; a string
+ * that cannot be read makes its lookups unknown.
  */
 #pragma once
 

@@ -459,7 +459,8 @@ void RuleWarnings::LookAtFastOpen(const ast::Rule& rule, const TypeSet& types) {
   if (missing.none()) return;
   auto& fault = diagnostics_.Add(Code::W208, rule.name.span,
                                  fmt::format("Rule `{}` leaves out {}", rule.name.text, NamesOf(missing)));
-  fault.note = "with MSG_FASTOPEN they connect as well, and pass socket_sendmsg alone";
+  fault.note =
+      "with MSG_FASTOPEN, and over SCTP, they connect as well, and pass socket_sendmsg by their own types";
   fault.help = "add them";
 }
 

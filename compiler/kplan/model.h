@@ -1,8 +1,8 @@
 // kplan/model.h - the kernel's matcher over a KernelPlan, in user space.
 //
-// Runs the very source that the BPF programs include (bpf/lib/match.bpf.h, match_text.bpf.h, judge.bpf.h) over hash maps with the semantics
-// of the kernel's. Used by the differential tests, by `sluice test` and to compute the lineage bits of living
-// processes. Fuses are the running kernel's: here none blows.
+// Runs the very source that the BPF programs include (bpf/lib/match.bpf.h, match_text.bpf.h, judge.bpf.h) over
+// hash maps with the semantics of the kernel's. Used by the differential tests, by `sluice test` and to compute
+// the lineage bits of living processes. Fuses are the running kernel's: here none blows.
 //
 // Threads: const after construction; one Judge() at a time per Model. Memory: copies of the plan's entries.
 #pragma once

@@ -406,6 +406,7 @@ std::unique_ptr<Comparison> Compile(const check::Predicate& predicate) {
 }
 
 Truth CompareValues(const Value& left, Op op, const Value& right) {
+  if (left.kind == Value::Kind::kUnknown || right.kind == Value::Kind::kUnknown) return Truth::kUnknown;
   if (op == Op::kIn || op == Op::kIntersects) op = Op::kEq;  // a set of one
   const bool orders = op <= Op::kGe;
   if (IsWhole(left) && IsWhole(right)) return TruthOf(orders && Ordered(left.number, op, right.number));

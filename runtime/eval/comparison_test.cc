@@ -102,6 +102,13 @@ TEST(PartialList, IsDecidedByAnElementThatIsKnown) {
   EXPECT_EQ(Ask(Op::kExists, {}, Shape::kAny).Ask(chain, {}), Truth::kUnknown);
 }
 
+TEST(CompareValues, WhatIsUnknownStaysSo) {
+  for (const Op op : {Op::kEq, Op::kNe, Op::kIn}) {
+    EXPECT_EQ(CompareValues(Value::Unknown(), op, Value::Number(1)), Truth::kUnknown);
+    EXPECT_EQ(CompareValues(Value::String("a"), op, Value::Unknown()), Truth::kUnknown);
+  }
+}
+
 TEST(CompareValues, TruncatedTextsDifferWhereTheirBeginningsDo) {
   EXPECT_EQ(CompareValues(Value::String("abc"), Op::kEq, Truncated("ab")), Truth::kUnknown);
   EXPECT_EQ(CompareValues(Value::String("abc"), Op::kEq, Truncated("ax")), Truth::kFalse);

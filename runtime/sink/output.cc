@@ -49,6 +49,7 @@ source::Result<std::unique_ptr<Output>> Output::Open(const config::Output& optio
   std::unique_ptr<Output> output(
       new Output(options, std::move(store), std::move(destination), std::move(log)));
   Output& one = *output;
+  one.lacks_spool_ = options.spool.enabled && !one.store_->has_spool();
   source::Status started = source::StartThread(one.writer_, [&one] { one.Write(); });
   if (started.ok()) started = source::StartThread(one.sender_, [&one] { one.Send(); });
   if (!started.ok()) return started;
@@ -258,6 +259,9 @@ void Output::TellRefused(const std::string& reason, bool kept) {
 void Output::TellDisk() {
   const std::string fault = store_->TakeFault();
   const Time now = Clock::now();
+  const bool lacked_spool = std::exchange(lacks_spool_, options_.spool.enabled && !store_->has_spool());
+  if (lacked_spool && !lacks_spool_)
+    log_(Severity::kInfo, fmt::format("output `{}`: its spool can be used now", options_.name));
   std::erase_if(told_disk_, [now](const auto& told) { return now >= told.second + kTellAgain; });
   if (fault.empty() || !told_disk_.emplace(fault, now).second) return;
   log_(Severity::kError, fmt::format("output `{}`: {}", options_.name, alert::Printable(fault)));

@@ -105,7 +105,8 @@ class Output {
   uint64_t failures_in_a_row_ = 0;
   Time told_failure_{}, told_refused_{};
   uint64_t refused_untold_ = 0;
-  std::map<std::string, Time> told_disk_;  // the writer's, as are the next three
+  std::map<std::string, Time> told_disk_;  // the writer's, as are the next four
+  bool lacks_spool_ = false;               // the one that is configured
   Time told_losses_{};
   Losses losses_;           // that are not told
   uint64_t lost_told_ = 0;  // of the queue

@@ -79,7 +79,9 @@ void Store::ToMemory(std::string alert) {
   if (memory_.size() < most_in_memory_) {
     memory_.push_back(std::move(alert));
   } else {
-    Overflow(alert, folder_.empty() ? "the queue in memory is full" : "the disk refuses and memory is full");
+    Overflow(alert, folder_.empty()     ? "the queue in memory is full"
+                    : spool_ == nullptr ? "its spool cannot be used and memory is full"
+                                        : "the disk refuses and memory is full");
   }
 }
 
@@ -136,6 +138,7 @@ void Store::Tend() {
 }
 
 void Store::Close() {
+  if (const std::lock_guard lock(mutex_); spool_ == nullptr && !folder_.empty()) OpenSpool();
   Tend();
   const std::lock_guard lock(mutex_);
   for (const std::string& alert : memory_) Overflow(alert, "it was not delivered before the end");

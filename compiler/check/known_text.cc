@@ -59,14 +59,27 @@ bool TestOne(Op op, const std::string& text, const std::string& value) {
   return false;
 }
 
-}  // namespace
+bool TestNumberOnce(Op op, int64_t number, int64_t value) {
+  switch (op) {
+    case Op::kNe:
+      return number != value;
+    case Op::kLt:
+      return number < value;
+    case Op::kLe:
+      return number <= value;
+    case Op::kGt:
+      return number > value;
+    case Op::kGe:
+      return number >= value;
+    default:
+      return number == value;
+  }
+}
 
-bool TestText(const Predicate& predicate, std::string_view view) {
+template <typename Test>
+bool Quantify(const Predicate& predicate, const Test& test) {
   if (predicate.op == Op::kExists) return true;
-  const std::string text(view);
-  const auto hits = std::count_if(predicate.values.begin(), predicate.values.end(), [&](const Value& value) {
-    return TestOne(predicate.op, text, value.text);
-  });
+  const auto hits = std::count_if(predicate.values.begin(), predicate.values.end(), test);
   switch (predicate.quantifier) {
     case ast::Quantifier::kOneOf:
       return hits == 1;
@@ -77,6 +90,18 @@ bool TestText(const Predicate& predicate, std::string_view view) {
       break;
   }
   return hits > 0;
+}
+
+}  // namespace
+
+bool TestText(const Predicate& predicate, std::string_view view) {
+  const std::string text(view);
+  return Quantify(predicate, [&](const Value& value) { return TestOne(predicate.op, text, value.text); });
+}
+
+bool TestNumber(const Predicate& predicate, int64_t number) {
+  return Quantify(predicate,
+                  [&](const Value& value) { return TestNumberOnce(predicate.op, number, value.number); });
 }
 
 }  // namespace sluice::check

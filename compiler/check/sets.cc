@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "compiler/check/operators.h"
 #include "compiler/check/terms.h"
 
 namespace sluice::check {
@@ -35,8 +36,15 @@ std::string_view NameOf(Family family) {
 
 // A path begins with a slash and a name has none; no user or process has this number; nothing has an address in the part of
 // 100::/64 whose packets are discarded.
-const char* PlaceholderOf(Family family) {
-  return family == Family::kText ? "(empty)/" : family == Family::kNumber ? "4294967295" : "100::5c1:ce";
+constexpr std::string_view kEmptyText = "(empty)/", kEmptyNumber = "4294967295", kEmptyAddress = "100::5c1:";
+
+// Two sets that are empty are not the same one: a text and an address say which. A text is as short as a process's name.
+std::string PlaceholderOf(Family family, std::string_view set) {
+  if (family == Family::kNumber) return std::string(kEmptyNumber);
+  uint32_t sum = 0;
+  for (const char c : set) sum = sum * 31 + static_cast<unsigned char>(c);
+  if (family == Family::kText) return fmt::format("{}{:x}", kEmptyText, sum & 0xfffffff);
+  return fmt::format("{}{:x}", kEmptyAddress, sum & 0xffff);
 }
 
 bool FindUse(const ast::Then& then, FieldUse& use) {
@@ -63,7 +71,7 @@ void AddMembers(const SetMembers& members, ast::RuleSet& rules) {
       rules.lists.emplace_back().name.text = name;
       list = std::prev(rules.lists.end());
     }
-    list->items.push_back(MemberOf(PlaceholderOf(family)));
+    list->items.push_back(MemberOf(PlaceholderOf(family, name)));
     const auto more = members.find(name);
     if (more == members.end()) continue;
     for (const std::string& member : more->second) list->items.push_back(MemberOf(member));
@@ -71,10 +79,11 @@ void AddMembers(const SetMembers& members, ast::RuleSet& rules) {
 }
 
 bool AsksASet(const Predicate& predicate) {
-  return std::any_of(predicate.values.begin(), predicate.values.end(), [](const Value& value) {
-    return value.text == PlaceholderOf(Family::kText) || value.text == PlaceholderOf(Family::kNumber) ||
-           value.text == PlaceholderOf(Family::kAddress);
-  });
+  const bool list = IsListOperator(predicate.op) || predicate.quantifier != ast::Quantifier::kNone;
+  return list && std::any_of(predicate.values.begin(), predicate.values.end(), [](const Value& value) {
+           return value.text.starts_with(kEmptyText) || value.text == kEmptyNumber ||
+                  value.text.starts_with(kEmptyAddress);
+         });
 }
 
 bool ResolveThen(const ast::Then& then, diag::Diagnostics& diagnostics, FieldUse& use) {

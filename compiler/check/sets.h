@@ -21,7 +21,7 @@ using SetMembers = std::map<std::string, std::vector<std::string>>;  // by set
 // left out. Without a `then` in the rules nothing changes.
 void AddMembers(const SetMembers& members, ast::RuleSet& rules);
 
-// Whether one of its values is the placeholder of a set.
+// Whether one of its values is the placeholder of a set. REQUIRES: as written, before norm/.
 bool AsksASet(const Predicate& predicate);
 
 // The field of a `then`; false after a diagnostic.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "compiler/check/operand.h"
+
 namespace sluice::check {
 namespace {
 
@@ -269,6 +271,15 @@ bool ResolveTerm(const ast::Operand& operand, diag::Diagnostics& diagnostics, Te
       return ResolveTuple(operand, diagnostics, term);
   }
   return false;
+}
+
+bool MayNameFile(const Term& term) {
+  if (term.kind != Term::Kind::kField) return false;
+  if (term.field.field == FieldId::kProcExepath) return true;
+  return std::any_of(Operands().begin(), Operands().end(), [&](const Operand& operand) {
+    const bool path = operand.place == SLUICE_STR_PATH || operand.place == SLUICE_STR_TARGET;
+    return operand.field == term.field.field && operand.kind == OperandKind::kText && path;
+  });
 }
 
 std::string_view TransformName(TransformKind kind) {

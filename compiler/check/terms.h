@@ -16,6 +16,9 @@ bool ResolveTerm(const ast::Operand& operand, diag::Diagnostics& diagnostics, Te
 std::string_view TransformName(TransformKind kind);
 std::string TermText(const Term& term);  // as Falco writes it: "tolower(proc.name)"
 
+// A path of the operation or of the executable, whose exact tests a mitigation may ask of every name of the file.
+bool MayNameFile(const Term& term);
+
 // Calls `visit(const FieldUse&)` for every field within the term.
 template <typename Visit>
 void ForEachField(const Term& term, const Visit& visit) {

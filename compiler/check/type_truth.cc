@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "bpf/abi/event_abi.h"
+#include "compiler/check/sets.h"
 #include "compiler/check/terms.h"
 
 namespace sluice::check {
@@ -262,7 +263,7 @@ std::optional<ConstantTest> FindCase(const Predicate& predicate) {
 }  // namespace
 
 std::optional<ConstantTest> FindConstant(const Predicate& predicate) {
-  if (!predicate.right.empty()) return std::nullopt;
+  if (!predicate.right.empty() || AsksASet(predicate)) return std::nullopt;
   switch (predicate.left.type) {
     case Type::kInt:
     case Type::kPort:

@@ -55,22 +55,6 @@ bool IsSelection(const Predicate& predicate) {
   return equal || any_equal || predicate.op == ast::Op::kIn;
 }
 
-// Equality of texts is equality of values for these (text is canonical where the type is not a text).
-bool ComparesByText(const Term& term) {
-  return term.kind == Term::Kind::kField && term.shape == Shape::kScalar && term.type != Type::kAddress &&
-         term.type != Type::kNet;
-}
-
-bool Disjoint(const Predicate& a, const Predicate& b) {
-  constexpr size_t kMaxValues = 10'000;  // longer lists are not worth the time
-  if (a.values.size() > b.values.size()) return Disjoint(b, a);
-  if (b.values.size() > kMaxValues) return false;
-  std::unordered_set<std::string_view> few;
-  for (const Value& value : a.values) few.insert(value.text);
-  return std::none_of(b.values.begin(), b.values.end(),
-                      [&](const Value& value) { return few.count(value.text) != 0; });
-}
-
 // What a process says of itself; it can say anything.
 bool IsClaim(FieldId id) {
   switch (id) {
@@ -133,7 +117,7 @@ bool BelongsTo(HookId hook, const TypeSet& types) {
 
 RuleWarnings::RuleWarnings(const ast::RuleSet& rules, const PredicateTable& predicates,
                            diag::Diagnostics& diagnostics)
-    : predicates_(predicates), diagnostics_(diagnostics), types_(predicates) {
+    : predicates_(predicates), diagnostics_(diagnostics), types_(predicates), contradictions_(predicates) {
   for (const ast::Macro& macro : rules.macros) {
     if (macro.allowed_warnings.empty()) continue;
     const source::Span at = macro.condition.span;
@@ -279,6 +263,11 @@ bool RuleWarnings::NeverMatches(const ast::Rule& rule, const Condition& conditio
     AddNever(rule, rule.name.span, "its condition is false whatever happens");
     return true;
   }
+  const bool mitigation = rule.action != ast::Action::kAlert;
+  if (const std::optional<Contradiction> found = contradictions_.Find(condition, mitigation)) {
+    AddNever(rule, found->at, found->why).others.push_back({found->with, "the other one"});
+    return true;
+  }
   if (types.none()) {
     AddNever(rule, rule.name.span, "no event type has all that the condition asks for").help =
         "`sluice fields` says which hooks supply a field; a path that is not opened is `fs.path.name`";
@@ -286,10 +275,8 @@ bool RuleWarnings::NeverMatches(const ast::Rule& rule, const Condition& conditio
   }
   std::vector<const Condition*> conjuncts;
   CollectConjuncts(condition, conjuncts);
-  for (const Condition* conjunct : conjuncts) {
-    if (FalseByType(rule, *conjunct)) return true;
-  }
-  return Contradicts(rule, conjuncts);
+  return std::any_of(conjuncts.begin(), conjuncts.end(),
+                     [&](const Condition* conjunct) { return FalseByType(rule, *conjunct); });
 }
 
 const ConstantTest* RuleWarnings::ConstantOfType(PredicateId id) {
@@ -323,24 +310,6 @@ void RuleWarnings::LookAtConstants(const ast::Rule& rule, const Condition& condi
   fault.note = constant->why;
   fault.help = constant->help;
   constants_.erase(condition.predicate);
-}
-
-bool RuleWarnings::Contradicts(const ast::Rule& rule, const std::vector<const Condition*>& conjuncts) {
-  std::vector<std::pair<const Predicate*, source::Span>> selections;
-  constexpr size_t kMaxSelections = 64;  // each is compared with all before
-  for (const Condition* conjunct : conjuncts) {
-    if (conjunct->kind != Condition::Kind::kPredicate || selections.size() == kMaxSelections) continue;
-    const Predicate& predicate = predicates_.at(conjunct->predicate);
-    if (!IsSelection(predicate) || !predicate.right.empty() || !ComparesByText(predicate.left)) continue;
-    for (const auto& [earlier, span] : selections) {
-      if (earlier->left != predicate.left || !Disjoint(*earlier, predicate)) continue;
-      AddNever(rule, conjunct->span, fmt::format("`{}` cannot be both", TermText(predicate.left)))
-          .others.push_back({span, "and here it is another value"});
-      return true;
-    }
-    selections.push_back({&predicate, conjunct->span});
-  }
-  return false;
 }
 
 // ---- event types and subjects

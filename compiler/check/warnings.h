@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/check/contradictions.h"
 #include "compiler/check/type_set.h"
 #include "compiler/check/type_truth.h"
 
@@ -36,7 +37,6 @@ class RuleWarnings {
   void LookAtOutput(const ast::Rule& rule, const CheckedRule& checked);
 
   bool NeverMatches(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
-  bool Contradicts(const ast::Rule& rule, const std::vector<const Condition*>& conjuncts);
   const ConstantTest* ConstantOfType(PredicateId id);  // null: none, or told already
   bool FalseByType(const ast::Rule& rule, const Condition& conjunct);
   void LookAtConstants(const ast::Rule& rule, const Condition& condition);
@@ -53,6 +53,7 @@ class RuleWarnings {
   const PredicateTable& predicates_;
   diag::Diagnostics& diagnostics_;
   TypeFinder types_;
+  ContradictionFinder contradictions_;
   std::map<std::pair<source::FileId, uint32_t>, const ast::Macro*>
       allowing_macros_;                                      // by where its words begin
   std::vector<bool> constants_known_;                        // by PredicateId

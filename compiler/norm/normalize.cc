@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <unordered_map>
 
@@ -40,15 +38,13 @@ class Normalizer {
     for (check::Condition& child : condition.children) Renumber(child);
   }
 
-  // `contradiction` is set when some part was false or true only because it holds both a test and its
-  // negation.
-  Condition Normalize(const check::Condition& condition, bool negated, bool& contradiction) {
+  Condition Normalize(const check::Condition& condition, bool negated) {
     switch (condition.kind) {
       case check::Condition::Kind::kTrue:
       case check::Condition::Kind::kFalse:
         return Constant((condition.kind == check::Condition::Kind::kTrue) != negated, condition.span);
       case check::Condition::Kind::kNot:
-        return Normalize(condition.children[0], !negated, contradiction);
+        return Normalize(condition.children[0], !negated);
       case check::Condition::Kind::kPredicate: {
         Condition literal;
         literal.kind = Kind::kLiteral;
@@ -65,7 +61,7 @@ class Normalizer {
     std::vector<Condition> children;
     children.reserve(condition.children.size());
     for (const check::Condition& child : condition.children) {
-      Condition normal = Normalize(child, negated, contradiction);
+      Condition normal = Normalize(child, negated);
       if (normal.kind == (conjunction ? Kind::kFalse : Kind::kTrue))
         return Constant(!conjunction, condition.span);
       if (normal.kind == (conjunction ? Kind::kTrue : Kind::kFalse)) continue;
@@ -76,21 +72,17 @@ class Normalizer {
         children.push_back(std::move(normal));
       }
     }
-    return Combine(std::move(children), conjunction, condition.span, contradiction);
+    return Combine(std::move(children), conjunction, condition.span);
   }
 
  private:
-  Condition Combine(std::vector<Condition> children, bool conjunction, source::Span span,
-                    bool& contradiction) {
+  Condition Combine(std::vector<Condition> children, bool conjunction, source::Span span) {
     Merge(children, conjunction);
     std::sort(children.begin(), children.end(),
               [&](const auto& a, const auto& b) { return Compare(a, b) < 0; });
     NoteRepeats(children);
     children.erase(std::unique(children.begin(), children.end(), SameShape), children.end());
-    if (HasComplement(children)) {
-      contradiction = true;
-      return Constant(!conjunction, span);
-    }
+    if (HasComplement(children)) return Constant(!conjunction, span);
     if (children.empty()) return Constant(conjunction, span);
     if (children.size() == 1) return std::move(children.front());
     Condition condition;
@@ -174,19 +166,6 @@ class Normalizer {
   std::vector<Repeat> repeats_;
 };
 
-// check/ has warned already where it could see it.
-void WarnNever(const ast::RuleKeys& rule, diag::Diagnostics& diagnostics) {
-  const std::string message = fmt::format("Rule `{}` can never match", rule.name.text);
-  const std::string_view slug = diag::RowOf(diag::Code::W202).slug;
-  for (const ast::Word& word : rule.allowed_warnings) {
-    if (word.text == slug) return;
-  }
-  for (const diag::Diagnostic& known : diagnostics.all()) {
-    if (known.code == diag::Code::W202 && known.message == message) return;
-  }
-  diagnostics.Add(diag::Code::W202, rule.name.span, message).note = "it asks for a test and for its negation";
-}
-
 }  // namespace
 
 NormalRules Normalize(check::CheckedRules checked, diag::Diagnostics& diagnostics, bool drops_written) {
@@ -196,9 +175,7 @@ NormalRules Normalize(check::CheckedRules checked, diag::Diagnostics& diagnostic
   result.conditions.reserve(result.checked.rules.size());
   for (check::CheckedRule& rule : result.checked.rules.Edit()) {
     normalizer.BeginRule(static_cast<check::RuleId>(result.conditions.size()));
-    bool contradiction = false;
-    result.conditions.push_back(normalizer.Normalize(rule.condition, false, contradiction));
-    if (contradiction && result.conditions.back().kind == Kind::kFalse) WarnNever(rule.rule, diagnostics);
+    result.conditions.push_back(normalizer.Normalize(rule.condition, false));
     if (!drops_written) continue;
     if (rule.rule.action == ast::Action::kAlert) {
       rule.condition = {};

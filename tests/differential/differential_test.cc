@@ -73,7 +73,9 @@ class Subject {
         predicates_(compilation_->partition.normal.checked),
         evaluator_(std::make_shared<uplan::UserPlan>(compilation_->user)),
         model_(compilation_->kernel),
-        reference_(compilation_->ast) {}
+        reference_(compilation_->ast) {
+    for (const check::CheckedRule& rule : checked().rules) never_.push_back(IsToldNever(rule.rule));
+  }
 
   size_t rules() const { return checked().rules.size(); }
 
@@ -88,6 +90,7 @@ class Subject {
     for (check::RuleId rule = 0; rule < rules(); ++rule) {
       SCOPED_TRACE(
           fmt::format("rule {}: naive {}", checked().rules[rule].rule.name.text, NameOf(naive_[rule])));
+      EXPECT_FALSE(never_[rule] && naive_[rule] == Truth::kTrue) << "W202";
       JudgeNormal(rule, event);
       JudgePartition(rule, event, hook);
     }
@@ -116,6 +119,15 @@ class Subject {
       if (source.name.text == rule.rule.name.text) return source.condition;
     }
     std::abort();
+  }
+
+  // W202: it can never match.
+  bool IsToldNever(const ast::RuleKeys& rule) const {
+    const auto& told = compilation_->diagnostics.all();
+    const std::string message = fmt::format("Rule `{}` can never match", rule.name.text);
+    return std::any_of(told.begin(), told.end(), [&](const diag::Diagnostic& one) {
+      return one.code == diag::Code::W202 && one.message == message;
+    });
   }
 
   const split::HookPartition* FindHook(check::HookId id) const {
@@ -240,6 +252,7 @@ class Subject {
   eval::Evaluator evaluator_;
   kplan::Model model_;
   naive::Evaluator reference_;
+  std::vector<bool> never_;      // by RuleId: warned of as one that never matches
   std::vector<Truth> naive_;     // by RuleId, of the event at hand
   std::vector<Truth> complete_;  // the same with every value known
 };

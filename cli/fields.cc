@@ -47,6 +47,9 @@ std::string EventsText(check::HookMask mask) {
 std::string DecidedText(const check::FieldUse& use, check::HookMask hooks, check::Type type,
                         check::Shape shape) {
   if (hooks == 0) return "not supplied";
+  if (use.field == check::FieldId::kEvtTypeIs)  // compiled as a test of evt.type
+    return DecidedText({.field = check::FieldId::kEvtType, .index = -1, .argument = {}}, hooks,
+                       check::Type::kString, shape);
   check::CheckedRules rules;
   for (const auto& [op, value] : {std::pair(ast::Op::kEq, "1"), std::pair(ast::Op::kContains, "O_TRUNC")}) {
     check::Predicate& predicate = rules.predicates.emplace_back();
@@ -80,18 +83,19 @@ Row RowOf(const check::FieldRow& field) {
 std::vector<Row> Rows() {
   std::vector<Row> rows;
   for (const check::FieldRow& field : check::Fields()) {
-    if (field.id != check::FieldId::kEvtArg) {
+    const bool raw = field.id == check::FieldId::kEvtRawarg;
+    if (field.id != check::FieldId::kEvtArg && !raw) {
       rows.push_back(RowOf(field));
       continue;
     }
     for (const check::ArgRow& arg : check::Args()) {
       const check::FieldUse use{.field = field.id, .index = -1, .argument = std::string(arg.name)};
-      if (arg.hooks == 0) continue;  // hundreds; a rule that uses one is warned
-      rows.push_back({.name = "evt.arg." + std::string(arg.name),
+      if (use.hooks() == 0) continue;  // hundreds; a rule that uses one is warned
+      rows.push_back({.name = use.Name(),
                       .type = std::string(check::TypeName(arg.type)),
-                      .events = EventsText(arg.hooks),
-                      .decided = DecidedText(use, arg.hooks, arg.type, check::Shape::kScalar),
-                      .help = "argument of Falco's event"});
+                      .events = EventsText(use.hooks()),
+                      .decided = DecidedText(use, use.hooks(), arg.type, check::Shape::kScalar),
+                      .help = raw ? "likewise, as it is" : "argument of Falco's event"});
     }
   }
   return rows;

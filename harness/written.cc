@@ -58,7 +58,8 @@ class TestWriter {
         for (const ast::Word& word : value.words) written.words.push_back(word.text);
         if (!HasItsType(value, use, written)) continue;
       }
-      if (use.field == check::FieldId::kEvtType || use.field == check::FieldId::kEvtHook) {
+      if (use.field == check::FieldId::kEvtType || use.field == check::FieldId::kEvtTypeIs ||
+          use.field == check::FieldId::kEvtHook) {
         diagnostics_
             .Add(Code::E109, value.key.span, fmt::format("`{}` is no value of an event", value.key.text))
             .help = "the call, or the hook, stands before the braces: `event: openat { ... }`";

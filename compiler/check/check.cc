@@ -68,6 +68,7 @@ class RuleChecker {
   CheckedRules CheckAlone(const ast::Expr& condition) {
     CheckedRule checked;
     checked.rule.name.text = "condition";
+    predicates_.KeepTypeTests();
     if (conditions_.Build(condition, checked.condition)) result_.rules.push_back(std::move(checked));
     return Take();
   }

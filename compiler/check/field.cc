@@ -68,6 +68,39 @@ FieldFault TakeKey(const FieldRow& row, std::string_view argument, FieldUse& use
   return FieldFault::kNone;
 }
 
+bool IsText(Type type) { return type == Type::kString || type == Type::kPath; }
+
+// Whether the value itself is what Falco has: of a text, a number, and names and bits that Falco numbers as the kernel does.
+bool IsRaw(const Operand& operand, Type type) {
+  switch (operand.kind) {
+    case OperandKind::kText:
+      return IsText(type);
+    case OperandKind::kDecimal:
+    case OperandKind::kHex:
+      return !IsText(type);
+    case OperandKind::kName:
+      return operand.names == Names::kSignals || operand.names == Names::kDomains ||
+             operand.names == Names::kBpfCommands;
+    case OperandKind::kFlags:
+      return operand.names == Names::kMode;
+    default:
+      return false;
+  }
+}
+
+// Where evt.rawarg.NAME is supplied. Bits that Falco numbers in its own way are not.
+HookMask RawHooks(std::string_view name) {
+  const ArgRow* arg = FindArg(name);
+  if (arg == nullptr) return 0;
+  const bool raw = IsText(arg->type) || arg->type == Type::kInt || name == "mode";
+  HookMask hooks = raw ? arg->hooks & ~OperandHooks(FieldId::kEvtArg, name) : 0;
+  for (const Operand& operand : Operands()) {
+    if (operand.field == FieldId::kEvtArg && operand.argument == name && IsRaw(operand, arg->type))
+      hooks |= operand.hooks;
+  }
+  return hooks;
+}
+
 }  // namespace
 
 const std::vector<FieldRow>& Fields() {
@@ -155,6 +188,7 @@ Type FieldUse::type() const {
 
 HookMask FieldUse::hooks() const {
   const FieldRow& row = RowOf(field);
+  if (field == FieldId::kEvtRawarg) return RawHooks(argument);
   if (field != FieldId::kEvtArg || IsNumber(argument)) return row.hooks;  // evt.arg[0] depends on the type
   const ArgRow* arg = FindArg(argument);
   return arg != nullptr ? row.hooks & arg->hooks : 0;

@@ -6,6 +6,7 @@
 #include <limits>
 #include <unordered_set>
 
+#include "compiler/check/known_text.h"
 #include "compiler/check/operators.h"
 #include "compiler/check/terms.h"
 #include "compiler/check/values.h"
@@ -115,10 +116,36 @@ std::optional<Condition> PredicateTable::Build(const ast::Check& check, source::
     condition.kind = Condition::Kind::kFalse;  // nothing is in an empty list
     return condition;
   }
+  if (std::optional<Condition> type = AsEventType(predicate, span)) return type;
   condition.predicate = Intern(std::move(predicate), span);
   if (!doubtful_.empty()) doubtful_of_[condition.predicate] = std::move(doubtful_);
   if (!key.empty()) by_words_.emplace(std::move(key), condition.predicate);
   return condition;
+}
+
+// `evt.type.is.open = 1` is `evt.type = open`, which every stage knows.
+std::optional<Condition> PredicateTable::AsEventType(const Predicate& predicate, source::Span span) {
+  const Term& left = predicate.left;
+  const bool asks = left.kind == Term::Kind::kField && left.field.field == FieldId::kEvtTypeIs;
+  if (!asks || !predicate.right.empty() || keeps_type_tests_) return std::nullopt;
+  const bool of_type = TestNumber(predicate, 1), of_others = TestNumber(predicate, 0);
+  Condition condition;
+  condition.span = span;
+  if (of_type == of_others) {
+    condition.kind = of_type ? Condition::Kind::kTrue : Condition::Kind::kFalse;
+    return condition;
+  }
+  Predicate type;
+  type.left.field.field = FieldId::kEvtType;
+  type.values.push_back({.text = left.field.argument, .net = {}});
+  condition.kind = Condition::Kind::kPredicate;
+  condition.predicate = Intern(std::move(type), span);
+  if (of_type) return condition;
+  Condition other;
+  other.kind = Condition::Kind::kNot;
+  other.span = span;
+  other.children.push_back(std::move(condition));
+  return other;
 }
 
 PredicateId PredicateTable::Intern(Predicate predicate, source::Span span) {

@@ -26,6 +26,9 @@ class PredicateTable {
 
   void ReportTo(diag::Diagnostics& diagnostics) { diagnostics_ = &diagnostics; }  // from now on
 
+  // From now on tests of `evt.type.is.NAME` stay what they are: an event that is written may have the field itself.
+  void KeepTypeTests() { keeps_type_tests_ = true; }
+
   // What a check asks; kFalse for a test against nothing (`in ()`). Nothing after an error.
   std::optional<Condition> Build(const ast::Check& check, source::Span span);
 
@@ -62,11 +65,13 @@ class PredicateTable {
   bool CheckEventType(const ast::Word& word, const ast::Check& check, const FieldUse& use);
   bool ReportValue(const ast::Check& check, const Predicate& predicate, const ast::Word& word,
                    std::string message, std::string help);
+  std::optional<Condition> AsEventType(const Predicate& predicate, source::Span span);
   PredicateId Intern(Predicate predicate, source::Span span);
 
   Names& names_;
   diag::Diagnostics* diagnostics_;
   uint64_t regex_size_ = 0;  // of all so far
+  bool keeps_type_tests_ = false;
   std::vector<Predicate> predicates_;
   std::vector<source::Span> first_at_;
   std::vector<SetUse> set_uses_;

@@ -89,8 +89,9 @@ Answer Ask(const Predicate& predicate) {
     case FieldId::kFdNum:
       return AskNumber(predicate, false);
     case FieldId::kEvtRawres:
-    case FieldId::kEvtRawarg:
       return AskNumber(predicate, true);
+    case FieldId::kEvtRawarg:
+      return AskNumber(predicate, predicate.left.field.argument == "res");
     case FieldId::kEvtRes:
       return AnswerOf(TestText(predicate, "SUCCESS"));
     case FieldId::kEvtFailed:

@@ -118,6 +118,8 @@ std::optional<bool> TruthOfFailure(const Predicate& predicate) {
     case FieldId::kFdNum:
     case FieldId::kEvtRawres:
       return NegativeNumber(predicate);
+    case FieldId::kEvtRawarg:
+      return IsResult(predicate.left.field) ? NegativeNumber(predicate) : std::nullopt;
     case FieldId::kEvtRes:
       return ErrorName(predicate);
     case FieldId::kEvtFailed:

@@ -30,6 +30,9 @@ Found InOperand(const ast::Operand& operand) {
       FieldUse use;
       const FieldFault fault = ResolveField(field.name.text, argument, use);
       if (fault == FieldFault::kUnknownField || fault == FieldFault::kUnknownArg) return Unknown{field.name};
+      if (fault == FieldFault::kNone && use.field == FieldId::kEvtTypeIs &&
+          FindEvent(use.argument) == kNoType)
+        return Unknown{field.name, true};
       return std::nullopt;
     }
     case ast::Operand::Kind::kTransform:

@@ -128,6 +128,13 @@ Value Transformed(const Event& event, const ast::Transform& transform) {
   return only;
 }
 
+// evt.type.is.NAME, where the event does not have it itself.
+const Value& IsOfType(const Value& type, std::string_view name) {
+  static const Value yes = Value::Of(int64_t{1}), no = Value::Of(int64_t{0});
+  if (type.kind == Kind::kUnknown) return type;
+  return type.kind == Kind::kString && type.text == name ? yes : no;
+}
+
 }  // namespace
 
 const Value& ValueOf(const Event& event, const ast::Field& field) {
@@ -136,6 +143,11 @@ const Value& ValueOf(const Event& event, const ast::Field& field) {
     const auto found = event.find(key);
     return found == event.end() ? Absent() : found->second;
   };
+  if (constexpr std::string_view type_is = "evt.type.is"; name.compare(0, type_is.size(), type_is) == 0) {
+    const std::string type = field.argument ? field.argument->text : name.substr(type_is.size() + 1);
+    const auto own = event.find(std::string(type_is) + "." + type);
+    return own != event.end() ? own->second : IsOfType(find("evt.type"), type);
+  }
   if (!field.argument) return find(name);
   const std::string& argument = field.argument->text;
   const auto exact = event.find(name + "[" + argument + "]");

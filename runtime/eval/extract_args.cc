@@ -1,4 +1,4 @@
-// evt.arg.NAME and evt.arg[N]: Falco's arguments, as text.
+// evt.arg.NAME and evt.arg[N]: Falco's arguments, as text; and evt.rawarg.NAME, as they are.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -11,14 +11,18 @@ namespace {
 constexpr uint32_t kPermissions = 07777;
 constexpr uint64_t kTmpFile = 020000000;
 
-using ArgExtractor = Value (*)(RecordView&);
-struct ArgRow {
+struct TextRow {
   std::string_view name;
-  ArgExtractor extract;
+  Value (*extract)(RecordView&);
 };
+struct NumberRow {
+  std::string_view name;
+  int64_t (*number)(const sluice_record&);
+  enum class Shown : uint8_t { kDecimal, kHex } shown = Shown::kDecimal;
+};
+using Shown = NumberRow::Shown;
 
 Value Number(RecordView& view, int64_t number) { return Value::String(RenderNumber(number, view.arena)); }
-Value Hex(RecordView& view, uint64_t number) { return Value::String(RenderHex(number, view.arena)); }
 
 // Of the calls that no hook covers only unshare has them.
 Value Flags(RecordView& view) {
@@ -33,11 +37,13 @@ Value Flags(RecordView& view) {
 }
 
 // Of an open only the mode of what it creates.
-Value Mode(RecordView& view) {
+uint32_t ModeOf(const RecordView& view) {
   const auto mode = static_cast<uint32_t>(view.header().numbers[1]);
   const bool creates = (view.header().numbers[0] & (O_CREAT | kTmpFile)) != 0;
-  return Value::String(RenderOctal(creates ? mode & kPermissions : 0, view.arena));
+  return creates ? mode & kPermissions : 0;
 }
+
+Value Mode(RecordView& view) { return Value::String(RenderOctal(ModeOf(view), view.arena)); }
 
 Value Cwd(RecordView& view) {
   const check::FieldUse use{.field = check::FieldId::kProcCwd, .index = -1, .argument = {}};
@@ -57,32 +63,48 @@ Value ArgResult(RecordView& view) {
 }
 
 // Where each one is supplied is in check/args.def.
-const ArgRow kArgs[] = {
+const TextRow kTexts[] = {
     {"args", ExeArgs},
-    {"cap_effective", [](RecordView& v) { return Hex(v, v.header().cap_effective); }},
-    {"cap_inheritable", [](RecordView& v) { return Hex(v, v.header().cap_inheritable); }},
-    {"cap_permitted", [](RecordView& v) { return Hex(v, v.header().cap_permitted); }},
     {"comm", OwnName},
     {"cwd", Cwd},
-    {"dev", [](RecordView& v) { return Hex(v, v.header().numbers[3]); }},
     {"env", [](RecordView& v) { return Joined(v, OwnEnv(v)); }},
     {"exe", [](RecordView& v) { return ExeOf(OwnArgs(v)); }},
     {"fd", ArgResult},
     {"filename", [](RecordView& v) { return FromText(v.record->filename); }},
     {"flags", Flags},
-    {"gid", [](RecordView& v) { return Number(v, v.header().gid); }},
-    {"ino", [](RecordView& v) { return Number(v, static_cast<int64_t>(v.header().numbers[2])); }},
     {"loginuid", [](RecordView& v) { return Number(v, static_cast<int32_t>(v.header().loginuid)); }},
     {"mode", Mode},
-    {"pgid", [](RecordView& v) { return Number(v, v.header().pgid); }},
-    {"pid", [](RecordView& v) { return Number(v, v.header().pid); }},
-    {"ptid", [](RecordView& v) { return Number(v, v.header().parent_pid); }},
     {"res", ArgResult},
-    {"tid", [](RecordView& v) { return Number(v, v.header().tid); }},
     {"trusted_exepath", OwnExepath},
-    {"tty", [](RecordView& v) { return Number(v, v.header().tty); }},
-    {"uid", [](RecordView& v) { return Number(v, v.header().uid); }},
 };
+
+template <auto member>
+int64_t Member(const sluice_record& header) {
+  return static_cast<int64_t>(header.*member);
+}
+
+const NumberRow kNumbers[] = {
+    {"cap_effective", Member<&sluice_record::cap_effective>, Shown::kHex},
+    {"cap_inheritable", Member<&sluice_record::cap_inheritable>, Shown::kHex},
+    {"cap_permitted", Member<&sluice_record::cap_permitted>, Shown::kHex},
+    {"dev", [](const sluice_record& r) { return static_cast<int64_t>(r.numbers[3]); }, Shown::kHex},
+    {"gid", Member<&sluice_record::gid>},
+    {"ino", [](const sluice_record& r) { return static_cast<int64_t>(r.numbers[2]); }},
+    {"pgid", Member<&sluice_record::pgid>},
+    {"pid", Member<&sluice_record::pid>},
+    {"ptid", Member<&sluice_record::parent_pid>},
+    {"tid", Member<&sluice_record::tid>},
+    {"tty", Member<&sluice_record::tty>},
+    {"uid", Member<&sluice_record::uid>},
+};
+
+template <typename Row, size_t size>
+const Row* Find(const Row (&rows)[size], std::string_view name) {
+  for (const Row& row : rows) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
@@ -91,10 +113,26 @@ Value ExtractArg(RecordView& view, const check::FieldUse& use) {
   const std::string_view name = check::ArgName(use, hook, view.header().type);
   const check::ArgRow* known = check::FindArg(name);
   if (known == nullptr || (known->hooks & check::MaskOf(hook)) == 0) return Value::Absent();
-  for (const ArgRow& row : kArgs) {
-    if (row.name == name) return row.extract(view);
-  }
-  return Value::Absent();
+  if (const TextRow* row = Find(kTexts, name)) return row->extract(view);
+  const NumberRow* row = Find(kNumbers, name);
+  if (row == nullptr) return Value::Absent();
+  const int64_t number = row->number(view.header());
+  if (row->shown == Shown::kDecimal) return Number(view, number);
+  return Value::String(RenderHex(static_cast<uint64_t>(number), view.arena));
+}
+
+Value ExtractRawArg(RecordView& view, const check::FieldUse& use) {
+  const check::HookId hook = view.hook();
+  if ((use.hooks() & check::MaskOf(hook)) == 0) return Value::Absent();
+  const check::FieldUse shown{check::FieldId::kEvtArg, -1, use.argument};
+  const check::Operand* operand = check::FindOperand(shown, hook, view.header().type);
+  if (operand != nullptr) return ExtractRawOperand(view, *operand);
+  const std::string_view name = use.argument;
+  if (name == "res" || name == "fd") return ResultOf(view);
+  if (name == "mode") return Value::Number(ModeOf(view));
+  if (name == "loginuid") return Value::Number(view.header().loginuid);
+  if (const NumberRow* row = Find(kNumbers, name)) return Value::Number(row->number(view.header()));
+  return ExtractArg(view, shown);
 }
 
 Value ExtractArgs(RecordView& view, const check::FieldUse&) {

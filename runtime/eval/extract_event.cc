@@ -27,6 +27,10 @@ Value Type(RecordView& view, const FieldUse&) {
   return name.empty() ? Value::Absent() : Value::String(name);
 }
 
+Value TypeIs(RecordView& view, const FieldUse& use) {
+  return Value::Number(check::EventName(view.header().type) == use.argument);
+}
+
 struct CategoryRow {
   std::string_view category;
   std::vector<std::string_view> types;
@@ -190,6 +194,7 @@ const std::vector<ExtractorRow>& EventExtractors() {
       {FieldId::kEvtCategory, Category},
       {FieldId::kEvtType, Type},
       {FieldId::kSyscallType, Type},
+      {FieldId::kEvtTypeIs, TypeIs},
       {FieldId::kEvtHook, Hook},
       {FieldId::kEvtRes, ResultText},
       {FieldId::kEvtRawres, Result},
@@ -198,6 +203,7 @@ const std::vector<ExtractorRow>& EventExtractors() {
       {FieldId::kFdNameraw, NameRaw},
       {FieldId::kEvtCpu, [](RecordView& v, const FieldUse&) { return Value::Number(v.header().cpu); }},
       {FieldId::kEvtArg, ExtractArg},
+      {FieldId::kEvtRawarg, ExtractRawArg},
       {FieldId::kEvtArgs, ExtractArgs},
       {FieldId::kEvtInfo, ExtractArgs},
       {FieldId::kEvtCount, [](RecordView&, const FieldUse&) { return Value::Number(1); }},

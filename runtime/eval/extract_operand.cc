@@ -12,6 +12,8 @@ namespace {
 using check::Operand;
 using check::OperandKind;
 
+constexpr uint64_t kPermissions = 07777;
+
 const ring::Text& TextAt(const RecordView& view, uint32_t place) {
   switch (place) {
     case SLUICE_STR_TARGET:
@@ -197,6 +199,19 @@ Value ExtractOperand(RecordView& view, const Operand& operand) {
       return Either(view, Number(NumberAt(view, place)), Number(NumberAt(view, place + 1)));
   }
   return Value::Absent();
+}
+
+Value ExtractRawOperand(RecordView& view, const Operand& operand) {
+  switch (operand.kind) {
+    case OperandKind::kFlags:  // a mode
+      return Value::Number(static_cast<int64_t>(view.header().numbers[0] & kPermissions));
+    case OperandKind::kDecimal:
+    case OperandKind::kHex:
+    case OperandKind::kName:
+      return Number(NumberAt(view, operand.place));
+    default:
+      return ExtractOperand(view, operand);
+  }
 }
 
 }  // namespace sluice::eval

@@ -175,6 +175,16 @@ TEST_F(Extract, AnOpen) {
            "\"name=/etc/cron.d/job flags=O_TRUNC|O_CREAT|O_WRONLY|O_F_CREATED mode=0644 dev=802 ino=99\""},
           {"evt.info",
            "\"name=/etc/cron.d/job flags=O_TRUNC|O_CREAT|O_WRONLY|O_F_CREATED mode=0644 dev=802 ino=99\""},
+          {"evt.type.is.openat", "1"},
+          {"evt.type.is.open", "0"},
+          {"evt.rawarg.name", "\"/etc/cron.d/job\""},
+          {"evt.rawarg.mode", "420"},
+          {"evt.rawarg.dev", "2050"},
+          {"evt.rawarg.ino", "99"},
+          {"evt.rawarg.fd", "unknown"},
+          {"evt.rawarg.flags", "absent"},
+          {"evt.rawarg.path", "absent"},
+          {"evt.rawarg[2]", "absent"},
           {"evt.count", "1"},
           {"evt.arg.mode", "\"0644\""},
           {"evt.arg.name", "\"/etc/cron.d/job\""},
@@ -382,6 +392,13 @@ TEST_F(Extract, AnExecIsTheNewImageAndARoundChoosesItsFile) {
           {"evt.arg.filename", "\"./job.sh\""},
           {"evt.arg.flags", "\"EXE_UPPER_LAYER|EXE_FROM_MEMFD\""},
           {"evt.arg.trusted_exepath", "\"/srv/job.sh\""},
+          {"evt.rawarg.trusted_exepath", "\"/srv/job.sh\""},
+          {"evt.arg.cap_effective", "\"200001\""},
+          {"evt.rawarg.cap_effective", "2097153"},
+          {"evt.arg.loginuid", "\"-1\""},
+          {"evt.rawarg.loginuid", "4294967295"},
+          {"evt.rawarg.gid", "5"},
+          {"evt.rawarg.args", "absent"},
           {"evt.is_open_write", "false"},
           {"fd.name", "absent"},
           {"fs.path.name", "absent"}});
@@ -514,6 +531,34 @@ TEST_F(Extract, EachRoundHasItsOwnDigest) {
   refused.Round(set, "/srv/job.sh").Item(SLUICE_ITEM_TEXT, "sha256:18");
   Load(refused, Chain());
   EXPECT_EQ(Get("fs.verity.digest"), "\"sha256:18\"");
+}
+
+TEST_F(Extract, RawArgumentsOfOtherHooks) {
+  RecordBuilder kill(SLUICE_RECORD_EVENT, SLUICE_HOOK_TASK_KILL);
+  kill.header().type = check::FindEvent("kill");
+  kill.header().flags = SLUICE_EVENT_RESULT;
+  kill.header().result = -1;
+  kill.header().numbers[1] = 9;
+  kill.header().numbers[2] = 4711;
+  kill.header().numbers[3] = static_cast<uint64_t>(SLUICE_UNKNOWN_INT);
+  Load(kill, Chain());
+  Expect({{"evt.arg.sig", "\"SIGKILL\""},
+          {"evt.rawarg.sig", "9"},
+          {"evt.rawarg.pid", "4711"},
+          {"evt.rawarg.target_uid", "unknown"},
+          {"evt.rawarg.other_user", "absent"},
+          {"evt.rawarg.res", "-1"},
+          {"evt.type.is.kill", "1"}});
+  RecordBuilder mode(SLUICE_RECORD_EVENT, SLUICE_HOOK_PATH_CHMOD);
+  mode.header().type = check::FindEvent("chmod");
+  mode.header().numbers[0] = 04755;
+  Load(mode, Chain());
+  Expect({{"evt.arg.mode", "\"S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID\""},
+          {"evt.rawarg.mode", "2541"}});
+  RecordBuilder untyped = Open();
+  untyped.header().type = check::kNoType;
+  Load(untyped, Chain());
+  EXPECT_EQ(Get("evt.type.is.openat"), "0");
 }
 
 TEST_F(Extract, TheUptimeIsInWholeSeconds) {

@@ -68,8 +68,11 @@ const std::vector<ExtractorRow>& ProcessExtractors();  // proc, thread, user, gr
 const std::vector<ExtractorRow>& ContainerExtractors();
 const std::vector<ExtractorRow>& LineageExtractors();  // the parent, ancestors, the session leader
 Value ExtractArg(RecordView& view, const check::FieldUse& use);
+Value ExtractRawArg(RecordView& view, const check::FieldUse& use);
 Value ExtractArgs(RecordView& view, const check::FieldUse& use);  // all that are known: name=value ...
 Value ExtractOperand(RecordView& view, const check::Operand& operand);
+Value ExtractRawOperand(RecordView& view,
+                        const check::Operand& operand);  // a number in place of its name or digits
 
 Value FromText(const ring::Text& text);
 

@@ -456,6 +456,10 @@ Value JsonEvent::Get(const FieldUse& use) const {
     if (named.name == use.field && state.FindPlain(named.address) != nullptr)
       return Value::List(&state.nameless);
   }
+  if (use.field == FieldId::kEvtTypeIs) {
+    const Value* type = state.FindPlain(FieldId::kEvtType);
+    return Value::Number(type != nullptr && type->text == use.argument);
+  }
   if (use.index < 0) return Value::Absent();
   const State::Entry* all = state.Find(use.field, -1, {});
   if (use.field == FieldId::kProcArgs) {

@@ -1,8 +1,8 @@
 // eval/json_event.h - an event written as JSON: one flat object with Falco's field names as keys.
 //
 // A missing key or null is an absent field. A key's own value wins; nothing is derived except proc.aname[n]
-// (and its kin) from an array, parent first, [0] being the process itself, and the ends of a connection for
-// fd.ip, fd.port, fd.net. Strings hold bytes: one code point per byte (code points above 255 are kept as
+// (and its kin) from an array, parent first, [0] being the process itself, the ends of a connection for fd.ip, fd.port,
+// fd.net, and evt.type.is.NAME from evt.type. Strings hold bytes: one code point per byte (code points above 255 are kept as
 // UTF-8). The hook follows from evt.hook or evt.type. An event of a stream has evt.num and evt.dir, as a live one has.
 //
 // Threads: none shared. Errors: kInvalidArgument with the byte offset and reason; no exception leaves

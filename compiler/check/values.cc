@@ -111,14 +111,32 @@ ValueFault ParseBytes(ast::Op op, const ast::Word& word, Value& value) {
 // Falco's grammar knows 0x1f, and its compiler refuses it for every type.
 bool IsHex(std::string_view text) { return text.find_first_of("xX") != std::string_view::npos; }
 
+bool IsDecimal(std::string_view text) {
+  if (!text.empty() && (text[0] == '+' || text[0] == '-')) text.remove_prefix(1);
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// Of 64 bits without one.
+std::optional<int64_t> WithSign(std::string_view text) {
+  uint64_t number = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;
+  return static_cast<int64_t>(number);
+}
+
 ValueFault ParseInt(const ast::Word& word, Value& value) {
   const std::optional<int64_t> number = ParseInteger(word.text);
   if (number && IsHex(word.text))
     return {fmt::format("`{}` is not a decimal number", word.text), fmt::format("write `{}`", *number)};
+  if (!number && IsDecimal(word.text)) {
+    const std::optional<int64_t> wrapped = WithSign(word.text);
+    return {fmt::format("`{}` is out of range: numbers are from -9223372036854775808 to 9223372036854775807",
+                        word.text),
+            wrapped ? fmt::format("the same 64 bits with a sign are `{}`", *wrapped) : ""};
+  }
   if (!number) {
     const bool real = ParseReal(word.text).has_value();
-    return {fmt::format("`{}` is not an integer", word.text),
-            real ? "write a whole number between -9223372036854775808 and 9223372036854775807" : ""};
+    return {fmt::format("`{}` is not an integer", word.text), real ? "write a whole number" : ""};
   }
   value.number = *number;
   value.text = std::to_string(*number);

@@ -1,6 +1,7 @@
 #include "compiler/split/mitigation.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -74,16 +75,55 @@ void MitigationCheck::ReportLiteral(const check::CheckedRule& rule, check::HookI
                                     : lowered.help + "; or make the rule an alert: `action: alert`";
 }
 
+void MitigationCheck::RefuseCalls(check::RuleId id, const norm::Condition& condition,
+                                  const Expansion& expansion, const Interner& interner) {
+  constexpr size_t kNamed = 4;  // the rest is counted
+  std::vector<std::string> calls;
+  for (const check::EventRow& row : check::Events()) {
+    if ((row.hooks & check::kSysExitHooks) == 0 || (row.hooks & ~check::kSysExitHooks) != 0) continue;
+    const bool admitted =
+        std::any_of(expansion.clauses.begin(), expansion.clauses.end(),
+                    [&](const Clause& clause) { return Admits(clause.kernel, interner, row.type); });
+    if (admitted) calls.push_back(fmt::format("`{}`", row.name));
+  }
+  const bool one = calls.size() == 1;
+  const size_t more = calls.size() - std::min(calls.size(), kNamed);
+  calls.resize(calls.size() - more);
+  std::string names = fmt::format("{}", fmt::join(calls, ", "));
+  if (more > 0) names += fmt::format(" and {} more", more);
+  const check::CheckedRule& rule = rules_.rules[id];
+  const source::Span where = NamesCall(condition);
+  diag::Diagnostic& error =
+      diagnostics_.Add(Code::E301, where.valid() ? where : ActionSpan(rule),
+                       fmt::format("`{}` names {} that cannot be refused: {}", rule.rule.name.text,
+                                   one ? "a call" : "calls", names));
+  if (where.valid()) {
+    error.others.push_back(
+        {ActionSpan(rule), fmt::format("`{}` is decided at a hook", ast::ActionName(rule.rule.action))});
+  }
+  error.note = fmt::format(
+      "no hook of the kernel covers {}: what is told of {} is its return (`evt.hook` is `sys_exit`)",
+      one ? "it" : "them", one ? "it" : "each");
+  error.help = fmt::format("leave {} out, or make the rule an alert: `action: alert`", one ? "it" : "them");
+}
+
+// Of a test that is true of a call without a hook.
+source::Span MitigationCheck::NamesCall(const norm::Condition& condition) {
+  source::Span found;
+  ForEachLiteral(condition, [&](const norm::Condition& literal) {
+    if (literal.negated || found.valid()) return;
+    const Lowered& lowered = lowering_.At(literal.predicate, SLUICE_HOOK_SYS_EXIT);
+    if (lowered.kind == Lowered::Kind::kTest && lowered.lookup == SLUICE_LOOKUP_TYPE) found = literal.span;
+  });
+  return found;
+}
+
 void MitigationCheck::RefuseReturned(check::RuleId id, const check::HookRow& hook) {
   const check::CheckedRule& rule = rules_.rules[id];
   diag::Diagnostic& error =
       diagnostics_.Add(Code::E301, ActionSpan(rule),
-                       fmt::format("`{}` names {} that cannot be refused", rule.rule.name.text,
-                                   hook.id == SLUICE_HOOK_SYS_EXIT ? "a call" : "an event"));
-  error.note =
-      hook.id == SLUICE_HOOK_SYS_EXIT
-          ? "no hook of the kernel covers it: it is told when it has returned (`evt.hook` is `sys_exit`)"
-          : fmt::format("`{}` is told when it has happened", hook.name);
+                       fmt::format("`{}` names an event that cannot be refused", rule.rule.name.text));
+  error.note = fmt::format("`{}` is told when it has happened", hook.name);
   error.help = "leave it out, or make the rule an alert: `action: alert`";
 }
 

@@ -25,6 +25,9 @@ class MitigationCheck {
   bool Decidable(check::RuleId rule, check::HookId hook, const norm::Condition& whole);
   // After expansion: nothing was left.
   bool Exact(check::RuleId rule, check::HookId hook, const Expansion& expansion, uint32_t max_clauses);
+  // A mitigation names calls that no hook covers.
+  void RefuseCalls(check::RuleId rule, const norm::Condition& condition, const Expansion& expansion,
+                   const Interner& interner);
   // A mitigation names what is told when it has happened: at `hook`.
   void RefuseReturned(check::RuleId rule, const check::HookRow& hook);
   // W218, unless the condition says that it wants user namespaces alone.
@@ -33,6 +36,7 @@ class MitigationCheck {
   void WarnOfCreation(check::RuleId rule, const Expansion& expansion, const Interner& interner);
 
  private:
+  source::Span NamesCall(const norm::Condition& condition);
   void ReportLiteral(const check::CheckedRule& rule, check::HookId hook, const norm::Condition& literal,
                      const Lowered& lowered);
 

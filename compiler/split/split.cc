@@ -161,7 +161,7 @@ class Splitter {
     if (mitigation && HaveHooks(placed.expansion)) {
       mitigation_.WarnOfUnshare(placed.rule, normal_.conditions[placed.rule]);
     } else if (mitigation) {
-      mitigation_.RefuseReturned(placed.rule, *check::FindHook(SLUICE_HOOK_SYS_EXIT));
+      mitigation_.RefuseCalls(placed.rule, normal_.conditions[placed.rule], placed.expansion, interner_);
     } else {
       placed_[SLUICE_HOOK_SYS_EXIT].push_back(std::move(placed));
     }

@@ -70,10 +70,9 @@ std::optional<Replayed> ReplayAll(const std::string& capture, Compilation& compi
 }
 
 // What fires on the capture, by rule; nothing when the text does not compile (`told`: and that is told).
-std::optional<std::map<std::string, uint64_t>> FiresOn(const std::string& capture,
-                                                       std::vector<std::pair<std::string, std::string>> texts,
-                                                       bool told) {
-  const std::unique_ptr<Compilation> compiled = CompileTexts(std::move(texts), {});
+std::optional<std::map<std::string, uint64_t>> FiresOn(
+    const std::string& capture, const std::vector<std::pair<std::string, std::string>>& texts, bool told) {
+  const std::unique_ptr<Compilation> compiled = CompileTexts(texts, {});
   if (!compiled->ok()) {
     if (told) Tell(diag::RenderText(compiled->diagnostics, compiled->files, ColourOn(STDERR_FILENO)));
     return std::nullopt;
@@ -184,7 +183,7 @@ int LearnExceptions(const Arguments& arguments, const std::string& capture) {
       if (id == rule->span.file) whole.replace(rule->span.begin, rule->span.end - rule->span.begin, text);
       files.emplace_back(rules->files.name(id), std::move(whole));
     }
-    const auto fired = FiresOn(capture, std::move(files), exact);
+    const auto fired = FiresOn(capture, files, exact);
     if (!fired || fired->count(arguments.rule) != 0) continue;
     fmt::print("{}", LaidOut(fmt::format(
                          "# Learned by `sluice learn` from {}, in which the rule fires {}. Read "

@@ -36,7 +36,6 @@ class RuleChecker {
  public:
   RuleChecker(const ast::RuleSet& rules, const Limits& limits, diag::Diagnostics& diagnostics)
       : rules_(rules),
-        limits_(limits),
         diagnostics_(diagnostics),
         names_(rules, limits, diagnostics),
         predicates_(names_, diagnostics),
@@ -179,7 +178,6 @@ class RuleChecker {
   };
 
   const ast::RuleSet& rules_;
-  const Limits& limits_;
   diag::Diagnostics& diagnostics_;
   Names names_;
   PredicateTable predicates_;

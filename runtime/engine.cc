@@ -530,7 +530,7 @@ source::Result<std::unique_ptr<Compilation>> Engine::State::Compile() {
     if (source::Status status = Trusted(file); !status.ok()) return status;
   }
   sluice::Options compile = options.compile;
-  compile.members = refill.CompiledMembers();
+  compile.members = *refill.MembersInForce();
   return CompileFiles(*files, compile);
 }
 

@@ -18,7 +18,8 @@ using testing::Pair;
 constexpr int64_t kSecond = 1'000'000'000;
 
 // Of two rules, the first of this name.
-std::unique_ptr<Compilation> Compiled(const std::string& name, bool fills = true) {
+std::unique_ptr<Compilation> Compiled(const std::string& name, bool fills = true,
+                                      check::SetMembers members = {}) {
   const std::string text = "list seen = [/always]\nrule " + name + R"( {
   desc: "d"
   condition: evt.type = openat and fd.name = /bait
@@ -33,8 +34,17 @@ rule Asks {
   priority: warning
 }
 )";
-  auto compilation = CompileTexts({{"test.rule", text}}, {});
+  Options options;
+  options.members = std::move(members);
+  auto compilation = CompileTexts({{"test.rule", text}}, options);
   EXPECT_TRUE(compilation->ok());
+  return compilation;
+}
+
+// A file with a fault stands for a member that the rules do not compile with.
+std::unique_ptr<Compilation> CompiledOnce(const std::string& name) {
+  auto compilation = Compiled(name);
+  compilation->sources.push_back(compilation->files.Add("fault.rule", "list x = (\n"));
   return compilation;
 }
 
@@ -67,13 +77,16 @@ class SetRefillTest : public testing::Test {
     activated_.clear();
     LookUntil([this] { return !activated_.empty(); });
   }
-  void LookForAWhile() {
-    activated_.clear();
+  // How many compilations that began.
+  uint64_t LookForAWhile() {
+    const uint64_t before = refill_.begun();
     for (int i = 0; i < 50; ++i) {
       Look();
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
+    return refill_.begun() - before;
   }
+  bool Told() { return refill_.TakeFault().has_value(); }
 
   const std::unique_ptr<Compilation> rules_ = Compiled("Adds");
   SetRefill refill_{{}};
@@ -85,62 +98,77 @@ class SetRefillTest : public testing::Test {
 
 TEST_F(SetRefillTest, WhatIsAddedComesIntoForceAndGoesAgain) {
   refill_.Active(*rules_);
-  LookUntilActivated();  // with what was added while the rules were compiled
-  EXPECT_THAT(members_, IsEmpty());
+  EXPECT_EQ(LookForAWhile(), 0u);  // nothing to add
   Add("/tmp/a");
-  LookForAWhile();
-  EXPECT_THAT(activated_, IsEmpty());  // too soon
+  LookUntilActivated();
+  EXPECT_THAT(members_, ElementsAre(Pair("seen", ElementsAre("/tmp/a"))));
   Add("/tmp/b");
+  EXPECT_EQ(LookForAWhile(), 0u);  // too soon
   now_ns_ += 60 * kSecond;
   LookUntilActivated();
   EXPECT_THAT(members_, ElementsAre(Pair("seen", ElementsAre("/tmp/a", "/tmp/b"))));
-  EXPECT_EQ(refill_.CompiledMembers(), members_);
+  EXPECT_EQ(*refill_.MembersInForce(), members_);
   now_ns_ += 60 * kSecond;
-  LookForAWhile();
-  EXPECT_THAT(activated_, IsEmpty());  // nothing has changed
+  EXPECT_EQ(LookForAWhile(), 0u);  // nothing has changed
   now_ns_ += 3600 * kSecond;
   LookUntilActivated();
   EXPECT_THAT(members_, IsEmpty());
-  EXPECT_FALSE(refill_.TakeFault());
+  EXPECT_FALSE(Told());
 }
 
 TEST_F(SetRefillTest, WhatWasCompiledForOtherRulesIsThrownAway) {
   refill_.Active(*rules_);
-  Look();  // begins to compile
-  refill_.Active(*Compiled("Others"));
-  for (int i = 0; i < 2; ++i) {
-    LookForAWhile();
-    for (const std::string& rule : activated_) EXPECT_EQ(rule, "Others");
-    now_ns_ += 60 * kSecond;
-  }
   Add("/tmp/a");
+  Look();
+  EXPECT_EQ(refill_.begun(), 1u);
+  refill_.Active(*Compiled("Others"));
   LookUntilActivated();
   EXPECT_THAT(activated_, ElementsAre("Others"));
+  EXPECT_THAT(members_, ElementsAre(Pair("seen", ElementsAre("/tmp/a"))));
+}
+
+// Time stands still: no pause is kept.
+TEST_F(SetRefillTest, OtherRulesGetAtOnceWhatCameIntoForceWhileTheyWereCompiled) {
+  refill_.Active(*rules_);
+  Add("/tmp/a");
+  LookUntilActivated();
+  refill_.Active(*Compiled("Others"));
+  EXPECT_THAT(*refill_.MembersInForce(), IsEmpty());
+  LookUntilActivated();
+  EXPECT_THAT(activated_, ElementsAre("Others"));
+  EXPECT_THAT(members_, ElementsAre(Pair("seen", ElementsAre("/tmp/a"))));
+}
+
+TEST_F(SetRefillTest, OtherRulesThatHaveAllMembersAreNotCompiledAgain) {
+  Add("/tmp/a");
+  refill_.Active(*Compiled("Others", true, {{"seen", {"/tmp/a"}}}));
+  EXPECT_EQ(LookForAWhile(), 0u);
+  EXPECT_THAT(*refill_.MembersInForce(), ElementsAre(Pair("seen", ElementsAre("/tmp/a"))));
 }
 
 TEST_F(SetRefillTest, RulesThatFillNoSetAreNotCompiled) {
   refill_.Active(*Compiled("Plain", false));
   Add("/tmp/a");
-  LookForAWhile();
-  EXPECT_THAT(activated_, IsEmpty());
+  EXPECT_EQ(LookForAWhile(), 0u);
   refill_.Active(*rules_);
   LookUntilActivated();
   EXPECT_THAT(members_, ElementsAre(Pair("seen", ElementsAre("/tmp/a"))));
 }
 
 TEST_F(SetRefillTest, AFailureIsToldOnceAndTriedAgain) {
-  const auto told = [this] { return refill_.TakeFault().has_value(); };
+  const auto told = [this] { return Told(); };
   refill_.Active(*rules_);
+  Add("/tmp/a");
   outcome_ = absl::ResourceExhaustedError("no memory for a map");
   LookUntil(told);
+  EXPECT_THAT(*refill_.MembersInForce(), IsEmpty());
   Look();
   now_ns_ += SetRefill::kRetryNs - 1;
-  LookForAWhile();
-  EXPECT_THAT(activated_, IsEmpty());
+  EXPECT_EQ(LookForAWhile(), 0u);
   now_ns_ += 1;
   LookUntilActivated();  // fails again
   LookForAWhile();
-  EXPECT_FALSE(told());
+  EXPECT_FALSE(Told());
   outcome_ = absl::OkStatus();
   activated_.clear();
   LookUntil([this] {
@@ -148,11 +176,48 @@ TEST_F(SetRefillTest, AFailureIsToldOnceAndTriedAgain) {
     return !activated_.empty();
   });
   LookForAWhile();
-  EXPECT_FALSE(told());
-  Add("/tmp/a");
+  EXPECT_FALSE(Told());
+  Add("/tmp/b");
   now_ns_ += 60 * kSecond;
   outcome_ = absl::InternalError("another");
   LookUntil(told);
+}
+
+TEST_F(SetRefillTest, AMemberThatRulesDoNotCompileWithIsNotInForce) {
+  refill_.Active(*CompiledOnce("Once"));
+  Add("/tmp/a");
+  LookUntil([this] { return Told(); });
+  EXPECT_THAT(*refill_.MembersInForce(), IsEmpty());
+  refill_.Active(*rules_);  // they do
+  LookUntilActivated();
+  EXPECT_EQ(*refill_.MembersInForce(), members_);
+}
+
+TEST_F(SetRefillTest, AFailureOfRulesThatAreNoLongerActiveDoesNotCount) {
+  refill_.Active(*CompiledOnce("Once"));
+  Add("/tmp/a");
+  Look();
+  EXPECT_EQ(refill_.begun(), 1u);
+  refill_.Active(*rules_);
+  LookUntilActivated();
+  EXPECT_THAT(activated_, ElementsAre("Adds"));
+  EXPECT_FALSE(Told());
+}
+
+TEST_F(SetRefillTest, WhatIsThrownAwayIsNoSuccessBetweenTwoFailures) {
+  refill_.Active(*rules_);
+  Add("/tmp/a");
+  outcome_ = absl::ResourceExhaustedError("no memory for a map");
+  LookUntil([this] { return Told(); });
+  Look();
+  now_ns_ += SetRefill::kRetryNs;
+  Look();
+  EXPECT_EQ(refill_.begun(), 2u);
+  refill_.Active(*Compiled("Others"));
+  LookUntilActivated();
+  EXPECT_THAT(activated_, ElementsAre("Others"));
+  LookForAWhile();
+  EXPECT_FALSE(Told());
 }
 
 }  // namespace

@@ -42,8 +42,8 @@ class CaptureRun {
              [this](const alert::Alert& alert) { Keep(alert); });
     if (!done.ok()) return Unreadable(std::string(done.status().message()));
     if (!done->read.ok()) Unreadable(std::string(done->read.message()));
-    if (done->sets_failed) Unreadable("the rules do not compile with what alerts added to sets");
     if (done->undecodable != 0) Unreadable(fmt::format("{} records do not parse", done->undecodable));
+    if (!grown_fault_.ok()) return Tell(Code::E501, std::string(grown_fault_.message()));
     AlertCheck(
         test_, alerts_, "in the capture", true,
         [this](const ast::Expectation& expectation, std::optional<RuleId> rule, const alert::Alert* alert,
@@ -67,11 +67,13 @@ class CaptureRun {
   }
 
   std::optional<GrownRules> Grow(const check::SetMembers& members) {
-    std::shared_ptr<const Judges> grown = judges_.grow(members);
-    if (grown == nullptr) return std::nullopt;
-    GrownRules rules{grown->suite.live_plan, 0};
-    grown_ = std::move(grown);
-    return rules;
+    source::Result<std::shared_ptr<const Judges>> grown = judges_.grow(members);
+    if (!grown.ok()) {
+      grown_fault_.Update(grown.status());
+      return std::nullopt;
+    }
+    grown_ = *std::move(grown);
+    return GrownRules{grown_->suite.live_plan, 0};
   }
 
   // By the evaluator's own plan: with other members a set's predicates have other numbers.
@@ -232,9 +234,11 @@ class CaptureRun {
     Pass(observe, [](const alert::Alert&) {}).status().IgnoreError();
   }
 
-  void Unreadable(const std::string& why) {
-    result_.Fail(Code::E505, test_.test->capture->span, why).primary.text = "this capture";
+  // Of the capture as a whole.
+  void Tell(Code code, std::string why) {
+    result_.Fail(code, test_.test->capture->span, std::move(why)).primary.text = "this capture";
   }
+  void Unreadable(std::string why) { Tell(Code::E505, std::move(why)); }
 
   const Judges& judges_;
   const Suite& suite_;
@@ -246,7 +250,8 @@ class CaptureRun {
   eval::Evaluator* last_live_ = nullptr;
   const eval::RecordEvent* last_event_ = nullptr;
   std::shared_ptr<const Judges> grown_;
-  std::string sent_;  // the first event that the kernel would send for these rules
+  source::Status grown_fault_;  // the first
+  std::string sent_;            // the first event that the kernel would send for these rules
   std::vector<alert::Alert> alerts_;
   std::map<std::string, std::string> tables_;  // by rule
   std::set<RuleId> told_;

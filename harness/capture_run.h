@@ -29,8 +29,8 @@ struct Judges {
   std::mt19937_64& random;
   KernelCount& count;
   Coverage* coverage;  // may be null
-  // The same with what alerts have added to sets; null when the rules do not compile with it.
-  std::function<std::shared_ptr<const Judges>(const check::SetMembers&)> grow;
+  // The same with what alerts have added to sets; an error when the rules do not compile with it.
+  std::function<source::Result<std::shared_ptr<const Judges>>(const check::SetMembers&)> grow;
 };
 
 void RunCapture(const Judges& judges, const Case& test, Result& result);

@@ -165,45 +165,46 @@ source::Result<std::shared_ptr<Runner::State>> Runner::State::Grow(const check::
   if (const auto known = grown_states.find(members); known != grown_states.end()) return known->second;
   if (grown_states.size() >= kMostGrown) grown_states.clear();
   source::Result<std::unique_ptr<Suite>> with = WithMembers(suite, members);
-  if (!with.ok()) return with.status();
+  if (!with.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("The rules do not compile with what alerts have added to sets: {}",
+                    std::string(with.status().message())));
+  }
   return grown_states.emplace(members, std::make_shared<State>(*std::move(with), seed, coverage))
       .first->second;
 }
 
 Judges Runner::State::AsJudges() {
-  return {suite, written, naive, model, active, random, count, coverage, [this](const auto& members) {
-            struct Kept {
-              std::shared_ptr<State> state;
-              Judges judges;
-            };
-            const source::Result<std::shared_ptr<State>> state = Grow(members);
-            if (!state.ok()) return std::shared_ptr<const Judges>();
-            const auto kept = std::make_shared<const Kept>(Kept{*state, (*state)->AsJudges()});
-            return std::shared_ptr<const Judges>(kept, &kept->judges);
-          }};
+  const auto grow = [this](const auto& members) -> source::Result<std::shared_ptr<const Judges>> {
+    struct Kept {
+      std::shared_ptr<State> state;
+      Judges judges;
+    };
+    const source::Result<std::shared_ptr<State>> state = Grow(members);
+    if (!state.ok()) return state.status();
+    const auto kept = std::make_shared<const Kept>(Kept{*state, (*state)->AsJudges()});
+    return std::shared_ptr<const Judges>(kept, &kept->judges);
+  };
+  return {suite, written, naive, model, active, random, count, coverage, grow};
 }
 
 // Each event by the rules with what those before it have added to sets. False after a failure of the test.
 bool Runner::State::JudgeAll() {
   std::shared_ptr<State> grown;
   for (at = 0; at < test->events.size(); ++at) {
-    if (sets.changed()) {
-      source::Result<std::shared_ptr<State>> with = Grow(sets.Take());
-      if (!with.ok()) {
-        Diagnostic& failure =
-            result->Fail(Code::E501, test->events[at].span,
-                         fmt::format("The rules do not compile with what alerts have added to sets: {}",
-                                     std::string(with.status().message())));
-        failure.primary.text = "before this event";
-        return false;
-      }
-      grown = *std::move(with);
-    }
     if (grown == nullptr) {
       Judge(at);
     } else {
       JudgeBy(*grown);
     }
+    if (!sets.changed()) continue;
+    source::Result<std::shared_ptr<State>> with = Grow(sets.Take());
+    if (!with.ok()) {
+      result->Fail(Code::E501, test->events[at].span, std::string(with.status().message())).primary.text =
+          "at this event";
+      return false;
+    }
+    grown = *std::move(with);
   }
   return true;
 }

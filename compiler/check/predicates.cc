@@ -8,6 +8,7 @@
 
 #include "compiler/check/known_text.h"
 #include "compiler/check/operators.h"
+#include "compiler/check/sets.h"
 #include "compiler/check/terms.h"
 #include "compiler/check/values.h"
 
@@ -127,7 +128,7 @@ std::optional<Condition> PredicateTable::Build(const ast::Check& check, source::
 std::optional<Condition> PredicateTable::AsEventType(const Predicate& predicate, source::Span span) {
   const Term& left = predicate.left;
   const bool asks = left.kind == Term::Kind::kField && left.field.field == FieldId::kEvtTypeIs;
-  if (!asks || !predicate.right.empty() || keeps_type_tests_) return std::nullopt;
+  if (!asks || !predicate.right.empty() || AsksASet(predicate) || keeps_type_tests_) return std::nullopt;
   const bool of_type = TestNumber(predicate, 1), of_others = TestNumber(predicate, 0);
   Condition condition;
   condition.span = span;

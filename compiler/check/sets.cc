@@ -34,17 +34,15 @@ std::string_view NameOf(Family family) {
   return family == Family::kText ? "text" : family == Family::kNumber ? "numbers" : "addresses";
 }
 
-// A path begins with a slash and a name has none; no user or process has this number; nothing has an address in the part of
-// 100::/64 whose packets are discarded.
-constexpr std::string_view kEmptyText = "(empty)/", kEmptyNumber = "4294967295", kEmptyAddress = "100::5c1:";
+// A path begins with a slash and a name has none; no event counts so far; nothing has an address in the part of 100::/64
+// whose packets are discarded.
+constexpr std::string_view kEmptyText = "(empty)/", kEmptyAddress = "100::5c1:";
+constexpr int64_t kEmptyNumber = int64_t{1} << 62, kMostSets = 1 << 16;
 
-// Two sets that are empty are not the same one: a text and an address say which. A text is as short as a process's name.
-std::string PlaceholderOf(Family family, std::string_view set) {
-  if (family == Family::kNumber) return std::string(kEmptyNumber);
-  uint32_t sum = 0;
-  for (const char c : set) sum = sum * 31 + static_cast<unsigned char>(c);
-  if (family == Family::kText) return fmt::format("{}{:x}", kEmptyText, sum & 0xfffffff);
-  return fmt::format("{}{:x}", kEmptyAddress, sum & 0xffff);
+// Two sets that are empty are not the same one: the placeholder says which. A text is as short as a process's name.
+std::string PlaceholderOf(Family family, int64_t set) {
+  if (family == Family::kNumber) return std::to_string(kEmptyNumber + set);
+  return fmt::format("{}{:x}", family == Family::kText ? kEmptyText : kEmptyAddress, set);
 }
 
 bool FindUse(const ast::Then& then, FieldUse& use) {
@@ -63,6 +61,7 @@ void AddMembers(const SetMembers& members, ast::RuleSet& rules) {
     FieldUse use;
     if (rule.then && FindUse(*rule.then, use)) sets.try_emplace(rule.then->set.text, FamilyOf(use.type()));
   }
+  int64_t number = 0;
   for (const auto& [name, family] : sets) {
     if (family == Family::kNone) continue;
     auto list = std::find_if(rules.lists.begin(), rules.lists.end(),
@@ -71,7 +70,7 @@ void AddMembers(const SetMembers& members, ast::RuleSet& rules) {
       rules.lists.emplace_back().name.text = name;
       list = std::prev(rules.lists.end());
     }
-    list->items.push_back(MemberOf(PlaceholderOf(family, name)));
+    list->items.push_back(MemberOf(PlaceholderOf(family, number++ % kMostSets)));
     const auto more = members.find(name);
     if (more == members.end()) continue;
     for (const std::string& member : more->second) list->items.push_back(MemberOf(member));
@@ -81,8 +80,8 @@ void AddMembers(const SetMembers& members, ast::RuleSet& rules) {
 bool AsksASet(const Predicate& predicate) {
   const bool list = IsListOperator(predicate.op) || predicate.quantifier != ast::Quantifier::kNone;
   return list && std::any_of(predicate.values.begin(), predicate.values.end(), [](const Value& value) {
-           return value.text.starts_with(kEmptyText) || value.text == kEmptyNumber ||
-                  value.text.starts_with(kEmptyAddress);
+           return value.text.starts_with(kEmptyText) || value.text.starts_with(kEmptyAddress) ||
+                  (value.number >= kEmptyNumber && value.number < kEmptyNumber + kMostSets);
          });
 }
 

@@ -75,24 +75,30 @@ void MitigationCheck::ReportLiteral(const check::CheckedRule& rule, check::HookI
                                     : lowered.help + "; or make the rule an alert: `action: alert`";
 }
 
-void MitigationCheck::RefuseCalls(check::RuleId id, const norm::Condition& condition,
-                                  const Expansion& expansion, const Interner& interner) {
-  constexpr size_t kNamed = 4;  // the rest is counted
-  std::vector<std::string> calls;
+std::vector<check::EventType> MitigationCheck::CallsWithoutHook(const Expansion& expansion,
+                                                                const Interner& interner) {
+  std::vector<check::EventType> calls;
   for (const check::EventRow& row : check::Events()) {
     if ((row.hooks & check::kSysExitHooks) == 0 || (row.hooks & ~check::kSysExitHooks) != 0) continue;
     const bool admitted =
         std::any_of(expansion.clauses.begin(), expansion.clauses.end(),
                     [&](const Clause& clause) { return Admits(clause.kernel, interner, row.type); });
-    if (admitted) calls.push_back(fmt::format("`{}`", row.name));
+    if (admitted) calls.push_back(row.type);
   }
+  return calls;
+}
+
+void MitigationCheck::RefuseCalls(check::RuleId id, const norm::Condition& condition,
+                                  const std::vector<check::EventType>& calls) {
+  constexpr size_t kNamed = 4;  // the rest is counted
+  std::vector<std::string> named;
+  for (size_t i = 0; i < std::min(calls.size(), kNamed); ++i)
+    named.push_back(fmt::format("`{}`", check::EventName(calls[i])));
   const bool one = calls.size() == 1;
-  const size_t more = calls.size() - std::min(calls.size(), kNamed);
-  calls.resize(calls.size() - more);
-  std::string names = fmt::format("{}", fmt::join(calls, ", "));
-  if (more > 0) names += fmt::format(" and {} more", more);
+  std::string names = fmt::format("{}", fmt::join(named, ", "));
+  if (calls.size() > kNamed) names += fmt::format(" and {} more", calls.size() - kNamed);
   const check::CheckedRule& rule = rules_.rules[id];
-  const source::Span where = NamesCall(condition);
+  const source::Span where = NamesCall(condition, calls);
   diag::Diagnostic& error =
       diagnostics_.Add(Code::E301, where.valid() ? where : ActionSpan(rule),
                        fmt::format("`{}` names {} that cannot be refused: {}", rule.rule.name.text,
@@ -107,13 +113,18 @@ void MitigationCheck::RefuseCalls(check::RuleId id, const norm::Condition& condi
   error.help = fmt::format("leave {} out, or make the rule an alert: `action: alert`", one ? "it" : "them");
 }
 
-// Of a test that is true of a call without a hook.
-source::Span MitigationCheck::NamesCall(const norm::Condition& condition) {
+// Of a test that is true of one of the calls.
+source::Span MitigationCheck::NamesCall(const norm::Condition& condition,
+                                        const std::vector<check::EventType>& calls) {
   source::Span found;
   ForEachLiteral(condition, [&](const norm::Condition& literal) {
     if (literal.negated || found.valid()) return;
     const Lowered& lowered = lowering_.At(literal.predicate, SLUICE_HOOK_SYS_EXIT);
-    if (lowered.kind == Lowered::Kind::kTest && lowered.lookup == SLUICE_LOOKUP_TYPE) found = literal.span;
+    const auto& types = lowered.test.types;
+    const bool names =
+        std::find_first_of(types.begin(), types.end(), calls.begin(), calls.end()) != types.end();
+    if (lowered.kind == Lowered::Kind::kTest && lowered.lookup == SLUICE_LOOKUP_TYPE && names)
+      found = literal.span;
   });
   return found;
 }

@@ -25,9 +25,11 @@ class MitigationCheck {
   bool Decidable(check::RuleId rule, check::HookId hook, const norm::Condition& whole);
   // After expansion: nothing was left.
   bool Exact(check::RuleId rule, check::HookId hook, const Expansion& expansion, uint32_t max_clauses);
-  // A mitigation names calls that no hook covers.
-  void RefuseCalls(check::RuleId rule, const norm::Condition& condition, const Expansion& expansion,
-                   const Interner& interner);
+  // Those that the clauses at sys_exit leave room for and that come to no other hook, ever.
+  static std::vector<check::EventType> CallsWithoutHook(const Expansion& expansion, const Interner& interner);
+  // A mitigation names such calls: there is one at least.
+  void RefuseCalls(check::RuleId rule, const norm::Condition& condition,
+                   const std::vector<check::EventType>& calls);
   // A mitigation names what is told when it has happened: at `hook`.
   void RefuseReturned(check::RuleId rule, const check::HookRow& hook);
   // W218, unless the condition says that it wants user namespaces alone.
@@ -36,7 +38,7 @@ class MitigationCheck {
   void WarnOfCreation(check::RuleId rule, const Expansion& expansion, const Interner& interner);
 
  private:
-  source::Span NamesCall(const norm::Condition& condition);
+  source::Span NamesCall(const norm::Condition& condition, const std::vector<check::EventType>& calls);
   void ReportLiteral(const check::CheckedRule& rule, check::HookId hook, const norm::Condition& literal,
                      const Lowered& lowered);
 

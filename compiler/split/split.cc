@@ -158,30 +158,14 @@ class Splitter {
                     [&](const Clause& clause) { return !NamesType(clause.kernel); });
     if (placed.expansion.clauses.empty()) return;
     somewhere = true;
-    if (mitigation && HaveHooks(placed.expansion)) {
-      mitigation_.WarnOfUnshare(placed.rule, normal_.conditions[placed.rule]);
-    } else if (mitigation) {
-      mitigation_.RefuseCalls(placed.rule, normal_.conditions[placed.rule], placed.expansion, interner_);
-    } else {
-      placed_[SLUICE_HOOK_SYS_EXIT].push_back(std::move(placed));
+    if (mitigation) {
+      const Condition& condition = normal_.conditions[placed.rule];
+      const std::vector<check::EventType> calls = mitigation_.CallsWithoutHook(placed.expansion, interner_);
+      calls.empty() ? mitigation_.WarnOfUnshare(placed.rule, condition)
+                    : mitigation_.RefuseCalls(placed.rule, condition, calls);
+      return;
     }
-  }
-
-  // Of calls alone that come to another hook as well, in some cases.
-  bool HaveHooks(const Expansion& expansion) const {
-    const auto has_hook = [](check::EventType type) {
-      return (check::Events()[type - 1].hooks & ~check::kSysExitHooks) != 0;
-    };
-    return std::all_of(expansion.clauses.begin(), expansion.clauses.end(), [&](const Clause& clause) {
-      return std::any_of(clause.kernel.begin(), clause.kernel.end(), [&](AnyOfId id) {
-        const AnyOf& any_of = interner_[id];
-        return any_of.lookup == SLUICE_LOOKUP_TYPE &&
-               std::all_of(any_of.tests.begin(), any_of.tests.end(), [&](const Test& test) {
-                 return !test.negated && !test.complement &&
-                        std::all_of(test.types.begin(), test.types.end(), has_hook);
-               });
-      });
-    });
+    placed_[SLUICE_HOOK_SYS_EXIT].push_back(std::move(placed));
   }
 
   // A list of them all is no test any more at the hook.

@@ -18,6 +18,7 @@ using ast::Op;
 using Kind = Condition::Kind;
 
 constexpr size_t kMaxAssumed = 64;
+constexpr size_t kMaxComparisons = 250'000;  // of values, for one condition
 
 bool IsText(Type type) { return type == Type::kString || type == Type::kPath; }
 
@@ -59,19 +60,22 @@ bool IsVariable(const Term& term) {
 
 // ---- one value
 
-// Nothing where it would take an engine of its own to say. REQUIRES: any of its constants decides.
-std::optional<bool> Passes(const Predicate& test, const Value& value) {
-  const Type type = test.left.type;
-  if (IsWhole(type)) return TestNumber(test, value.number);
-  if (IsExact(test.op)) {
-    const bool equal = test.op != Op::kNe;
-    return std::any_of(test.values.begin(), test.values.end(), [&](const Value& constant) {
-      return (KeyOf(value, type) == KeyOf(constant, type)) == equal;
-    });
-  }
+// Not where it would take an engine of its own to say.
+bool CanTell(const Predicate& test) {
   const bool pattern =
       test.op == Op::kGlob || test.op == Op::kIGlob || test.op == Op::kRegex || test.op == Op::kPmatch;
-  return IsText(type) && !pattern ? std::optional(TestText(test, value.text)) : std::nullopt;
+  return IsWhole(test.left.type) || IsExact(test.op) || (IsText(test.left.type) && !pattern);
+}
+
+// REQUIRES: CanTell(test), and any of its constants decides.
+bool Passes(const Predicate& test, const Value& value) {
+  const Type type = test.left.type;
+  if (IsWhole(type)) return TestNumber(test, value.number);
+  if (!IsExact(test.op)) return TestText(test, value.text);
+  const bool equal = test.op != Op::kNe;
+  return std::any_of(test.values.begin(), test.values.end(), [&](const Value& constant) {
+    return (KeyOf(value, type) == KeyOf(constant, type)) == equal;
+  });
 }
 
 // ---- many values at once
@@ -156,8 +160,14 @@ bool PartImplies(Op from_op, const std::string& from, Op to_op, const std::strin
   }
 }
 
+// By the operators alone: whether PartsExclude() may be true of some parts.
+bool MayPartsExclude(const Predicate& a, const Predicate& b, bool b_negated) {
+  if (!IsText(a.left.type)) return false;
+  return b_negated ? PartImplies(a.op, "", b.op, "") : PartsExclude(a.op, "a", b.op, "b");
+}
+
 bool PartsExclude(const Predicate& a, const Predicate& b, bool b_negated) {
-  if (!IsText(a.left.type) || a.values.empty()) return false;
+  if (a.values.empty()) return false;
   return std::all_of(a.values.begin(), a.values.end(), [&](const Value& x) {
     if (b_negated) {
       return std::any_of(b.values.begin(), b.values.end(),
@@ -173,6 +183,7 @@ bool PartsExclude(const Predicate& a, const Predicate& b, bool b_negated) {
 
 std::optional<Contradiction> ContradictionFinder::Find(const Condition& condition, bool mitigation) {
   mitigation_ = mitigation;
+  budget_ = kMaxComparisons;
   const std::optional<Pair> found = Refute(condition, false);
   if (!found || found->constant) return std::nullopt;
   const bool negation = found->at.predicate == found->with.predicate;
@@ -238,7 +249,6 @@ std::optional<ContradictionFinder::Pair> ContradictionFinder::Assume(const Liter
 }
 
 bool ContradictionFinder::Exclude(const Literal& a, const Literal& b) {
-  if (!Spend(1)) return false;
   if (a.predicate == b.predicate) return a.negated != b.negated;
   if (a.negated && b.negated) return false;
   const Predicate &x = predicates_.at(a.predicate), &y = predicates_.at(b.predicate);
@@ -255,17 +265,18 @@ bool ContradictionFinder::Excludes(const Predicate& holds, const Predicate& othe
   if (other.op == Op::kExists) return negated;
   if (!AnyDecides(holds) || !AnyDecides(other)) return false;
   if (IsSelection(holds)) return NoValuePasses(holds, other, negated);
-  if (!Spend(holds.values.size() * other.values.size())) return false;
-  return RangesExclude(holds, other, negated) || PartsExclude(holds, other, negated);
+  if (RangesExclude(holds, other, negated)) return true;
+  return MayPartsExclude(holds, other, negated) && Spend(holds.values.size() * other.values.size()) &&
+         PartsExclude(holds, other, negated);
 }
 
 bool ContradictionFinder::NoValuePasses(const Predicate& selection, const Predicate& other, bool negated) {
   constexpr size_t kFew = 64;  // comparisons that cost less than a table
   const size_t pairs = selection.values.size() * other.values.size();
   if (!IsSelection(other) || pairs <= kFew) {
-    if (!Spend(pairs)) return false;
+    if (!CanTell(other) || !Spend(pairs)) return false;
     return std::all_of(selection.values.begin(), selection.values.end(),
-                       [&](const Value& value) { return Passes(other, value) == std::optional(negated); });
+                       [&](const Value& value) { return Passes(other, value) == negated; });
   }
   if (!Spend(selection.values.size() + other.values.size())) return false;
   const Type type = selection.left.type;
@@ -276,8 +287,9 @@ bool ContradictionFinder::NoValuePasses(const Predicate& selection, const Predic
 }
 
 bool ContradictionFinder::Spend(size_t steps) {
-  budget_ -= std::min(steps, budget_);
-  return budget_ > 0;
+  if (steps > budget_) return false;
+  budget_ -= steps;
+  return true;
 }
 
 }  // namespace sluice::check

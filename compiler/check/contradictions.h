@@ -9,8 +9,8 @@
 //     path that was used, and a variable of each entry of its name.
 //
 // Threads: none shared. Memory: borrows the table of predicates. Errors: none.
-// Cost:    a test is compared with those before it on its way, 64 at most; all comparisons of one finder together are
-//          bounded, and past the bound nothing is found.
+// Cost:    a test is compared with those before it on its way, 64 at most. What one Find() compares of values is bounded:
+//          two tests that would exceed it are passed over.
 #pragma once
 
 #include <optional>
@@ -56,12 +56,12 @@ class ContradictionFinder {
   bool Exclude(const Literal& a, const Literal& b);
   bool Excludes(const Predicate& holds, const Predicate& other, bool negated);
   bool NoValuePasses(const Predicate& selection, const Predicate& other, bool negated);
-  bool Spend(size_t steps);
+  bool Spend(size_t steps);  // false, and nothing is spent, where fewer are left
 
   const PredicateTable& predicates_;
   bool mitigation_ = false;
   std::vector<Literal> assumed_;  // on the way so far
-  size_t budget_ = 1'000'000;     // comparisons of values that may still be made
+  size_t budget_ = 0;             // comparisons of values that may still be made
 };
 
 }  // namespace sluice::check

@@ -265,7 +265,11 @@ bool RuleWarnings::NeverMatches(const ast::Rule& rule, const Condition& conditio
   }
   const bool mitigation = rule.action != ast::Action::kAlert;
   if (const std::optional<Contradiction> found = contradictions_.Find(condition, mitigation)) {
-    AddNever(rule, found->at, found->why).others.push_back({found->with, "the other one"});
+    const bool own = found->at.file == rule.span.file && rule.span.begin <= found->at.begin &&
+                     found->at.end <= rule.span.end;  // not in a macro
+    diag::Diagnostic& warning = AddNever(rule, own ? found->at : rule.name.span, found->why);
+    if (!own) warning.others.push_back({found->at, "one"});
+    warning.others.push_back({found->with, "the other one"});
     return true;
   }
   if (types.none()) {

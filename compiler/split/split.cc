@@ -228,6 +228,7 @@ class Splitter {
 
   // A conjunct that is false at a hook of the rule's event types: the first such hook stands for all.
   std::string ReasonOfNever(const Condition& condition) {
+    if (condition.kind == Condition::Kind::kFalse) return "its condition contradicts itself";
     for (const check::HookRow& row : check::Hooks()) {
       bool names_type = false;
       std::string reason = ReasonAt(condition, row.id, names_type);

@@ -126,20 +126,14 @@ std::string Lower(std::string text) {
   return text;
 }
 
-bool StartsWith(const std::string& text, const std::string& part) {
-  return text.compare(0, part.size(), part) == 0;
-}
-bool EndsWith(const std::string& text, const std::string& part) {
-  return text.size() >= part.size() && text.compare(text.size() - part.size(), part.size(), part) == 0;
-}
 bool Contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
 // No text has both parts, at its beginning or at its end.
 bool PartsExclude(Op a_op, const std::string& a, Op b_op, const std::string& b) {
-  if (a_op == Op::kStartsWith && b_op == Op::kStartsWith) return !StartsWith(a, b) && !StartsWith(b, a);
-  if (a_op == Op::kEndsWith && b_op == Op::kEndsWith) return !EndsWith(a, b) && !EndsWith(b, a);
+  if (a_op == Op::kStartsWith && b_op == Op::kStartsWith) return !a.starts_with(b) && !b.starts_with(a);
+  if (a_op == Op::kEndsWith && b_op == Op::kEndsWith) return !a.ends_with(b) && !b.ends_with(a);
   return false;
 }
 
@@ -148,9 +142,9 @@ bool PartImplies(Op from_op, const std::string& from, Op to_op, const std::strin
   const bool known = from_op == Op::kStartsWith || from_op == Op::kEndsWith || from_op == Op::kContains;
   switch (to_op) {
     case Op::kStartsWith:
-      return from_op == to_op && StartsWith(from, to);
+      return from_op == to_op && from.starts_with(to);
     case Op::kEndsWith:
-      return from_op == to_op && EndsWith(from, to);
+      return from_op == to_op && from.ends_with(to);
     case Op::kContains:
       return known && Contains(from, to);
     case Op::kIContains:

@@ -5,7 +5,7 @@
  *   file_path_mknod    mknod, mknodat; and a creating open, which it only stops where file_open's rules deny
  *                      it, so that no empty file remains: the open itself is file_open's event
  *   file_path_*        what changes names, sizes, modes and owners
- *   file_inode_setxattr  knows no mount: see mount_with()
+ *   file_inode_setxattr, file_inode_removexattr   know no mount: see mount_with()
  *
  * Fail direction: allow (lib/decide.bpf.h). An error that another LSM program decided on is passed on unseen.
  */
@@ -315,8 +315,8 @@ int BPF_PROG(file_path_chown, const struct path *path, __u64 uid, __u64 gid, int
   return decided(&e);
 }
 
-SLUICE_INLINE int decide_attribute(struct dentry *dentry, const char *name, __u32 flags) {
-  struct hook_event e = {.hook = SLUICE_HOOK_INODE_SETXATTR, .numbers = NO_NUMBERS, .dentry = (__u64)dentry};
+SLUICE_INLINE int decide_attribute(__u32 hook, struct dentry *dentry, const char *name, __u32 flags) {
+  struct hook_event e = {.hook = hook, .numbers = NO_NUMBERS, .dentry = (__u64)dentry};
 
   e.mnt = mount_with(dentry);
   e.flags = flags;
@@ -328,12 +328,25 @@ SEC("lsm/inode_setxattr")
 int BPF_PROG(file_inode_setxattr, void *idmap, struct dentry *dentry, const char *name, const void *value,
              size_t size, int flags, int ret) {
   if (ret) return ret;
-  return decide_attribute(dentry, name, flags);
+  return decide_attribute(SLUICE_HOOK_INODE_SETXATTR, dentry, name, flags);
 }
 
 /* Since 6.2 system.posix_acl_access and _default come here. */
 SEC("lsm/inode_set_acl")
 int BPF_PROG(file_inode_set_acl, void *idmap, struct dentry *dentry, const char *name, void *acl, int ret) {
   if (ret) return ret;
-  return decide_attribute(dentry, name, 0);
+  return decide_attribute(SLUICE_HOOK_INODE_SETXATTR, dentry, name, 0);
+}
+
+SEC("lsm/inode_removexattr")
+int BPF_PROG(file_inode_removexattr, void *idmap, struct dentry *dentry, const char *name, int ret) {
+  if (ret) return ret;
+  return decide_attribute(SLUICE_HOOK_INODE_REMOVEXATTR, dentry, name, 0);
+}
+
+/* Likewise since 6.2. */
+SEC("lsm/inode_remove_acl")
+int BPF_PROG(file_inode_remove_acl, void *idmap, struct dentry *dentry, const char *name, int ret) {
+  if (ret) return ret;
+  return decide_attribute(SLUICE_HOOK_INODE_REMOVEXATTR, dentry, name, 0);
 }

@@ -104,7 +104,8 @@ enum sluice_hook {
   SLUICE_HOOK_BPRM_COMMITTED = 42, /* the new image is there: kills that ask its arguments or environment */
   SLUICE_HOOK_MODULE_HIDDEN =
       43, /* no LSM hook: the load of a module, which user space judges when the module hides itself */
-  SLUICE_HOOKS = 44,
+  SLUICE_HOOK_INODE_REMOVEXATTR = 44, /* since 6.2 inode_remove_acl as well */
+  SLUICE_HOOKS = 45,
 };
 
 /* Programs that belong to no decision point, in the mask of hooks to attach. */

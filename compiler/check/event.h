@@ -64,6 +64,7 @@ inline constexpr HookMask kSettimeHooks = MaskOf(SLUICE_HOOK_SETTIME);
 inline constexpr HookMask kSyslogHooks = MaskOf(SLUICE_HOOK_SYSLOG);
 inline constexpr HookMask kSysExitHooks = MaskOf(SLUICE_HOOK_SYS_EXIT);
 inline constexpr HookMask kCommittedHooks = MaskOf(SLUICE_HOOK_BPRM_COMMITTED);
+inline constexpr HookMask kRemovexattrHooks = MaskOf(SLUICE_HOOK_INODE_REMOVEXATTR);
 inline constexpr HookMask kModuleHiddenHooks = MaskOf(SLUICE_HOOK_MODULE_HIDDEN);
 inline constexpr HookMask kNoHooks = 0;
 inline constexpr HookMask kAllHooks = (HookMask{1} << SLUICE_HOOKS) - 1 - MaskOf(SLUICE_HOOK_IMAGE);

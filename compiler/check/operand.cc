@@ -7,7 +7,8 @@ namespace sluice::check {
 namespace {
 
 constexpr HookMask kOnePathHooks = kOpenHooks | kMknodHooks | kUnlinkHooks | kRmdirHooks | kMkdirHooks |
-                                   kTruncateHooks | kChmodHooks | kChownHooks | kSetxattrHooks;
+                                   kTruncateHooks | kChmodHooks | kChownHooks | kSetxattrHooks |
+                                   kRemovexattrHooks;
 
 constexpr HookMask kServerHooks = kBindHooks | kListenHooks | kAcceptHooks;    // the local end serves
 constexpr HookMask kClientHooks = kConnectHooks | kSendHooks | kSysExitHooks;  // the remote end serves

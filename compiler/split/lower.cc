@@ -235,8 +235,8 @@ bool NamesFiles(const Lowered& lowered, check::HookId hook) {
   constexpr check::HookMask kPaths =
       check::kOpenHooks | check::kUnlinkHooks | check::kRmdirHooks | check::kRenameHooks | check::kLinkHooks |
       check::kTruncateHooks | check::kChmodHooks | check::kChownHooks | check::kSetxattrHooks |
-      check::kMmapHooks | check::kMprotectHooks | check::kSbMountHooks | check::kMoveMountHooks |
-      check::kSbUmountHooks | check::kSbPivotrootHooks | check::kPathChrootHooks |
+      check::kRemovexattrHooks | check::kMmapHooks | check::kMprotectHooks | check::kSbMountHooks |
+      check::kMoveMountHooks | check::kSbUmountHooks | check::kSbPivotrootHooks | check::kPathChrootHooks |
       check::kKernelReadFileHooks;
   constexpr check::HookMask kTargets =
       check::kRenameHooks | check::kLinkHooks | check::kMoveMountHooks | check::kSbPivotrootHooks;

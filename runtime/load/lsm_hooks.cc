@@ -61,6 +61,7 @@ check::HookId DecisionPointOf(const std::string& lsm_hook) {
   }
   if (lsm_hook == "file_truncate") return SLUICE_HOOK_PATH_TRUNCATE;
   if (lsm_hook == "inode_set_acl") return SLUICE_HOOK_INODE_SETXATTR;
+  if (lsm_hook == "inode_remove_acl") return SLUICE_HOOK_INODE_REMOVEXATTR;
   const check::HookRow* row = check::FindHook(lsm_hook);
   return row == nullptr ? check::kNoHook : row->id;
 }

@@ -59,6 +59,7 @@ static long call_setacl(char **w) {
   return setxattr(w[0], "system.posix_acl_access", &list, sizeof list, 0);
 }
 static long call_setxattr(char **w) { return setxattr(w[0], w[1], w[2], strlen(w[2]), 0); }
+static long call_removexattr(char **w) { return removexattr(w[0], w[1]); }
 
 /* ---- sockets */
 
@@ -425,6 +426,7 @@ static const struct {
     {"fchmod", 2, call_fchmod},
     {"chown", 3, call_chown},
     {"setxattr", 3, call_setxattr},
+    {"removexattr", 2, call_removexattr},
     {"setacl", 1, call_setacl},
     {"socket", 3, call_socket},
     {"tcp", 2, call_tcp},

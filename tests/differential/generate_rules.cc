@@ -243,8 +243,9 @@ class RuleWriter {
                                                       "O_DIRECT", "O_APPEND", "CREAT"};
       return spec.name + " contains " + random_.Pick(kFlags);
     }
-    const bool whole = spec.words == Words::kDirectory || spec.words == Words::kBaseName ||
-                       spec.words == Words::kType || spec.words == Words::kDigits;
+    const bool whole =
+        spec.words == Words::kBaseName || spec.words == Words::kType || spec.words == Words::kDigits;
+    const bool path = spec.words == Words::kPath || spec.words == Words::kDirectory;
     switch (random_.Below(whole ? 4 : 8)) {
       case 0:
         return fmt::format("{} = {}", spec.name, Quoted(Word(spec)));
@@ -262,8 +263,8 @@ class RuleWriter {
         return fmt::format("{} glob {}", spec.name,
                            Quoted(PrefixOf(Word({"", Words::kName}), random_) + "*"));
       default:
-        return spec.words == Words::kPath ? fmt::format("{} pmatch {}", spec.name, PlainPaths())
-                                          : fmt::format("{} in {}", spec.name, ListOf(spec));
+        return path ? fmt::format("{} pmatch {}", spec.name, PlainPaths())
+                    : fmt::format("{} in {}", spec.name, ListOf(spec));
     }
   }
 

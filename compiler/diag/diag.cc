@@ -40,6 +40,18 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::string_view SeverityWord(Severity severity) {
+  switch (severity) {
+    case Severity::kError:
+      return "error";
+    case Severity::kWarning:
+      return "warning";
+    case Severity::kNote:
+      return "note";
+  }
+  return "";
+}
+
 const CodeRow& RowOf(Code code) { return kRows[static_cast<size_t>(code)]; }
 
 Diagnostic& Diagnostics::Add(Code code, source::Span where, std::string message) {

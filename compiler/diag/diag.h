@@ -19,6 +19,7 @@
 namespace sluice::diag {
 
 enum class Severity : uint8_t { kError, kWarning, kNote };
+std::string_view SeverityWord(Severity severity);  // "error"
 
 enum class Code : uint16_t {
 #define DIAG(code, severity, slug, title) code,

@@ -23,18 +23,6 @@ struct Palette {
 constexpr Palette kColour{"\x1b[1m", "\x1b[1;31m", "\x1b[1;35m", "\x1b[1;36m", "\x1b[1;34m", "\x1b[0m"};
 constexpr Palette kPlain{};
 
-std::string_view SeverityWord(Severity severity) {
-  switch (severity) {
-    case Severity::kError:
-      return "error";
-    case Severity::kWarning:
-      return "warning";
-    case Severity::kNote:
-      return "note";
-  }
-  return "";
-}
-
 std::string_view SeverityColour(Severity severity, const Palette& palette) {
   switch (severity) {
     case Severity::kError:

@@ -37,6 +37,7 @@ SLUICE_INLINE __u64 open_flags(const struct file *file) {
   if (mode & FMODE_READ) flags |= SLUICE_FLAG_READ;
   if ((mode & FMODE_WRITE) || (word & O_TRUNC)) flags |= SLUICE_FLAG_WRITE;
   if (word & FMODE_EXEC) flags |= SLUICE_FLAG_EXEC;
+  if ((file->f_inode->i_mode & S_IFMT) == S_IFDIR) flags |= SLUICE_FLAG_DIRECTORY;
   if (mode & FMODE_CREATED) {
     flags |= SLUICE_FLAG_CREATED;
     if (file->f_inode->i_mode & S_IXUGO) flags |= SLUICE_FLAG_EXEC;

@@ -301,7 +301,7 @@ void FillPathParts(Fields& fields, check::HookId hook) {
 void FillOpen(Fields& fields, check::EventType type) {
   Share(fields, {"fd.name", "fs.path.name", "evt.arg.name", "fd.nameraw"}, "/srv/file");
   DefaultAs(fields, "fs.path.nameraw", "fd.nameraw");
-  Default(fields, "fd.type", "file");
+  Default(fields, "fd.type", Text(fields, "fd.typechar") == "d" ? "directory" : "file");
   Default(fields, "fd.typechar", Text(fields, "fd.type") == "directory" ? "d" : "f");
   const bool creat = check::EventName(type) == "creat";
   eval::Arena arena;

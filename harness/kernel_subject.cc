@@ -173,6 +173,16 @@ void SetLineage(const eval::Event& event, const kplan::Model& model, KernelEvent
   }
 }
 
+// What an open is of: both fields say it.
+void SetFileType(const eval::Event& event, KernelEvent& made) {
+  const Value type = Get(event, FieldId::kFdType), letter = Get(event, FieldId::kFdTypechar);
+  const bool directory = type.text == "directory";
+  if ((!directory && type.text != "file") || letter.text != (directory ? "d" : "f"))
+    made.contradiction =
+        "what is opened is a `file`, `f`, or a `directory`, `d`: `fd.type` and `fd.typechar` say neither";
+  if (directory) made.subject.flags[SLUICE_WORD_EVENT] |= SLUICE_FLAG_DIRECTORY;
+}
+
 }  // namespace
 
 KernelEvent KernelEventOf(const eval::Event& event, const kplan::Model& model) {
@@ -204,6 +214,7 @@ KernelEvent KernelEventOf(const eval::Event& event, const kplan::Model& model) {
   if (subject.hook == SLUICE_HOOK_FILE_OPEN) {
     const Value flags = Get(event, FieldId::kEvtArg, "flags");
     subject.flags[SLUICE_WORD_EVENT] |= BitsOf(flags.text, split::OpenFlags());
+    SetFileType(event, made);
   }
   if (Get(event, FieldId::kFdNameraw).text.find("../") != std::string_view::npos)
     subject.flags[SLUICE_WORD_EVENT] |= SLUICE_FLAG_CLIMBS;
@@ -233,6 +244,8 @@ bool IsKernelField(const check::FieldUse& use, check::HookId hook) {
   }
   const auto is = [&](const auto& row) { return row.field == use.field; };
   if (use.field == FieldId::kContainerId || use.field == FieldId::kFdNameraw) return true;
+  if (use.field == FieldId::kFdType || use.field == FieldId::kFdTypechar)
+    return hook == SLUICE_HOOK_FILE_OPEN;
   return std::any_of(std::begin(kNumbers), std::end(kNumbers), is) ||
          std::any_of(std::begin(kBits), std::end(kBits), is) ||
          std::any_of(std::begin(kCapabilitySets), std::end(kCapabilitySets), is) ||

@@ -206,6 +206,7 @@ enum sluice_end { SLUICE_END_LOCAL = 0, SLUICE_END_REMOTE = 1 };
 #define SLUICE_FLAG_CONTAINER (1ull << 39) /* container.id is there and not `host` */
 #define SLUICE_FLAG_HOST (1ull << 40)      /* container.id is `host` */
 #define SLUICE_FLAG_CLIMBS (1ull << 41)    /* open: fd.nameraw contains `../` */
+#define SLUICE_FLAG_DIRECTORY (1ull << 42) /* open: of a directory: fd.type */
 
 /* bprm_committed_creds: tests of variables, numbered by the plan. Their texts stand in the tables of the lookups
  * SLUICE_STR_PATH, exact and prefix, of this hook, as NAME=VALUE; what they lead to is not a class but a set of

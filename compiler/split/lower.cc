@@ -27,6 +27,7 @@ enum class SubjectKind : uint8_t {
   kOpenFlags,
   kCapability,
   kContainer,
+  kFileType,
   kGivenPath,
   kNumber,
   kText,
@@ -61,6 +62,8 @@ constexpr Subject kSubjects[] = {
     {FieldId::kThreadCapPermitted, SubjectKind::kCapability, SLUICE_WORD_CAP_PERMITTED},
     {FieldId::kThreadCapInheritable, SubjectKind::kCapability, SLUICE_WORD_CAP_INHERITABLE},
     {FieldId::kContainerId, SubjectKind::kContainer, 0},
+    {FieldId::kFdType, SubjectKind::kFileType, 0},
+    {FieldId::kFdTypechar, SubjectKind::kFileType, 0},
     {FieldId::kFdNameraw, SubjectKind::kGivenPath, 0},
     {FieldId::kUserUid, SubjectKind::kNumber, SLUICE_INT_UID},
     {FieldId::kGroupGid, SubjectKind::kNumber, SLUICE_INT_GID},
@@ -171,6 +174,18 @@ Lowered LowerContainer(const Predicate& predicate) {
   }
   return TestOf(SLUICE_LOOKUP_BITS,
                 FlagTest(membership->complement ? SLUICE_FLAG_CONTAINER : SLUICE_FLAG_HOST), "flag bit");
+}
+
+// Of what is opened: a directory is one, everything else is a file, as in Falco. (A socket's is an operand.)
+Lowered LowerFileType(const Predicate& predicate) {
+  const bool letter = predicate.left.field.field == FieldId::kFdTypechar;
+  const std::optional<bool> of_file = TruthOf(predicate, letter ? "f" : "file");
+  const std::optional<bool> of_directory = TruthOf(predicate, letter ? "d" : "directory");
+  if (!of_file || !of_directory)
+    return NoTable(predicate, "every operator but `pmatch`, `regex` and comparisons of fields");
+  if (*of_file == *of_directory)
+    return Constant(*of_file, "it says the same of a file and of a directory, and nothing else is opened");
+  return TestOf(SLUICE_LOOKUP_BITS, FlagTest(SLUICE_FLAG_DIRECTORY, *of_file), "flag bit");
 }
 
 // Of the path as the caller gave it the kernel knows whether it climbs.
@@ -344,6 +359,8 @@ Lowered Lowering::LowerSubject(const Predicate& predicate, check::HookId hook) {
     }
     case SubjectKind::kContainer:
       return LowerContainer(predicate);
+    case SubjectKind::kFileType:
+      return LowerFileType(predicate);
     case SubjectKind::kGivenPath:
       return LowerGivenPath(predicate);
     case SubjectKind::kNumber:

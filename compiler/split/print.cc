@@ -70,11 +70,12 @@ const check::NameTable& NamesAt(check::HookId hook) {
 std::string FlagText(check::HookId hook, const Test& test) {
   uint64_t flags = test.flags;
   static constexpr std::pair<uint64_t, std::string_view> kNames[] = {
-      {SLUICE_FLAG_READ, "open-read"},  {SLUICE_FLAG_WRITE, "open-write"},
-      {SLUICE_FLAG_EXEC, "open-exec"},  {SLUICE_FLAG_CREATED, "created"},
-      {SLUICE_FLAG_MEMFD, "exe-memfd"}, {SLUICE_FLAG_DELETED, "exe-deleted"},
-      {SLUICE_FLAG_UPPER, "exe-upper"}, {SLUICE_FLAG_CONTAINER, "container"},
-      {SLUICE_FLAG_HOST, "host"},       {SLUICE_FLAG_CLIMBS, "climbs"},
+      {SLUICE_FLAG_READ, "open-read"},      {SLUICE_FLAG_WRITE, "open-write"},
+      {SLUICE_FLAG_EXEC, "open-exec"},      {SLUICE_FLAG_CREATED, "created"},
+      {SLUICE_FLAG_MEMFD, "exe-memfd"},     {SLUICE_FLAG_DELETED, "exe-deleted"},
+      {SLUICE_FLAG_UPPER, "exe-upper"},     {SLUICE_FLAG_CONTAINER, "container"},
+      {SLUICE_FLAG_HOST, "host"},           {SLUICE_FLAG_CLIMBS, "climbs"},
+      {SLUICE_FLAG_DIRECTORY, "directory"},
   };
   std::string out;
   const auto add = [&](uint64_t bit, std::string_view name) {

@@ -125,6 +125,10 @@ void AddOperands(EventCase& event, Random& random) {
   if (event.hook != SLUICE_HOOK_FILE_OPEN) return;
   event.flags |= SomeOpenFlags(random);
   event.fields["evt.arg.flags"] = Value::Of(ShownFlags(event.flags));
+  const bool directory = random.Chance(25);
+  if (directory) event.flags |= SLUICE_FLAG_DIRECTORY;
+  event.fields["fd.type"] = Value::Of(directory ? "directory" : "file");
+  event.fields["fd.typechar"] = Value::Of(directory ? "d" : "f");
 }
 
 // Takes away what the case says cannot be had, and now and then the command line.

@@ -18,6 +18,8 @@ enum class Words {
   kFlags,
   kMode,
   kDigits,
+  kFileType,
+  kTypechar,
   kNumber,
   kBool
 };
@@ -41,6 +43,8 @@ const std::vector<FieldSpec> kFields = {
     {"fd.name", Words::kPath},
     {"fd.directory", Words::kDirectory},
     {"fd.filename", Words::kBaseName},
+    {"fd.type", Words::kFileType},
+    {"fd.typechar", Words::kTypechar},
     {"fs.path.name", Words::kPath},
     {"evt.arg.name", Words::kPath},
     {"evt.arg.path", Words::kPath},
@@ -213,6 +217,10 @@ class RuleWriter {
         return std::string(random_.Pick(check::Hooks()).name);
       case Words::kMode:
         return "S_ISUID";
+      case Words::kFileType:
+        return random_.Pick(std::vector<std::string>{"file", "directory", "ipv4"});
+      case Words::kTypechar:
+        return random_.Pick(std::vector<std::string>{"f", "d", "4"});
       case Words::kDigits:
         return fmt::format("{}", SomeNumber(random_));
       case Words::kFlags:

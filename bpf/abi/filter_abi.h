@@ -139,13 +139,12 @@ enum sluice_attempt {
 
 /* String subjects. What TARGET and TEXT hold is the hook's own: compiler/check/operands.def. */
 enum sluice_string {
-  SLUICE_STR_NAME = 0,    /* proc.name: at exec the new image's */
-  SLUICE_STR_EXEPATH = 1, /* proc.exepath: at exec the file of this round */
-  SLUICE_STR_PATH = 2,    /* fd.name, fs.path.name */
-  SLUICE_STR_DIRECTORY =
-      3,                 /* fd.directory: the path without its last component; "/" for /x. Exact mode only */
-  SLUICE_STR_TARGET = 4, /* a second path, or a long text */
-  SLUICE_STR_TEXT = 5,   /* a short text: over 255 bytes it is unknown */
+  SLUICE_STR_NAME = 0,      /* proc.name: at exec the new image's */
+  SLUICE_STR_EXEPATH = 1,   /* proc.exepath: at exec the file of this round */
+  SLUICE_STR_PATH = 2,      /* fd.name, fs.path.name */
+  SLUICE_STR_DIRECTORY = 3, /* fd.directory: the path without its last component; "/" for /x. Exact, prefix */
+  SLUICE_STR_TARGET = 4,    /* a second path, or a long text */
+  SLUICE_STR_TEXT = 5,      /* a short text: over 255 bytes it is unknown */
 };
 #define SLUICE_STRINGS 6
 enum sluice_mode {

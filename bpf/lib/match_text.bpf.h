@@ -199,27 +199,58 @@ SLUICE_INLINE __u32 sluice_directory_bytes(const char *path, __u32 bytes) {
   return 0;
 }
 
+/* Its first bytes, of which `directory` has SLUICE_KEY_BYTES, against the prefixes. */
+SLUICE_INLINE __u64 sluice_match_directory_start(struct sluice_match *m,
+                                                 const struct sluice_hook_config *config,
+                                                 struct sluice_text *directory, __u32 bytes, __u64 standing) {
+  const __u32 lookup = SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES + SLUICE_MODE_PREFIX;
+  __u32 count = SLUICE_PREFIX_BYTES;
+
+  if (bytes < SLUICE_PREFIX_BYTES) {
+    count = bytes + 1;
+    directory->value[bytes] = 0;
+  }
+  directory->prefixlen = 32 + 8 * count;
+  directory->lookup = m->hook * SLUICE_LOOKUPS + lookup;
+  return sluice_take_entry(
+      m, config, lookup,
+      sluice_prefix_class(m, (const struct sluice_prefix_key *)(void *)&directory->prefixlen), standing);
+}
+
 SLUICE_INLINE __u64 sluice_match_directory(struct sluice_match *m, const struct sluice_hook_config *config,
                                            const struct sluice_long_text *path, struct sluice_text *directory,
                                            __u64 standing) {
-  const __u32 lookup = SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES + SLUICE_MODE_EXACT;
+  const __u32 first = SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES;
+  const __u32 exact = first + SLUICE_MODE_EXACT, prefix = first + SLUICE_MODE_PREFIX;
+  const __u32 state = m->state[SLUICE_STR_PATH];
   const __u32 *entry = 0;
   __u32 bytes;
 
-  if (m->state[SLUICE_STR_PATH] == SLUICE_TEXT_ABSENT)
-    return sluice_take(m, config, lookup, config->lookups[lookup].absent, standing);
-  if (m->state[SLUICE_STR_PATH] == SLUICE_TEXT_UNKNOWN) return sluice_unknown(m, lookup, standing);
+  if (state == SLUICE_TEXT_ABSENT) {
+    if (sluice_asked(config, prefix, standing))
+      standing = sluice_take(m, config, prefix, config->lookups[prefix].absent, standing);
+    return sluice_asked(config, exact, standing)
+               ? sluice_take(m, config, exact, config->lookups[exact].absent, standing)
+               : standing;
+  }
+  if (state != SLUICE_TEXT_PRESENT && sluice_asked(config, prefix, standing))
+    standing = sluice_unknown(m, prefix, standing);
+  if (state == SLUICE_TEXT_UNKNOWN)
+    return sluice_asked(config, exact, standing) ? sluice_unknown(m, exact, standing) : standing;
   bytes = sluice_directory_bytes(path->value, m->bytes[SLUICE_STR_PATH] & (SLUICE_PATH_BYTES - 1));
-  if (bytes < SLUICE_KEY_BYTES && m->state[SLUICE_STR_PATH] == SLUICE_TEXT_PRESENT) {
-    __builtin_memcpy(directory->value, path->value, SLUICE_KEY_BYTES);
-    if (bytes == 0) {
-      directory->value[0] = '/';
-      bytes = 1;
-    }
-    directory->lookup = m->hook * SLUICE_LOOKUPS + lookup;
+  __builtin_memcpy(directory->value, path->value, SLUICE_KEY_BYTES);
+  if (bytes == 0) {
+    directory->value[0] = '/';
+    bytes = 1;
+  }
+  if (state == SLUICE_TEXT_PRESENT && sluice_asked(config, prefix, standing))
+    standing = sluice_match_directory_start(m, config, directory, bytes, standing);
+  if (!sluice_asked(config, exact, standing)) return standing;
+  if (bytes < SLUICE_KEY_BYTES && state == SLUICE_TEXT_PRESENT) {
+    directory->lookup = m->hook * SLUICE_LOOKUPS + exact;
     entry = sluice_exact(m, &directory->lookup, directory->value, bytes);
   }
-  return sluice_take_entry(m, config, lookup, entry, standing);
+  return sluice_take_entry(m, config, exact, entry, standing);
 }
 
 /* The event's own path: SLUICE_STR_PATH with its directory or, at exec, SLUICE_STR_EXEPATH. */
@@ -227,12 +258,12 @@ SLUICE_INLINE __u64 sluice_match_path(struct sluice_match *m, const struct sluic
                                       __u32 string, struct sluice_long_text *path,
                                       struct sluice_text *directory, struct sluice_suffix_key *suffix,
                                       __u64 standing) {
-  const __u32 directory_lookup =
-      SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES + SLUICE_MODE_EXACT;
+  const __u32 of_directory = SLUICE_LOOKUP_STRING + SLUICE_STR_DIRECTORY * SLUICE_MODES;
 
   standing = sluice_match_string(m, config, string, &path->prefixlen, &path->lookup, path->value,
                                  SLUICE_PATH_BYTES, suffix, 0, standing);
-  if (string == SLUICE_STR_PATH && sluice_asked(config, directory_lookup, standing))
+  if (string == SLUICE_STR_PATH && (sluice_asked(config, of_directory + SLUICE_MODE_EXACT, standing) ||
+                                    sluice_asked(config, of_directory + SLUICE_MODE_PREFIX, standing)))
     standing = sluice_match_directory(m, config, path, directory, standing);
   return standing;
 }
@@ -289,8 +320,10 @@ SLUICE_ONCE __u64 sluice_match_ends(struct sluice_match *m, const struct sluice_
       !sluice_may_begin(config->firsts, config->partial_firsts, component)) {
     standing = sluice_take_other(m, config, path + SLUICE_MODE_PREFIX, standing);
     standing = sluice_take_unnamed(m, config, SLUICE_STR_PATH, standing);
-    if (ending & SLUICE_SEVERAL)
+    if (ending & SLUICE_SEVERAL) {
       standing = sluice_take_other(m, config, directory + SLUICE_MODE_EXACT, standing);
+      standing = sluice_take_other(m, config, directory + SLUICE_MODE_PREFIX, standing);
+    }
   }
   if ((config->flags & SLUICE_HOOK_LASTS) &&
       !sluice_has_bit(config->lasts, 64 * SLUICE_END_WORDS - 1, sluice_last_bit(ending & 0xffff)))

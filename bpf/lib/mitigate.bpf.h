@@ -98,7 +98,8 @@ SLUICE_ONCE int fill_bucket(__u32 scratch_index) {
 }
 
 /* What the surviving mitigations do. Once an event. The agent is not above its rules, but it never kills itself: a
- * denial reaches it, the signal does not. */
+ * denial reaches it, the signal does not. A new image that is in place can only be killed: so a rule refuses it that is
+ * undecided and denies then. */
 SLUICE_INLINE __u32 judge(struct scratch *s, const struct sluice_hook_config *config,
                           struct task_struct *task) {
   __u32 verdict;
@@ -109,6 +110,8 @@ SLUICE_INLINE __u32 judge(struct scratch *s, const struct sluice_hook_config *co
     fill_bucket(s->index);
   }
   verdict = sluice_judge(&s->match, config);
+  if (s->match.hook == SLUICE_HOOK_BPRM_COMMITTED && (verdict & SLUICE_VERDICT_ERRNO))
+    verdict |= SLUICE_VERDICT_KILL;
   if (bpf_get_current_pid_tgid() >> 32 == handover.agent_pid) return verdict & ~SLUICE_VERDICT_KILL;
   return verdict;
 }

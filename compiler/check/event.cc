@@ -1,5 +1,7 @@
 #include "compiler/check/event.h"
 
+#include <algorithm>
+#include <iterator>
 #include <unordered_map>
 
 namespace sluice::check {
@@ -51,6 +53,14 @@ HookId EventRow::FirstHook() const {
   HookId hook = kNoHook;
   while (hooks != 0 && !IsAt(hook)) ++hook;
   return hook;
+}
+
+bool ReturnsDescriptor(EventType type) {
+  constexpr std::string_view kNames[] = {
+      "dup",        "dup2",          "dup3",          "memfd_create",    "userfaultfd", "io_uring_setup",
+      "pidfd_open", "fanotify_init", "inotify_init1", "perf_event_open", "open_tree",   "open_tree_attr",
+      "fsopen",     "fspick",        "fsmount",       "memfd_secret"};
+  return std::find(std::begin(kNames), std::end(kNames), EventName(type)) != std::end(kNames);
 }
 
 HookId HookOf(EventType type, std::string_view flags) {

@@ -92,6 +92,9 @@ const std::vector<EventRow>& Events();       // Events()[t - 1] has type t
 EventType FindEvent(std::string_view name);  // kNoType when unknown
 std::string_view EventName(EventType type);  // "" for kNoType
 
+// Of a call that no hook covers.
+bool ReturnsDescriptor(EventType type);
+
 // The decision point of a call, by its evt.arg.flags ("": not known): an unshare that makes no user namespace comes to
 // none and is told when it returns. REQUIRES: a type.
 HookId HookOf(EventType type, std::string_view flags);

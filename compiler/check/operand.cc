@@ -67,6 +67,14 @@ const std::vector<Operand>& Operands() {
   return rows;
 }
 
+bool IsAsGiven(const Operand& operand) {
+  constexpr HookMask kSecondPaths = kRenameHooks | kLinkHooks | kMoveMountHooks | kSbPivotrootHooks;
+  if (operand.kind == OperandKind::kSocketName) return true;
+  if (operand.kind != OperandKind::kText) return false;
+  return operand.place == SLUICE_STR_TEXT ||
+         (operand.place == SLUICE_STR_TARGET && (operand.hooks & ~kSecondPaths) != 0);
+}
+
 std::string_view ArgName(const FieldUse& use, HookId hook, EventType type) {
   if (use.field != FieldId::kEvtArg) return {};
   const std::optional<size_t> index = Position(use.argument);

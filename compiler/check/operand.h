@@ -38,6 +38,9 @@ struct Operand {
 };
 const std::vector<Operand>& Operands();
 
+// A text that is not made from the kernel's objects: it may be relative, or have `//` in it.
+bool IsAsGiven(const Operand& operand);
+
 // The argument that `use` names: of evt.arg[N] the one at this position of `type` or, without a type, of all
 // types of the hook where they agree. "": none.
 std::string_view ArgName(const FieldUse& use, HookId hook, EventType type = kNoType);

@@ -124,7 +124,8 @@ void FillEnds(KernelPlan& plan) {
     const std::string_view pattern(key.value, (key.prefixlen - 32) / 8);
     const uint32_t lookup = key.lookup % SLUICE_LOOKUPS;
     EndsOfHook& hook = hooks[key.lookup / SLUICE_LOOKUPS];
-    if (lookup == kPath + SLUICE_MODE_PREFIX) hook.path.AddPrefix(pattern);
+    if (lookup == kPath + SLUICE_MODE_PREFIX || lookup == kDirectory + SLUICE_MODE_PREFIX)
+      hook.path.AddPrefix(pattern);
     if (lookup == kExe + SLUICE_MODE_PREFIX) hook.exe.AddPrefix(pattern);
   }
   for (const auto& [key, id] : plan.suffixes) {

@@ -347,6 +347,32 @@ TEST(Model, DirectoryIsThePathWithoutItsLastComponent) {
   EXPECT_FALSE(survives(std::nullopt));
 }
 
+TEST(Model, AStartOfADirectoryIsNotThatOfItsPath) {
+  split::Partition partition;
+  const uint32_t lookup = StringLookup(SLUICE_STR_DIRECTORY, SLUICE_MODE_PREFIX);
+  const std::string longest = "/l" + std::string(SLUICE_PREFIX_BYTES - 2, 'x');
+  AddClause(partition, SLUICE_HOOK_FILE_OPEN,
+            {One(lookup, Strings({"/etc/ss", std::string("/var/log\0", 9), "/var/log/", longest}))},
+            AddRule(partition, "rule"));
+  diag::Diagnostics diagnostics;
+  const Model model(LowerKernel(partition, diagnostics));
+  const auto judge = [&model](std::optional<std::string_view> path) {
+    Subject subject;
+    subject.hook = SLUICE_HOOK_FILE_OPEN;
+    subject.strings[SLUICE_STR_PATH] = path;
+    return model.Judge(subject);
+  };
+  for (const std::string& path :
+       {std::string("/etc/ssh/config"), std::string("/etc/ss/a/b"), std::string("/var/log/x"),
+        std::string("/var/log/x/y"), longest + "/a", longest + "b/a"})
+    EXPECT_FALSE(judge(path).dropped) << path;
+  for (const std::string& path : {std::string("/etc/ssh"), std::string("/etc/s/a"), std::string("/var/log"),
+                                  std::string("/var/logs/x"), longest, std::string("memfd:x")})
+    EXPECT_TRUE(judge(path).dropped) << path;
+  EXPECT_TRUE(judge(std::nullopt).dropped);
+  EXPECT_NE(judge("/etc/" + std::string(SLUICE_PATH_BYTES, 'x') + "/y").undecided[0], 0u);
+}
+
 TEST(Model, ImageAtomsOfNameAndPath) {
   split::Partition partition;
   const check::RuleId rule = AddRule(partition, "rule");

@@ -185,6 +185,15 @@ Test Complement(Test test) {
   return test;
 }
 
+// `pmatch` compares components, and a text as the caller gave it may be relative or have more than one slash between them.
+Lowered PathAsGiven(const Predicate& predicate) {
+  return InUserSpace(
+      Code::N301,
+      fmt::format("`{}` is as the caller gave it, which `pmatch` takes for a path of components",
+                  predicate.left.field.Name()),
+      "the kernel decides `=`, `!=`, `in`, `startswith`, `endswith` and `contains` of it, byte by byte");
+}
+
 // The kernel has the name of a UNIX socket. A tuple of addresses has neither a slash nor an `@`, so that
 // texts with one of them are not in it.
 Lowered LowerSocketName(const Predicate& predicate, uint32_t string) {
@@ -193,6 +202,7 @@ Lowered LowerSocketName(const Predicate& predicate, uint32_t string) {
       [](const check::Value& value) { return value.text.find_first_of("/@") != std::string::npos; });
   const std::optional<Membership> membership = MembershipOf(predicate);
   const bool positive = membership ? !membership->complement : predicate.op != Op::kExists;
+  if (of_unix && positive && predicate.op == Op::kPmatch) return PathAsGiven(predicate);
   if (of_unix && positive && !predicate.values.empty()) return LowerText(predicate, string);
   return InUserSpace(
       Code::N301, fmt::format("`{}` is made of both addresses", predicate.left.field.Name()),
@@ -318,7 +328,8 @@ Lowered LowerOperand(const Predicate& predicate, const check::Operand& operand) 
   using check::OperandKind;
   switch (operand.kind) {
     case OperandKind::kText:
-      return LowerText(predicate, operand.place);
+      return predicate.op == Op::kPmatch && check::IsAsGiven(operand) ? PathAsGiven(predicate)
+                                                                      : LowerText(predicate, operand.place);
     case OperandKind::kDirectory:
       return LowerText(predicate, SLUICE_STR_DIRECTORY);
     case OperandKind::kBaseName:

@@ -57,8 +57,8 @@ Lowered TextTest(uint32_t string, uint32_t mode, bool complement, std::vector<st
 
 Lowered TextPresent(uint32_t string) { return TextTest(string, SLUICE_MODE_EXACT, true, {}); }
 
-// A prefix matches the text itself ("P\0") or anything below it ("P/"): of a directory the path is below it. A name without
-// a leading slash (an anonymous file, a process) is split into components in the same way.
+// A prefix matches the text itself ("P\0") or anything below it ("P/"). A name without a leading slash (an
+// anonymous file, a process) is split into components in the same way.
 Lowered LowerPmatch(const Predicate& predicate, uint32_t string) {
   std::vector<std::string> prefixes;
   for (const check::Value& value : predicate.values) {
@@ -69,16 +69,24 @@ Lowered LowerPmatch(const Predicate& predicate, uint32_t string) {
     }
     if (path->empty()) return TextPresent(string);
     const bool anonymous = path->substr(0, path->find('/')).find(':') != std::string::npos;
-    const bool itself = string != SLUICE_STR_DIRECTORY;
-    if (itself) prefixes.push_back("/" + *path + '\0');
+    if (anonymous && path->find('/') != std::string::npos) {
+      return InUserSpace(Code::N301, fmt::format("`{}` is of a name that somebody made up", value.text),
+                         "use `startswith`, which compares byte by byte");
+    }
+    prefixes.push_back("/" + *path + '\0');
     prefixes.push_back("/" + *path + "/");
     if (anonymous || string == SLUICE_STR_NAME) {
-      if (itself) prefixes.push_back(*path + '\0');
+      prefixes.push_back(*path + '\0');
       prefixes.push_back(*path + "/");
     }
   }
-  const uint32_t searched = string == SLUICE_STR_DIRECTORY ? uint32_t{SLUICE_STR_PATH} : string;
-  return TextTest(searched, SLUICE_MODE_PREFIX, false, std::move(prefixes));
+  return TextTest(string, SLUICE_MODE_PREFIX, false, std::move(prefixes));
+}
+
+// Of a directory the kernel searches no end.
+std::string_view OperatorsOf(uint32_t string) {
+  return string == SLUICE_STR_DIRECTORY ? "`=`, `!=`, `in`, `startswith`, `pmatch` and `exists`"
+                                        : kTextOperators;
 }
 
 // Patterns of one plain shape; mixed or real patterns are left to user space.
@@ -87,8 +95,9 @@ Lowered LowerPattern(const Predicate& predicate, uint32_t string) {
   std::optional<Shape::Kind> kind;
   for (const check::Value& value : predicate.values) {
     Shape shape = predicate.op == Op::kGlob ? GlobShape(value.text) : RegexShape(value.text);
-    if (shape.kind == Shape::Kind::kOther || (kind && *kind != shape.kind))
-      return NoTable(predicate, kTextOperators);
+    const bool end = shape.kind == Shape::Kind::kSuffix && string == SLUICE_STR_DIRECTORY;
+    if (shape.kind == Shape::Kind::kOther || end || (kind && *kind != shape.kind))
+      return NoTable(predicate, OperatorsOf(string));
     kind = shape.kind;
     texts.push_back(std::move(shape.text));
   }
@@ -112,47 +121,6 @@ std::vector<std::string> Texts(const Predicate& predicate) {
   return texts;
 }
 
-constexpr std::string_view kDirectoryOperators = "`=`, `!=`, `in`, `startswith`, `pmatch` and `exists`";
-
-// A path's directory begins with P when the path does and its directory is not the one that P itself lies in: /etc/ss begins
-// /etc/ssh/x and /etc/ssx, whose directory is /etc.
-Lowered LowerDirectoryStart(const Predicate& predicate) {
-  const std::string& prefix = predicate.values[0].text;
-  const size_t slash = prefix.rfind('/');
-  std::string parent = slash == std::string::npos || slash == 0 ? "/" : prefix.substr(0, slash);
-  Lowered begins = TextTest(SLUICE_STR_PATH, SLUICE_MODE_PREFIX, false, {prefix});
-  Lowered in_parent = TextTest(SLUICE_STR_DIRECTORY, SLUICE_MODE_EXACT, false, {std::move(parent)});
-  if (begins.kind != Kind::kTest) return begins;
-  if (in_parent.kind != Kind::kTest) return in_parent;
-  const auto part = [](const Lowered& lowered, bool negated) {
-    Lowered::Part made{lowered.lookup, lowered.test};
-    made.test.negated = negated;
-    return made;
-  };
-  Lowered lowered;
-  lowered.kind = Kind::kAlternatives;
-  lowered.how = "prefix table of fd.name, exact table of fd.directory";
-  if (prefix == "/") {  // what lies in no directory is shown as lying in "/", too
-    lowered.when_true = {{part(begins, false)}, {part(in_parent, false)}};
-    lowered.when_false = {{part(begins, true), part(in_parent, true)}};
-  } else {
-    lowered.when_true = {{part(begins, false), part(in_parent, true)}};
-    lowered.when_false = {{part(begins, true)}, {part(in_parent, false)}};
-  }
-  return lowered;
-}
-
-// The directory is known to the kernel as a whole only; how it begins, the path says.
-Lowered LowerDirectory(const Predicate& predicate) {
-  const bool one = predicate.values.size() == 1;
-  if (predicate.op == Op::kStartsWith && one)
-    return predicate.values[0].text.empty() ? TextPresent(SLUICE_STR_DIRECTORY)
-                                            : LowerDirectoryStart(predicate);
-  if (predicate.op == Op::kPmatch && AnyValueDecides(predicate))
-    return LowerPmatch(predicate, SLUICE_STR_DIRECTORY);
-  return NoTable(predicate, kDirectoryOperators);
-}
-
 }  // namespace
 
 Lowered LowerText(const Predicate& predicate, uint32_t string) {
@@ -161,8 +129,9 @@ Lowered LowerText(const Predicate& predicate, uint32_t string) {
     if (membership->never) return Constant(false, "it compares with nothing");
     return TextTest(string, SLUICE_MODE_EXACT, membership->complement, Texts(predicate));
   }
-  if (string == SLUICE_STR_DIRECTORY) return LowerDirectory(predicate);
-  if (!AnyValueDecides(predicate)) return NoTable(predicate, kTextOperators);
+  const bool searches = predicate.op == Op::kEndsWith || predicate.op == Op::kContains;
+  if (!AnyValueDecides(predicate) || (searches && string == SLUICE_STR_DIRECTORY))
+    return NoTable(predicate, OperatorsOf(string));
   if (predicate.values.empty()) return Constant(false, "it compares with nothing");
   const bool any_empty = std::any_of(predicate.values.begin(), predicate.values.end(),
                                      [](const check::Value& value) { return value.text.empty(); });
@@ -175,14 +144,14 @@ Lowered LowerText(const Predicate& predicate, uint32_t string) {
       return any_empty ? TextPresent(string)
                        : TextTest(string, SLUICE_MODE_CONTAINS, false, Texts(predicate));
     case Op::kIContains:
-      return any_empty ? TextPresent(string) : NoTable(predicate, kTextOperators);
+      return any_empty ? TextPresent(string) : NoTable(predicate, OperatorsOf(string));
     case Op::kPmatch:
       return LowerPmatch(predicate, string);
     case Op::kGlob:
     case Op::kRegex:
       return LowerPattern(predicate, string);
     default:
-      return NoTable(predicate, kTextOperators);
+      return NoTable(predicate, OperatorsOf(string));
   }
 }
 

@@ -116,6 +116,7 @@ Value Failed(RecordView& view, const FieldUse&) {
 Value FdNum(RecordView& view, const FieldUse& use) {
   const Value result = ResultOf(view);
   if ((check::RowOf(use.field).hooks >> view.hook() & 1) == 0) return Value::Absent();
+  if (view.Is(SLUICE_HOOK_SYS_EXIT) && !check::ReturnsDescriptor(view.header().type)) return Value::Absent();
   return result.kind == Value::Kind::kNumber ? Value::Number(result.number < 0 ? -1 : result.number) : result;
 }
 

@@ -63,11 +63,7 @@ Value Directory(Value value) {
   if (value.truncated) value = Value::Unknown();
   if (value.kind != Value::Kind::kString) return value;
   const size_t slash = LastSlash(value.text);
-  if (slash == std::string_view::npos) {
-    value = Value::Absent();
-  } else {
-    value.text = value.text.substr(0, slash == 0 ? 1 : slash);
-  }
+  value.text = slash == 0 || slash == std::string_view::npos ? "/" : value.text.substr(0, slash);
   return value;
 }
 

@@ -1,22 +1,13 @@
 #include "runtime/load/calls.h"
 
-#include <algorithm>
-#include <iterator>
 #include <string_view>
 
 namespace sluice::load {
 namespace {
 
-// Calls without a hook that return a descriptor.
-constexpr std::string_view kDescriptors[] = {
-    "dup",        "dup2",          "dup3",          "memfd_create",    "userfaultfd", "io_uring_setup",
-    "pidfd_open", "fanotify_init", "inotify_init1", "perf_event_open", "open_tree",   "open_tree_attr",
-    "fsopen",     "fspick",        "fsmount"};
-
 uint32_t KindOf(const check::EventRow& row, bool completed) {
-  const bool descriptor =
-      std::find(std::begin(kDescriptors), std::end(kDescriptors), row.name) != std::end(kDescriptors);
-  return (completed ? SLUICE_CALL_COMPLETED : 0) | (descriptor ? SLUICE_CALL_DESCRIPTOR : 0);
+  return (completed ? SLUICE_CALL_COMPLETED : 0) |
+         (check::ReturnsDescriptor(row.type) ? SLUICE_CALL_DESCRIPTOR : 0);
 }
 
 }  // namespace

@@ -49,6 +49,8 @@ std::vector<std::string> FunctionsOf(check::EventType type, int abi) {
   const std::string plain = "__do_sys_" + name;
   if (abi == 0) {
     if (row.nr64 >= 0) add("__x64_sys_" + name);
+    if (row.nr64 >= 0)
+      add("__x64_sys_" + name + "64");  // prlimit; sendfile, whose other function no call reaches
     if (row.nr64 >= 0 && functions.empty()) add(plain);
     return functions;
   }
@@ -57,7 +59,7 @@ std::vector<std::string> FunctionsOf(check::EventType type, int abi) {
   if (row.name == "mmap") add("__ia32_compat_sys_ia32_mmap");
   if (row.name == "umount") add("__ia32_sys_oldumount");
   for (const char* prefix : {"__ia32_compat_sys_", "__ia32_sys_"}) {
-    for (const char* suffix : {"", "16"}) add(prefix + name + suffix);
+    for (const char* suffix : {"", "16", "32", "64", "_time32"}) add(prefix + name + suffix);
   }
   if (functions.empty() && !IsFunction("__x64_sys_" + name)) add(plain);
   constexpr check::HookMask kSockets = check::kSocketHooks | check::kBindHooks | check::kConnectHooks |

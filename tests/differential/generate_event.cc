@@ -93,7 +93,11 @@ Value OperandValue(EventCase& event, const check::Operand& operand, Random& rand
     std::optional<std::string>& text = operand.place == SLUICE_STR_TARGET ? event.target
                                        : operand.place == SLUICE_STR_TEXT ? event.text
                                                                           : event.path;
-    if (!text) text = operand.place == SLUICE_STR_TEXT ? SomeName(random) : SomePath(random);
+    if (!text) {
+      text = operand.place == SLUICE_STR_TEXT ? SomeName(random) : SomePath(random);
+      if (check::IsAsGiven(operand) && random.Chance(30))
+        text = random.Chance(50) ? "/" + *text : text->substr(1);
+    }
     if (operand.kind == Kind::kDirectory) return Value::Of(DirectoryOf(*text));
     return Value::Of(operand.kind == Kind::kBaseName ? BaseNameOf(*text) : *text);
   }

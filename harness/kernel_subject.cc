@@ -77,6 +77,15 @@ int64_t NumberOf(const Value& value, const check::Operand& operand) {
   return read.ec == std::errc() && read.ptr == end ? number : SLUICE_ABSENT_INT;
 }
 
+// Several numbers may have one name: `ip` is IPv4 and IPv6.
+bool IsShownAs(int64_t number, const Value& value, const check::Operand& operand) {
+  const check::NameTable& names = check::NamesOf(operand.names);
+  return value.kind == Value::Kind::kString &&
+         std::any_of(names.begin(), names.end(), [&](const check::NamedNumber& named) {
+           return static_cast<int64_t>(named.number) == number && named.name == value.text;
+         });
+}
+
 // Fills a Subject, and remembers when two fields say two things of one value.
 class Filler {
  public:
@@ -111,7 +120,7 @@ class Filler {
       case OperandKind::kNameOnly: {
         const int64_t number = NumberOf(value, operand);
         int64_t& place = made_.subject.ints[SLUICE_INT_ARG + operand.place];
-        if (number == SLUICE_ABSENT_INT) return;
+        if (number == SLUICE_ABSENT_INT || IsShownAs(place, value, operand)) return;
         if (place != SLUICE_ABSENT_INT && place != number) Contradict(operand.field, operand.argument);
         place = number;
         return;

@@ -5,9 +5,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/missing_hooks.h"
 #include "cli/rules.h"
 #include "cli/verbs.h"
+#include "runtime/load/blind_spots.h"
 #include "runtime/load/companions.h"
 #include "runtime/load/lsm_hooks.h"
 
@@ -35,8 +35,8 @@ int Explain(const Arguments& arguments) {
     return acceptable ? kFine : kRulesFailed;
   }
   if (!acceptable) return kRulesFailed;
-  Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
-  Tell(UnseenCallsText(load::CallsWithoutFunction(compilation->kernel.companions)));
+  Tell(load::MissingHooksText(compilation->partition, load::MissingHooks()));
+  Tell(load::UnseenCallsText(load::CallsWithoutFunction(compilation->kernel.companions)));
   fmt::print("{}", json ? ExplainJson(*compilation) : ExplainText(*compilation));
   return kFine;
 }

@@ -10,7 +10,6 @@
 #include "cli/config.h"
 #include "cli/introspection.h"
 #include "cli/log.h"
-#include "cli/missing_hooks.h"
 #include "cli/outputs.h"
 #include "cli/privileges.h"
 #include "cli/rules.h"
@@ -18,6 +17,7 @@
 #include "compiler/diag/render.h"
 #include "compiler/explain.h"
 #include "runtime/engine.h"
+#include "runtime/load/blind_spots.h"
 #include "runtime/load/companions.h"
 #include "runtime/load/lsm_hooks.h"
 #include "runtime/load/pins.h"
@@ -293,8 +293,8 @@ int Run(Arguments arguments) {
         "mitigations of an earlier agent with `pin: true` are in force as well; `sluice unpin` takes them "
         "away");
   if (!arguments.every_event()) TellDecisions(*compilation);
-  Tell(MissingHooksText(compilation->partition, load::MissingHooks()));
-  Tell(UnseenCallsText(load::CallsWithoutFunction(compilation->kernel.companions)));
+  Tell(load::MissingHooksText(compilation->partition, load::MissingHooks()));
+  Tell(load::UnseenCallsText(load::CallsWithoutFunction(compilation->kernel.companions)));
   return Watch(arguments, *config, std::move(compilation), std::move(watch), writer.get());
 }
 

@@ -10,6 +10,7 @@
 #include "compiler/kplan/build_partition.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/load/blind_spots.h"
 #include "runtime/load/calls.h"
 #include "runtime/load/cgroup_guard.h"
 #include "runtime/load/probe.h"
@@ -150,6 +151,31 @@ TEST(CallTable, NumbersOfBothAbisAndOfIoUring) {
   EXPECT_EQ(table[2 * SLUICE_CALLS + SLUICE_HOOK_FILE_OPEN].type, openat);
   EXPECT_EQ(table[2 * SLUICE_CALLS + SLUICE_HOOK_BPRM_CHECK].type, check::kNoType);
   EXPECT_EQ(table[0].type, check::kNoType) << "read has no decision point";
+}
+
+TEST(BlindSpots, NameTheHooksThatTheKernelLacksAndTheirRules) {
+  split::Partition partition;
+  const check::RuleId creates = kplan::AddRule(partition, "Namespace made", ast::Action::kDeny);
+  const check::RuleId anywhere = kplan::AddRule(partition, "Anywhere");
+  kplan::HookOf(partition, SLUICE_HOOK_USERNS_CREATE).whole = {{creates, {}}, {anywhere, {}}};
+  kplan::HookOf(partition, SLUICE_HOOK_FILE_OPEN).whole = {{anywhere, {}}};
+  const check::HookMask lacks = check::kUsernsCreateHooks | check::kSettimeHooks;
+  EXPECT_EQ(MissingHooksText(partition, lacks),
+            "warning: this kernel has no hook userns_create, so that nothing is seen or refused there: "
+            "\"Namespace made\", \"Anywhere\"\n");
+  EXPECT_EQ(MissingHooksText(partition, 0), "");
+  EXPECT_EQ(MissingHooksText(partition, check::kSettimeHooks), "") << "no rule is about it";
+}
+
+TEST(BlindSpots, NameTheCallsThatNoFunctionOfTheKernelOffers) {
+  EXPECT_EQ(UnseenCallsText({}), "");
+  EXPECT_EQ(UnseenCallsText({"memfd_secret"}),
+            "warning: this kernel has no function to watch for memfd_secret, so that rules about this call "
+            "see nothing of it\n");
+  EXPECT_EQ(UnseenCallsText({"memfd_secret", "file_setattr"}),
+            "warning: this kernel has no function to watch for memfd_secret, file_setattr, so that rules "
+            "about these calls "
+            "see nothing of them\n");
 }
 
 TEST(CallTable, CallsWithACompanionAndThoseThatReturnADescriptor) {

@@ -1,9 +1,9 @@
-#include "cli/missing_hooks.h"
+#include "runtime/load/blind_spots.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-namespace sluice::cli {
+namespace sluice::load {
 
 std::string MissingHooksText(const split::Partition& partition, check::HookMask missing) {
   std::string text;
@@ -28,4 +28,4 @@ std::string UnseenCallsText(const std::vector<std::string>& calls) {
       calls.size() == 1 ? "it" : "them");
 }
 
-}  // namespace sluice::cli
+}  // namespace sluice::load

@@ -1,4 +1,4 @@
-// cli/missing_hooks.h - what rules lose on a kernel that lacks a hook.
+// runtime/load/blind_spots.h - what rules lose on a kernel that lacks a hook or a function, in words.
 //
 // Threads: pure function. Errors: none.
 #pragma once
@@ -8,7 +8,7 @@
 
 #include "compiler/split/partition.h"
 
-namespace sluice::cli {
+namespace sluice::load {
 
 // A line for the calls whose return no program can see, "" when there are none.
 std::string UnseenCallsText(const std::vector<std::string>& calls);
@@ -17,4 +17,4 @@ std::string UnseenCallsText(const std::vector<std::string>& calls);
 // none.
 std::string MissingHooksText(const split::Partition& partition, check::HookMask missing);
 
-}  // namespace sluice::cli
+}  // namespace sluice::load

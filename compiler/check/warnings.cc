@@ -141,6 +141,7 @@ void RuleWarnings::Look(const ast::Rule& rule, const CheckedRule& checked) {
   if (NeverMatches(rule, checked.condition, types)) return;
   LookAtConstants(rule, checked.condition);
   LookAtTypes(rule, checked, types);
+  LookAtClones(rule, checked.condition, types);
   if (rule.action != ast::Action::kAlert) LookAtMitigation(rule, checked.condition, types);
 }
 
@@ -229,6 +230,34 @@ void RuleWarnings::WarnTypes(const ast::Rule& rule, const Predicate& predicate, 
   auto& fault = diagnostics_.Add(Code::W213, span,
                                  fmt::format("Events of type {} are not supplied yet", NamesOf(absent)));
   fault.note = "no hook of this engine decides them, so the rule does not see them";
+}
+
+bool RuleWarnings::Compares(const Condition& condition, std::string_view field, std::string_view part) const {
+  if (std::any_of(condition.children.begin(), condition.children.end(),
+                  [&](const Condition& child) { return Compares(child, field, part); }))
+    return true;
+  if (condition.kind != Condition::Kind::kPredicate) return false;
+  const Predicate& predicate = predicates_.at(condition.predicate);
+  if (predicate.left.kind != Term::Kind::kField || predicate.left.field.Name() != field) return false;
+  return std::any_of(predicate.values.begin(), predicate.values.end(),
+                     [&](const Value& value) { return value.text.find(part) != std::string::npos; });
+}
+
+// A new process or thread comes to a hook only where it gets a user namespace.
+void RuleWarnings::LookAtClones(const ast::Rule& rule, const Condition& condition, const TypeSet& types) {
+  TypeSet seen;
+  for (const char* name : {"clone", "clone3"}) {
+    if (types.test(FindEvent(name)) && Compares(condition, "evt.type", name)) seen.set(FindEvent(name));
+  }
+  if (seen.none() || Compares(condition, "evt.arg.flags", "CLONE_NEWUSER") ||
+      IsAllowedAt(rule, Code::W213, rule.condition.span))
+    return;
+  auto& fault = diagnostics_.Add(
+      Code::W213, rule.name.span,
+      fmt::format("Rule `{}` sees {} only where a user namespace is made", rule.name.text, NamesOf(seen)));
+  fault.note = "any other new process or thread comes to no hook of this engine";
+  fault.help =
+      "say so: `and evt.arg.flags contains CLONE_NEWUSER`; what a new process runs is seen at its execve";
 }
 
 void RuleWarnings::LookAtOutput(const ast::Rule& rule, const CheckedRule& checked) {

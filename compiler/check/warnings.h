@@ -46,6 +46,9 @@ class RuleWarnings {
   const Condition* FindLooseBranch(const Condition& condition);
   void LookAtTypes(const ast::Rule& rule, const CheckedRule& checked, const TypeSet& types);
   void LookAtMitigation(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
+  // Whether some test compares the field with a text that has this part.
+  bool Compares(const Condition& condition, std::string_view field, std::string_view part) const;
+  void LookAtClones(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
   void LookAtUntyped(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
   bool AsksFile(const Condition& condition) const;
   void LookAtFastOpen(const ast::Rule& rule, const TypeSet& types);

@@ -466,7 +466,7 @@ struct sluice_hook_stats {
   __u64 seen, dropped, sent, lost; /* seen = dropped + sent + lost */
   __u64 denied, killed, audited, undecided;
   __u64 no_scratch, no_path; /* reasons of undecided */
-  __u64 skipped;             /* outside `seen`: a stacked file system's own open of the file below */
+  __u64 skipped;             /* outside `seen`: what a stacked file system does to the files below its own */
   __u64 waiting;             /* seen, and kept for the call's result; at the end they count as dropped */
 };
 

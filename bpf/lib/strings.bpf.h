@@ -49,10 +49,11 @@ static long strings_step(__u32 step, struct strings_loop *loop) {
   SLUICE_UNROLLED
   for (i = 0; i < 33; i++) SLUICE_STORE64(s->text.value + 8 * i, 0);
   length = bpf_probe_read_user_str(s->text.value, PIECE_BYTES, (const void *)scan->at);
-  if (length <= 0) {
+  if (length < 0) {
     scan->failed = 1;
     return 1;
   }
+  if (!length) length = 1; /* so an empty string is told, and the end of one whose pieces are full */
   if (!scan->inside && scan->number >= scan->first_variable) scan->found |= variable_tests(s, length - 1);
   scan->inside = length == PIECE_BYTES;
   scan->at += scan->inside ? PIECE_BYTES - 1 : length;

@@ -138,6 +138,11 @@ void RuleWarnings::Look(const ast::Rule& rule, const CheckedRule& checked) {
   LookAtPredicates(rule, checked.condition);
   LookAtOutput(rule, checked);
   const TypeSet types = types_.Find(checked.condition);
+  of_sockets_ = false;
+  for (const HookId hook : {SLUICE_HOOK_SOCKET_BIND, SLUICE_HOOK_SOCKET_CONNECT, SLUICE_HOOK_SOCKET_LISTEN,
+                            SLUICE_HOOK_SOCKET_ACCEPT, SLUICE_HOOK_SOCKET_SENDMSG, SLUICE_HOOK_SYS_EXIT})
+    of_sockets_ = of_sockets_ || (types & TypesAt(hook)).any();
+  of_links_ = (types & TypesAt(SLUICE_HOOK_PATH_SYMLINK)).any();
   if (NeverMatches(rule, checked.condition, types)) return;
   LookAtConstants(rule, checked.condition);
   LookAtTypes(rule, checked, types);
@@ -313,6 +318,10 @@ bool RuleWarnings::NeverMatches(const ast::Rule& rule, const Condition& conditio
 }
 
 const ConstantTest* RuleWarnings::ConstantOfType(PredicateId id) {
+  const Term& left = predicates_.at(id).left;
+  if (left.kind == Term::Kind::kField && ((left.field.field == FieldId::kFdName && of_sockets_) ||
+                                          (left.field.field == FieldId::kFsPathSource && of_links_)))
+    return nullptr;
   if (constants_known_.size() <= id) constants_known_.resize(predicates_.size());
   if (!constants_known_[id]) {
     constants_known_[id] = true;

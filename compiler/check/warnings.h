@@ -64,6 +64,8 @@ class RuleWarnings {
   std::unordered_set<std::string> absent_fields_;            // warned about
   std::vector<bool> settled_;                                // by PredicateId: nothing is left to warn about
   TypeSet absent_types_;
+  bool of_sockets_ = false,
+       of_links_ = false;  // the rule: there a name, or what a link says, is as somebody gave it
 };
 
 }  // namespace sluice::check

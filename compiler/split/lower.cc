@@ -320,11 +320,15 @@ Lowered Lowering::Lower(const Predicate& predicate, check::HookId hook) {
                        "compare with constants");
   }
   const bool returned = hook == SLUICE_HOOK_SYS_EXIT && use.field == FieldId::kEvtRawres;
-  if (!returned && !mitigation_ && check::IsAfterCall(use, hook)) {
+  // In a mitigation a result is the rule's own (returns.h), and a UNIX socket's name the one that is there.
+  const check::Operand* operand = check::FindOperand(use, hook);
+  const bool of_socket = operand != nullptr && operand->kind == check::OperandKind::kSocketName;
+  const bool there = mitigation_ && (check::IsResult(use) || of_socket);
+  if (!returned && !there && check::IsAfterCall(use, hook)) {
     return InUserSpace(Code::N302, fmt::format("`{}` is known when the call returns", use.Name()),
                        hook == SLUICE_HOOK_SOCKET_ACCEPT ? "at the hook only the local end is known" : "");
   }
-  if (const check::Operand* operand = check::FindOperand(use, hook)) return LowerOperand(predicate, *operand);
+  if (operand != nullptr) return LowerOperand(predicate, *operand);
   if (hook == SLUICE_HOOK_BPRM_COMMITTED && use.field == FieldId::kProcEnv && !use.argument.empty())
     return LowerVariable(predicate);
   return LowerSubject(predicate, hook);

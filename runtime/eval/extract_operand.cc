@@ -122,11 +122,11 @@ Value SocketName(RecordView& view, uint32_t place) {
 
 // Those that there are. Neither: absent.
 Value Either(RecordView& view, const Value& first, const Value& second) {
-  view.ends.clear();
+  std::vector<Value>& ends = view.arena.List();
   for (const Value& value : {first, second}) {
-    if (value.kind != Value::Kind::kAbsent) view.ends.push_back(value);
+    if (value.kind != Value::Kind::kAbsent) ends.push_back(value);
   }
-  return view.ends.empty() ? Value::Absent() : Value::List(&view.ends);
+  return ends.empty() ? Value::Absent() : Value::List(&ends);
 }
 
 bool IsThere(int64_t number) { return number != SLUICE_ABSENT_INT && number != SLUICE_UNKNOWN_INT; }

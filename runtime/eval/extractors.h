@@ -54,7 +54,6 @@ struct RecordView {
   std::optional<int32_t> utc_offset_s;
   uint32_t host_mnt_ns = 0, host_pid_ns = 0;
   std::array<std::vector<Value>, SLUICE_ENDS> host_names;
-  std::vector<Value> ends;  // of the connection: what the list of either end points at
 };
 
 using Extractor = Value (*)(RecordView&, const check::FieldUse&);

@@ -1,9 +1,17 @@
 #include "runtime/load/calls.h"
 
 #include <string_view>
+#include <utility>
 
 namespace sluice::load {
 namespace {
+
+// Further numbers of i386, for wider numbers than the calls took at first. Its C library makes these.
+constexpr std::pair<std::string_view, int> kWide[] = {
+    {"truncate", 193},      {"ftruncate", 194},     {"lchown", 198},    {"setreuid", 203},  {"setregid", 204},
+    {"setgroups", 206},     {"fchown", 207},        {"setresuid", 208}, {"setresgid", 210}, {"chown", 212},
+    {"setuid", 213},        {"setgid", 214},        {"setfsuid", 215},  {"setfsgid", 216},  {"sendfile", 239},
+    {"clock_settime", 404}, {"clock_adjtime", 405}, {"utimensat", 412}};
 
 uint32_t KindOf(const check::EventRow& row, bool completed) {
   return (completed ? SLUICE_CALL_COMPLETED : 0) |
@@ -14,16 +22,16 @@ uint32_t KindOf(const check::EventRow& row, bool completed) {
 
 std::vector<sluice_call> CallTable(const Completes& completes) {
   std::vector<sluice_call> table(SLUICE_CALL_ENTRIES);
+  const auto put = [&](const check::EventRow& row, int abi, int number) {
+    if (row.hooks == 0 || number < 0 || number >= SLUICE_CALLS) return;
+    table[static_cast<size_t>(abi * SLUICE_CALLS + number)] = {
+        .hooks = row.hooks, .type = row.type, .completed = KindOf(row, completes(row.type, abi))};
+  };
   for (const check::EventRow& row : check::Events()) {
-    if (row.hooks == 0) continue;
-    const auto call = [&](int abi) {
-      return sluice_call{
-          .hooks = row.hooks, .type = row.type, .completed = KindOf(row, completes(row.type, abi))};
-    };
-    if (row.nr64 >= 0 && row.nr64 < SLUICE_CALLS) table[static_cast<size_t>(row.nr64)] = call(0);
-    if (row.nr32 >= 0 && row.nr32 < SLUICE_CALLS)
-      table[SLUICE_CALLS + static_cast<size_t>(row.nr32)] = call(1);
+    put(row, 0, row.nr64);
+    put(row, 1, row.nr32);
   }
+  for (const auto& [name, number] : kWide) put(check::Events()[check::FindEvent(name) - 1u], 1, number);
   // io_uring has no operation of its own for the other hooks' types. What SCTP is told by options has these types too.
   const std::pair<check::HookId, std::string_view> by_ring[] = {
       {SLUICE_HOOK_FILE_OPEN, "openat"},        {SLUICE_HOOK_PATH_UNLINK, "unlinkat"},

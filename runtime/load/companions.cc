@@ -61,6 +61,7 @@ std::vector<std::string> FunctionsOf(check::EventType type, int abi) {
   for (const char* prefix : {"__ia32_compat_sys_", "__ia32_sys_"}) {
     for (const char* suffix : {"", "16", "32", "64", "_time32"}) add(prefix + name + suffix);
   }
+  add("__ia32_sys_ia32_" + name + "64");  // truncate, ftruncate
   if (functions.empty() && !IsFunction("__x64_sys_" + name)) add(plain);
   constexpr check::HookMask kSockets = check::kSocketHooks | check::kBindHooks | check::kConnectHooks |
                                        check::kListenHooks | check::kAcceptHooks | check::kSendHooks;

@@ -303,6 +303,10 @@ static long call_open32(char **w) { return in_32_bit(5, (long)low_copy(w[0]), O_
 static long call_mkdir32(char **w) { return in_32_bit(39, (long)low_copy(w[0]), 0755, 0); }
 static long call_rename32(char **w) { return in_32_bit(38, (long)low_copy(w[0]), (long)low_copy(w[1]), 0); }
 static long call_exec32(char **w) { return in_32_bit(11, (long)low_copy(w[0]), 0, 0); }
+static long word32(const char *word) {
+  return *word == '-' || (*word >= '0' && *word <= '9') ? strtol(word, NULL, 0) : (long)low_copy(word);
+}
+static long call_any32(char **w) { return in_32_bit(atol(w[0]), word32(w[1]), word32(w[2]), word32(w[3])); }
 static long call_socketcall(char **w) { /* connect, by socketcall(2) */
   struct sockaddr_storage address;
   socklen_t length;
@@ -469,6 +473,7 @@ static const struct {
     {"settime", 1, call_settime},
     {"syslog", 1, call_syslog},
     {"open32", 1, call_open32},
+    {"call32", 4, call_any32},
     {"mkdir32", 1, call_mkdir32},
     {"rename32", 2, call_rename32},
     {"exec32", 1, call_exec32},

@@ -45,6 +45,9 @@ SLUICE_INLINE __u64 open_flags(const struct file *file) {
   return flags;
 }
 
+/* What a record has of them: O_* and the kind of open. */
+#define OPEN_BITS (0xffffffffull | SLUICE_FLAG_READ | SLUICE_FLAG_WRITE | SLUICE_FLAG_EXEC | SLUICE_FLAG_CREATED)
+
 /* -1: dropped; otherwise a positive errno or 0. */
 SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config *config,
                              struct task_struct *task, struct file *file) {
@@ -62,7 +65,7 @@ SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config 
     note_file(s, config, task, inode_address);
     if (!standing || !sluice_match_finish(&s->match, config)) return -1;
   }
-  s->numbers[0] = file->f_flags;
+  s->numbers[0] = flags & OPEN_BITS;
   s->numbers[1] = inode->i_mode;
   s->numbers[2] = inode->i_ino;
   s->numbers[3] = user_device_of(inode);
@@ -156,7 +159,7 @@ static __noinline int decide_creation(const struct path *directory, struct dentr
   flags |= given_bit(s, config, task);
   if (judge_entry(s, config, task, directory, dentry, flags)) verdict = judge(s, config, task);
   if (verdict & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL)) {
-    s->numbers[0] = (__u32)flags;
+    s->numbers[0] = flags & OPEN_BITS;
     s->numbers[1] = mode;
     s->numbers[2] = s->numbers[3] = s->numbers[4] = s->numbers[5] = 0;
     COUNT(SLUICE_HOOK_FILE_OPEN, seen, 1);

@@ -135,7 +135,7 @@ SLUICE_INLINE void build_texts(struct scratch *s, const struct hook_event *e) {
   if (e->options & EVENT_DIGEST)
     read_digest(s->index, e->text);
   else
-    read_text(s, SLUICE_STR_TEXT, s->text.value, SLUICE_IMAGE_HEAD,
+    read_text(s, SLUICE_STR_TEXT, s->text.value, SLUICE_IMAGE_HEAD + 1,
               e->options & EVENT_RETURNED ? 0 : e->text);
 }
 

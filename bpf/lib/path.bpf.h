@@ -314,6 +314,8 @@ SLUICE_INLINE void path_of_entry(struct scratch *s, const struct path *directory
   __u32 bytes = 0;
 
   s->path_built = 1;
+  s->match.state[SLUICE_STR_PATH] = SLUICE_TEXT_UNKNOWN;
+  if (is_detached(bpf_get_current_task_btf(), directory->mnt)) return;
   s->match.state[SLUICE_STR_PATH] = path_walk(s->record.path.value, directory->mnt, dentry, 0, &bytes);
   s->match.bytes[SLUICE_STR_PATH] = bytes;
 }

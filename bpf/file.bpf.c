@@ -46,7 +46,8 @@ SLUICE_INLINE __u64 open_flags(const struct file *file) {
 }
 
 /* What a record has of them: O_* and the kind of open. */
-#define OPEN_BITS (0xffffffffull | SLUICE_FLAG_READ | SLUICE_FLAG_WRITE | SLUICE_FLAG_EXEC | SLUICE_FLAG_CREATED)
+#define OPEN_BITS \
+  (0xffffffffull | SLUICE_FLAG_READ | SLUICE_FLAG_WRITE | SLUICE_FLAG_EXEC | SLUICE_FLAG_CREATED)
 
 /* -1: dropped; otherwise a positive errno or 0. */
 SLUICE_INLINE int judge_open(struct scratch *s, const struct sluice_hook_config *config,

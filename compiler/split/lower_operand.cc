@@ -120,6 +120,8 @@ bool HasNonDigit(const check::Value& value) {
 // text with a letter can be a part of.
 Lowered LowerNamedNumber(const Predicate& predicate, const check::Operand& operand) {
   const bool only = operand.kind == check::OperandKind::kNameOnly;
+  const check::NameTable& names = check::NamesOf(operand.names);
+  const std::optional<Membership> membership = MembershipOf(predicate);
   const bool negative = predicate.op == Op::kNe;
   const bool plain = predicate.op == Op::kEq || negative || predicate.op == Op::kIn ||
                      predicate.op == Op::kIntersects || predicate.op == Op::kContains ||
@@ -128,14 +130,22 @@ Lowered LowerNamedNumber(const Predicate& predicate, const check::Operand& opera
   test.complement = !only && (negative || predicate.op == Op::kExists);
   if (!only && predicate.op != Op::kExists &&
       (!plain || !AnyValueDecides(predicate) ||
-       !std::all_of(predicate.values.begin(), predicate.values.end(), HasNonDigit))) {
-    return NoTable(predicate, "`=`, `!=`, `in`, `contains`, `startswith` and `endswith` with a name");
+       (!membership && !std::all_of(predicate.values.begin(), predicate.values.end(), HasNonDigit)))) {
+    return NoTable(predicate, "`=`, `!=` and `in`, and `contains`, `startswith` and `endswith` with a name");
   }
-  for (const check::NamedNumber& named : check::NamesOf(operand.names)) {
+  for (const check::NamedNumber& named : names) {
     const std::optional<bool> truth = TruthOf(predicate, named.name);
     if (!truth) return NoTable(predicate, "every operator but `pmatch`, `regex` and comparisons of fields");
     const auto number = static_cast<int64_t>(named.number);
     if (*truth != test.complement) test.ranges.emplace_back(number, number);
+  }
+  for (const check::Value& value : predicate.values) {
+    const std::optional<int64_t> number = only || !membership ? std::nullopt : NumberShownAs(value.text, 10);
+    const bool has_name =
+        number && std::any_of(names.begin(), names.end(), [&](const check::NamedNumber& named) {
+          return static_cast<int64_t>(named.number) == *number;
+        });
+    if (number && !has_name) test.ranges.emplace_back(*number, *number);
   }
   if (test.ranges.empty() && !test.complement) return Constant(false, "no name satisfies it");
   test.ranges = JoinRanges(std::move(test.ranges));

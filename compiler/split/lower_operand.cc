@@ -139,15 +139,20 @@ Lowered LowerNamedNumber(const Predicate& predicate, const check::Operand& opera
     const auto number = static_cast<int64_t>(named.number);
     if (*truth != test.complement) test.ranges.emplace_back(number, number);
   }
+  std::string never = "no name satisfies it";
   for (const check::Value& value : predicate.values) {
     const std::optional<int64_t> number = only || !membership ? std::nullopt : NumberShownAs(value.text, 10);
-    const bool has_name =
-        number && std::any_of(names.begin(), names.end(), [&](const check::NamedNumber& named) {
-          return static_cast<int64_t>(named.number) == *number;
-        });
-    if (number && !has_name) test.ranges.emplace_back(*number, *number);
+    if (!number) continue;
+    const auto named = std::find_if(names.begin(), names.end(), [&](const check::NamedNumber& row) {
+      return static_cast<int64_t>(row.number) == *number;
+    });
+    if (named == names.end()) {
+      test.ranges.emplace_back(*number, *number);
+    } else {
+      never = fmt::format("{} is shown as `{}`", value.text, named->name);
+    }
   }
-  if (test.ranges.empty() && !test.complement) return Constant(false, "no name satisfies it");
+  if (test.ranges.empty() && !test.complement) return Constant(false, never);
   test.ranges = JoinRanges(std::move(test.ranges));
   return TestOf(ArgLookup(operand.place), std::move(test), HowNumber(predicate));
 }

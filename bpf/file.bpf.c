@@ -2,8 +2,9 @@
  *
  *   file_open          open, openat, openat2, creat, open_by_handle_at; other calls (execve, ...) have no
  *                      type
- *   file_path_mknod    mknod, mknodat; and a creating open, which it only stops where file_open's rules deny
- *                      it, so that no empty file remains: the open itself is file_open's event
+ *   file_path_mknod    mknod, mknodat, the bind of a UNIX socket (without a type); and a creating open, which it only
+ *                      stops where file_open's rules deny it, so that no empty file remains: the open itself is
+ *                      file_open's event
  *   file_path_*        what changes names, sizes, modes and owners
  *   file_inode_setxattr, file_inode_removexattr   know no mount: see mount_with()
  *
@@ -204,10 +205,8 @@ static __noinline int decide_node(__u64 mnt, __u64 dentry, __u32 mode, __u32 dev
 SEC("lsm/path_mknod")
 int BPF_PROG(file_path_mknod, const struct path *directory, struct dentry *dentry, umode_t mode,
              unsigned int device, int ret) {
-  __u32 flags;
-
   if (ret) return ret;
-  if (call_type(bpf_get_current_task_btf(), SLUICE_HOOK_FILE_OPEN, &flags))
+  if (is_call_of(bpf_get_current_task_btf(), SLUICE_HOOK_FILE_OPEN))
     return hook_result(decide_creation(directory, dentry, mode, control.active & 1));
   return hook_result(decide_node((__u64)directory->mnt, (__u64)dentry, mode, device));
 }

@@ -108,6 +108,14 @@ SLUICE_INLINE int may_be_ring(struct task_struct *task, __u32 hook, const struct
   return !call || !(call->hooks & by_itself);
 }
 
+/* Whether `hook` is of the call itself, or of the ring that the task runs operations of; not of one that goes on inside
+ * another call. */
+SLUICE_INLINE int is_call_of(struct task_struct *task, __u32 hook) {
+  __u32 flags;
+
+  return is_at(call_at(task, hook, &flags), hook);
+}
+
 /* The event type that the current call has at `hook`; 0 and a flag when the call is not of the hook's types.
  */
 SLUICE_INLINE __u32 call_type(struct task_struct *task, __u32 hook, __u32 *flags) {

@@ -180,6 +180,23 @@ static long call_unix(char **w) {
                  (socklen_t)(sizeof(sa_family_t) + strlen(w[0]) + (w[0][0] != '@')));
 }
 
+/* The bytes of the name and no NUL behind them; each `@` is a NUL. */
+static long call_unixexact(char **w) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t bytes = strlen(w[0]), i;
+
+  for (i = 0; i < bytes && i < sizeof address.sun_path; i++)
+    address.sun_path[i] = w[0][i] == '@' ? 0 : w[0][i];
+  return connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address,
+                 (socklen_t)(sizeof(sa_family_t) + i));
+}
+static long call_bindunix(char **w) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+  snprintf(address.sun_path, sizeof address.sun_path, "%s", w[0]);
+  return bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, sizeof address);
+}
+
 /* ---- memory */
 
 static long mapped(void *at) { return at == MAP_FAILED ? -1 : 0; }
@@ -380,6 +397,13 @@ static long call_ringlinked(char **w) {
   return in_task_work(
       (struct io_uring_sqe){.opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (uintptr_t)w[0]});
 }
+static long call_ringcreate(char **w) {
+  return by_ring((struct io_uring_sqe){.opcode = IORING_OP_OPENAT,
+                                       .fd = AT_FDCWD,
+                                       .addr = (uintptr_t)w[0],
+                                       .open_flags = O_CREAT | O_WRONLY,
+                                       .len = 0644});
+}
 static long call_ringopen(char **w) {
   return by_ring((struct io_uring_sqe){.opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (uintptr_t)w[0]});
 }
@@ -445,6 +469,8 @@ static const struct {
     {"disconnect", 2, call_disconnect},
     {"fastopen", 2, call_fastopen},
     {"unix", 1, call_unix},
+    {"unixexact", 1, call_unixexact},
+    {"bindunix", 1, call_bindunix},
     {"mmap", 2, call_mmap},
     {"mmapanon", 1, call_mmapanon},
     {"mmapreads", 2, call_mmapreads},
@@ -480,6 +506,7 @@ static const struct {
     {"socketcall", 2, call_socketcall},
     {"ringlinked", 1, call_ringlinked},
     {"ringopen", 1, call_ringopen},
+    {"ringcreate", 1, call_ringcreate},
     {"ringasync", 1, call_ringasync},
     {"ringmkdir", 1, call_ringmkdir},
     {"ringmkdirs", 1, call_ringmkdirs},

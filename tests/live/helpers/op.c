@@ -16,11 +16,13 @@
  *   op loop PATH STOP                 opens until the file STOP exists; prints how many opens succeeded
  *   op tally PATH STOP PAUSE_US       likewise, with a pause in between; prints how many it `reached` and were `refused`
  *   op handle PATH                    name_to_handle_at and open_by_handle_at
+ *   op ringfirst ...                  the same behind an io_uring_setup
  * and the single calls in calls.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -179,7 +181,7 @@ static int by_handle(const char *path) {
   return say(open_by_handle_at(open("/tmp", O_RDONLY | O_DIRECTORY), &handle.head, O_RDONLY));
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
   const char *verb = argc > 1 ? argv[1] : "";
   char *path = argc > 2 ? argv[2] : NULL;
   long result = 0;
@@ -205,4 +207,12 @@ int main(int argc, char **argv) {
   if (strcmp(verb, "handle") == 0) return by_handle(path);
   fprintf(stderr, "op: wrong usage; see the head of op.c\n");
   return 2;
+}
+
+int main(int argc, char **argv) {
+  struct io_uring_params params = {0};
+
+  if (argc < 2 || strcmp(argv[1], "ringfirst") != 0) return run(argc, argv);
+  if (syscall(SYS_io_uring_setup, 4, &params) < 0) die("io_uring_setup");
+  return run(argc - 1, argv + 1);
 }

@@ -39,12 +39,14 @@ struct {
 
 SLUICE_INLINE int is_first_round(const struct linux_binprm *bprm) { return bprm->interp == bprm->filename; }
 
+SLUICE_INLINE struct parked_exec *parked_of(struct task_struct *task) {
+  return totals.parked ? bpf_task_storage_get(&parked_by_task, task, 0, 0) : 0;
+}
+
 /* A later exec or the exit of the task: what was parked never became an image. */
 SLUICE_INLINE void abandon(struct task_struct *task) {
-  struct parked_exec *parked;
+  struct parked_exec *parked = parked_of(task);
 
-  if (!totals.parked) return;
-  parked = bpf_task_storage_get(&parked_by_task, task, 0, 0);
   if (!parked || !parked->open) return;
   parked->open = 0;
   TOTAL(parked, -1);
@@ -153,10 +155,20 @@ SLUICE_INLINE __u32 put_parked_rounds(char *buffer, __u32 at, __u32 limit, struc
   return at;
 }
 
+/* A record of its own stands for what earlier rounds parked, or counted as dropped. */
+SLUICE_INLINE void take_back(struct parked_exec *parked, int first) {
+  if (parked && parked->open) {
+    parked->open = 0;
+    TOTAL(parked, -1);
+  } else if (!first) {
+    COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, -1);
+  }
+}
+
 /* A round that a rule denies or kills: the only record of this exec, in the mitigations' lane. */
 static __noinline int refuse(struct scratch *s, struct task_struct *task, struct linux_binprm *bprm,
                              __u32 verdict) {
-  struct parked_exec *parked = totals.parked ? bpf_task_storage_get(&parked_by_task, task, 0, 0) : 0;
+  struct parked_exec *parked = parked_of(task);
   struct sluice_record *r = &s->record.header;
   char *buffer = (char *)&s->record;
   __u32 bytes, at;
@@ -174,13 +186,8 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
   at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_NAME, 0, s->name.value, bytes, 0);
   at = put_text(s, at);
   at = put_doubts(s, at, verdict);
-  if (parked && parked->open) {
-    at = put_parked_rounds(buffer, at, RECORD_LIMIT, parked);
-    parked->open = 0;
-    TOTAL(parked, -1);
-  } else if (!is_first_round(bprm)) {
-    COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, -1); /* as it was counted after the first round */
-  }
+  if (parked && parked->open) at = put_parked_rounds(buffer, at, RECORD_LIMIT, parked);
+  take_back(parked, is_first_round(bprm));
   count_verdict(SLUICE_HOOK_BPRM_CHECK, verdict);
   if (verdict & SLUICE_VERDICT_KILL) kill_task(SLUICE_HOOK_BPRM_CHECK);
   send_record(s, SLUICE_HOOK_BPRM_CHECK, at, 1);
@@ -273,10 +280,8 @@ SLUICE_INLINE int judge_round(struct scratch *s, const struct sluice_hook_config
 
 /* The slot that judged the first round, while its rule set is loaded; otherwise the active one. */
 SLUICE_INLINE __u32 slot_of_round(struct task_struct *task, int first) {
-  struct parked_exec *parked;
+  struct parked_exec *parked = first ? 0 : parked_of(task);
 
-  if (first || !totals.parked) return control.active & 1;
-  parked = bpf_task_storage_get(&parked_by_task, task, 0, 0);
   if (parked && parked->open && control.generation[parked->slot & 1] == parked->generation)
     return parked->slot & 1;
   return control.active & 1;
@@ -296,7 +301,10 @@ SLUICE_INLINE int decide_round(struct linux_binprm *bprm) {
   if (first) COUNT(SLUICE_HOOK_BPRM_CHECK, seen, 1);
   type = call_type(task, SLUICE_HOOK_BPRM_CHECK, &flags);
   s = scratch_claim();
-  if (!s) return first ? hook_result(decide_blind(slot, SLUICE_HOOK_BPRM_CHECK, type, flags, task)) : 0;
+  if (!s) {
+    take_back(parked_of(task), first);
+    return hook_result(decide_blind(slot, SLUICE_HOOK_BPRM_CHECK, type, flags, task));
+  }
   begin(s, slot, SLUICE_HOOK_BPRM_CHECK, type, flags);
   result = judge_round(s, config, task, bprm, first);
   scratch_release(s);

@@ -150,7 +150,10 @@ static __noinline int decide_blind(__u32 slot, __u32 hook, __u32 type, __u32 fla
     if (clauses && !denied) denied = denies_blindly(slot & 1, hook, i, clauses);
   }
   if (denied) COUNT(hook, denied, 1);
-  r = is_unattended(hook, denied) ? 0 : bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+  r = 0;
+  if (!is_unattended(hook, denied))
+    r = denied ? bpf_ringbuf_reserve(&mitigations, sizeof(*r), 0)
+               : bpf_ringbuf_reserve(&events, sizeof(*r), 0);
   if (r) {
     fill_header(r, SLUICE_RECORD_EVENT, hook, task, task->real_parent);
     r->size = sizeof(*r);

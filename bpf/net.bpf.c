@@ -37,7 +37,7 @@ static __noinline __u32 put_address(struct hook_event *e, const struct sock *sk,
   bpf_probe_read_kernel(&address.family, 2, from);
   family = read_as(e, sk, address.family);
   if (family == AF_UNIX && e->numbers[FAMILY] == AF_UNIX) {
-    if (length <= 3) return e->ends;
+    if (length < 3) return e->ends;
     bpf_probe_read_kernel(&first, 1, from + 2);
     e->target_text = (__u64)from + (first ? 2 : 3);
     e->target_bytes = length - (first ? 2 : 3);

@@ -38,6 +38,8 @@ struct hook_event {
   __u8 addresses[SLUICE_ENDS][16]; /* as enum sluice_end says */
 };
 
+#define SOCKET_NAME_BYTES 128 /* with the NUL that ends it */
+
 #define NO_NUMBERS \
   { SLUICE_ABSENT_INT, SLUICE_ABSENT_INT, SLUICE_ABSENT_INT, SLUICE_ABSENT_INT, SLUICE_ABSENT_INT }
 
@@ -104,23 +106,40 @@ SLUICE_INLINE void read_text(struct scratch *s, __u32 string, char *value, __u32
   s->match.bytes[string] = length > 0 ? length - 1 : 0;
 }
 
-SLUICE_INLINE void read_target(struct scratch *s, const struct hook_event *e) {
-  __u32 most = e->target_bytes;
+/* Whether any of these bytes is not NUL. */
+SLUICE_ONCE int has_text(__u32 index, __u64 from, __u32 bytes) {
+  struct scratch *s = bpf_map_lookup_elem(&scratch_by_cpu, &index);
+  __u64 any = 0;
+  __u32 i;
 
-  if (!(e->options & EVENT_ABSTRACT) && !most) {
+  if (!s) return 1;
+  __builtin_memset(s->text.value, 0, SOCKET_NAME_BYTES);
+  BOUND(bytes, SOCKET_NAME_BYTES - 1);
+  if (bpf_probe_read_kernel(s->text.value, bytes, (const void *)from)) return 1;
+  for (i = 0; i < SOCKET_NAME_BYTES; i += 8) any |= SLUICE_LOAD64(s->text.value + i);
+  return any != 0;
+}
+
+/* The name of a UNIX socket, whole. That of an abstract one may go on behind a NUL, and is no text then. */
+SLUICE_INLINE void read_socket_name(struct scratch *s, const struct hook_event *e) {
+  const __u32 mark = e->options & EVENT_ABSTRACT ? 1 : 0;
+  __u32 most = e->target_bytes, bytes;
+
+  if (most > SOCKET_NAME_BYTES - 1) most = SOCKET_NAME_BYTES - 1;
+  s->target.value[0] = '@';
+  read_text(s, SLUICE_STR_TARGET, s->target.value + mark, most + 1, e->target_text);
+  bytes = s->match.bytes[SLUICE_STR_TARGET];
+  s->match.bytes[SLUICE_STR_TARGET] = bytes + mark;
+  s->match.state[SLUICE_STR_TARGET] = SLUICE_TEXT_PRESENT; /* one that fills the buffer is whole here */
+  if (mark && bytes < most && has_text(s->index, e->target_text + bytes, most - bytes))
+    s->match.state[SLUICE_STR_TARGET] = SLUICE_TEXT_UNKNOWN;
+}
+
+SLUICE_INLINE void read_target(struct scratch *s, const struct hook_event *e) {
+  if ((e->options & EVENT_ABSTRACT) || e->target_bytes)
+    read_socket_name(s, e);
+  else
     read_text(s, SLUICE_STR_TARGET, s->target.value, SLUICE_PATH_BYTES, e->target_text);
-    return;
-  }
-  if (most > 127) most = 127;
-  if (e->options & EVENT_ABSTRACT) {
-    s->target.value[0] = '@';
-    read_text(s, SLUICE_STR_TARGET, s->target.value + 1, most + 1, e->target_text);
-    s->match.bytes[SLUICE_STR_TARGET]++;
-  } else {
-    read_text(s, SLUICE_STR_TARGET, s->target.value, most + 1, e->target_text);
-  }
-  /* what fills the buffer is whole here */
-  s->match.state[SLUICE_STR_TARGET] = SLUICE_TEXT_PRESENT;
 }
 
 SLUICE_INLINE void build_texts(struct scratch *s, const struct hook_event *e) {

@@ -21,14 +21,17 @@ char LICENSE[] __weak SEC("license") = "GPL";
  * or, when it copies a file up, with its own credentials on a private clone of a mount, which belongs to no
  * namespace. Users reach none of these. */
 SLUICE_INLINE int is_below_a_stack(struct task_struct *task, struct file *file) {
-  struct vfsmount *mnt = file->f_path.mnt;
-  struct mnt_namespace *ns;
-
   if (file->f_mode & FMODE_BACKING) return 1;
   if (file->f_inode != file->f_path.dentry->d_inode) return 1;
-  if (task->cred == task->real_cred || (mnt->mnt_flags & MNT_INTERNAL)) return 0;
-  ns = BPF_CORE_READ(mount_of(mnt), mnt_ns);
-  return (__u64)ns >= (__u64)-4095;
+  return task->cred != task->real_cred && is_private_clone(mount_of(file->f_path.mnt));
+}
+
+/* Likewise where the mount is not told: an operation with other credentials than the task's on a file system that has
+ * such a clone. The kernel's threads and io_uring act with other credentials for users as well, and are judged. */
+SLUICE_INLINE int changes_below_a_stack(struct task_struct *task, struct dentry *dentry) {
+  if (task->cred == task->real_cred || (task->flags & (PF_KTHREAD | PF_IO_WORKER))) return 0;
+  if (bpf_core_field_exists(task->io_uring) && task->io_uring) return 0;
+  return has_private_clone(dentry->d_sb);
 }
 
 SLUICE_INLINE __u64 open_flags(const struct file *file) {
@@ -322,6 +325,10 @@ int BPF_PROG(file_path_chown, const struct path *path, __u64 uid, __u64 gid, int
 SLUICE_INLINE int decide_attribute(__u32 hook, struct dentry *dentry, const char *name, __u32 flags) {
   struct hook_event e = {.hook = hook, .numbers = NO_NUMBERS, .dentry = (__u64)dentry};
 
+  if (changes_below_a_stack(bpf_get_current_task_btf(), dentry)) {
+    COUNT(hook, skipped, 1);
+    return 0;
+  }
   e.mnt = mount_with(dentry);
   e.flags = flags;
   e.text = (__u64)name;

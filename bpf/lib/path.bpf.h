@@ -74,7 +74,8 @@ static long walk_step(__u32 step, struct walk *walk) {
   mount_read(walk->mount, &place);
   if (dentry == place.root || dentry == parent) {
     if (dentry != place.root || place.parent == walk->mount) {
-      walk->state = SLUICE_TEXT_PRESENT;
+      /* what hangs below no mount has no path */
+      walk->state = dentry == place.root ? SLUICE_TEXT_PRESENT : SLUICE_TEXT_UNKNOWN;
       return 1;
     }
     walk->dentry = place.mountpoint;
@@ -108,6 +109,47 @@ SLUICE_INLINE __u32 walk_settle(struct walk *walk) {
   return bytes;
 }
 
+/* ---- names that a file system makes up, of what is in no folder: pipe:[1], /memfd:x (deleted), anon_inode:[eventfd] */
+
+#define PIPEFS_MAGIC 0x50495045
+#define SOCKFS_MAGIC 0x534f434b
+#define ANON_INODE_FS_MAGIC 0x09041934
+#define TMPFS_MAGIC 0x01021994
+#define HUGETLBFS_MAGIC 0x958458f6
+#define SECRETMEM_MAGIC 0x5345434d
+
+static const char kMemory[] = "/%s (deleted)";
+static const char kAnonymous[] = "anon_inode:%s";
+static const char kPipe[] = "pipe:[%lu]";
+static const char kSocket[] = "socket:[%lu]";
+
+/* As d_path writes it. Its own function, for the stack that it takes. */
+static __noinline __u32 made_up_name(char *value, struct dentry *dentry, __u32 *bytes) {
+  __u64 name = (__u64)BPF_CORE_READ(dentry, d_name.name), number = BPF_CORE_READ(dentry, d_inode, i_ino);
+  long length = 0;
+
+  if (!BPF_CORE_READ(dentry, d_op, d_dname)) return SLUICE_TEXT_UNKNOWN;
+  switch (BPF_CORE_READ(dentry, d_sb, s_magic)) {
+    case TMPFS_MAGIC:
+    case HUGETLBFS_MAGIC:
+    case SECRETMEM_MAGIC:
+      length = bpf_snprintf(value, SLUICE_PATH_BYTES, kMemory, &name, sizeof(name));
+      break;
+    case ANON_INODE_FS_MAGIC:
+      length = bpf_snprintf(value, SLUICE_PATH_BYTES, kAnonymous, &name, sizeof(name));
+      break;
+    case PIPEFS_MAGIC:
+      length = bpf_snprintf(value, SLUICE_PATH_BYTES, kPipe, &number, sizeof(number));
+      break;
+    case SOCKFS_MAGIC:
+      length = bpf_snprintf(value, SLUICE_PATH_BYTES, kSocket, &number, sizeof(number));
+      break;
+  }
+  if (length <= 0 || length > SLUICE_PATH_BYTES) return SLUICE_TEXT_UNKNOWN;
+  *bytes = length - 1;
+  return SLUICE_TEXT_PRESENT;
+}
+
 static __noinline __u32 path_walk(char *value, struct vfsmount *mnt, struct dentry *dentry, int deleted,
                                   __u32 *bytes) {
   struct walk walk = {
@@ -119,6 +161,7 @@ static __noinline __u32 path_walk(char *value, struct vfsmount *mnt, struct dent
     *(__u16 *)(walk.value + WALK_END - 2) = 0x2964;
   }
   bpf_loop(WALK_STEPS, walk_step, &walk, 0);
+  if (walk.state == SLUICE_TEXT_UNKNOWN && walk.at == WALK_END) return made_up_name(value, dentry, bytes);
   *bytes = walk_settle(&walk);
   return walk.state;
 }
@@ -207,9 +250,10 @@ SLUICE_INLINE int path_peek(struct task_struct *task, const struct vfsmount *mnt
   return 1;
 }
 
-/* A name that the file system makes up (pipe:[1], /memfd:x, anon_inode:[eventfd]): d_path is right in any
- * root. */
-SLUICE_INLINE int has_made_up_name(struct dentry *dentry) { return dentry->d_op && dentry->d_op->d_dname; }
+/* Such a name is the same in any root. What is bound to a place (a namespace) has the place's path. */
+SLUICE_INLINE int has_made_up_name(const struct vfsmount *mnt, const struct dentry *dentry) {
+  return dentry->d_op && dentry->d_op->d_dname && dentry != mnt->mnt_root;
+}
 
 SLUICE_INLINE int is_unlinked(struct dentry *dentry) {
   return !dentry->d_hash.pprev && dentry != dentry->d_parent;
@@ -222,7 +266,7 @@ static __noinline __attribute__((unused)) int is_detached(struct task_struct *ta
   struct mnt_namespace *namespace = BPF_CORE_READ(mount_of(mnt), mnt_ns);
 
   if (namespace == task->nsproxy->mnt_ns) return 0;
-  if (!namespace) return 1;
+  if (!namespace) return !(BPF_CORE_READ(mnt, mnt_flags) & MNT_INTERNAL);
   return (__u64) namespace < (__u64)-4095 && !BPF_CORE_READ(namespace, seq); /* anonymous */
 }
 
@@ -254,12 +298,16 @@ static long below_step(__u32 step, struct mount_search *search) {
   return 0;
 }
 
+SLUICE_INLINE struct mount *mount_in(struct list_head *at) {
+  return (struct mount *)((char *)at - bpf_core_field_offset(struct mount, mnt_instance));
+}
+
 static long search_step(__u32 step, struct mount_search *search) {
   struct list_head *at = search->at;
   struct mount *mount;
 
   if (at == search->end || !at) return 1;
-  mount = (struct mount *)((char *)at - bpf_core_field_offset(struct mount, mnt_instance));
+  mount = mount_in(at);
   search->at = BPF_CORE_READ(at, next);
   if ((__u64)BPF_CORE_READ(mount, mnt_ns) != search->namespace) return 0;
   search->root = BPF_CORE_READ(mount, mnt.mnt_root);
@@ -279,24 +327,54 @@ static __noinline __attribute__((unused)) __u64 mount_with(struct dentry *dentry
 
   search.end = (struct list_head *)((char *)sb + bpf_core_field_offset(struct super_block, s_mounts));
   search.at = BPF_CORE_READ(sb, s_mounts.next);
+  /* the name is made up under any mount */
+  if (dentry->d_op && dentry->d_op->d_dname)
+    return (__u64)mount_in(search.at) + bpf_core_field_offset(struct mount, mnt);
   bpf_loop(SEARCH_MOUNTS, search_step, &search, 0);
   if (search.at != search.end && search.count < 2) return 0; /* not all were seen */
   return search.count == 1 ? search.found : 0;
+}
+
+/* A clone of a mount that a stacked file system made for itself: it belongs to no namespace, and is none of the kernel's own
+ * file systems. */
+SLUICE_INLINE int is_private_clone(struct mount *mount) {
+  if (BPF_CORE_READ(mount, mnt.mnt_flags) & MNT_INTERNAL) return 0;
+  return (__u64)BPF_CORE_READ(mount, mnt_ns) >= (__u64)-4095;
+}
+
+static long clone_step(__u32 step, struct mount_search *search) {
+  struct list_head *at = search->at;
+
+  if (at == search->end || !at) return 1;
+  search->count = is_private_clone(mount_in(at));
+  search->at = BPF_CORE_READ(at, next);
+  return search->count;
+}
+
+/* Among the first SEARCH_MOUNTS of the file system. */
+static __noinline __attribute__((unused)) int has_private_clone(struct super_block *sb) {
+  struct mount_search search = {};
+
+  search.end = (struct list_head *)((char *)sb + bpf_core_field_offset(struct super_block, s_mounts));
+  search.at = BPF_CORE_READ(sb, s_mounts.next);
+  bpf_loop(SEARCH_MOUNTS, clone_step, &search, 0);
+  return search.count;
 }
 
 /* For hooks that allow bpf_d_path. */
 SLUICE_INLINE void path_of_file(struct scratch *s, struct task_struct *task, struct file *file,
                                 __u32 string) {
   struct dentry *dentry = file->f_path.dentry;
+  const int made_up = has_made_up_name(file->f_path.mnt, dentry);
   __u32 bytes = 0;
   long result;
 
   s->path_built = 1;
-  if (!has_made_up_name(dentry) && is_detached(task, file->f_path.mnt)) {
+  if (!made_up && is_detached(task, file->f_path.mnt)) {
     s->match.state[string] = SLUICE_TEXT_UNKNOWN;
     return;
   }
-  if (root_is_known_whole(task) || has_made_up_name(dentry)) {
+  if (made_up || root_is_known_whole(task)) {
     result = bpf_d_path(&file->f_path, s->record.path.value, SLUICE_PATH_BYTES);
     if (result > 0 && result <= SLUICE_PATH_BYTES) {
       s->match.state[string] = SLUICE_TEXT_PRESENT;

@@ -33,7 +33,8 @@ constexpr HookColumn kHookColumns[] = {
     {"undecided", "Events with a value that could not be known", &sluice_hook_stats::undecided},
     {"no_scratch", "Undecided: no scratch memory", &sluice_hook_stats::no_scratch},
     {"no_path", "Undecided: no path", &sluice_hook_stats::no_path},
-    {"skipped", "Outside of seen: the second open of a stacked file system", &sluice_hook_stats::skipped},
+    {"skipped", "Outside of seen: what a stacked file system opens and changes below",
+     &sluice_hook_stats::skipped},
 };
 
 struct OutputColumn {

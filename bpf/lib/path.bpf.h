@@ -361,6 +361,11 @@ static __noinline __attribute__((unused)) int has_private_clone(struct super_blo
   return search.count;
 }
 
+/* A file that was opened by its handle, before anyone looked for it by name: in no folder yet, so that no walk leads up. */
+SLUICE_INLINE int hangs_below_nothing(const struct vfsmount *mnt, const struct dentry *dentry) {
+  return dentry == dentry->d_parent && dentry != mnt->mnt_root;
+}
+
 /* For hooks that allow bpf_d_path. */
 SLUICE_INLINE void path_of_file(struct scratch *s, struct task_struct *task, struct file *file,
                                 __u32 string) {
@@ -370,7 +375,7 @@ SLUICE_INLINE void path_of_file(struct scratch *s, struct task_struct *task, str
   long result;
 
   s->path_built = 1;
-  if (!made_up && is_detached(task, file->f_path.mnt)) {
+  if (!made_up && (is_detached(task, file->f_path.mnt) || hangs_below_nothing(file->f_path.mnt, dentry))) {
     s->match.state[string] = SLUICE_TEXT_UNKNOWN;
     return;
   }

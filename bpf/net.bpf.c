@@ -15,33 +15,29 @@ char LICENSE[] __weak SEC("license") = "GPL";
 
 /* The family as which the kernel reads an address of `family`: IPv4 takes none for its own where it sends and binds,
  * raw sockets of either kind do not look, and IPv6 takes it for no address. Connecting to none disconnects. */
-SLUICE_INLINE __u32 read_as(const struct hook_event *e, const struct sock *sk, __u32 family) {
-  const __u32 own = BPF_CORE_READ(sk, __sk_common.skc_family);
-  const int raw = e->numbers[SOCKET_TYPE] == SOCK_RAW;
+SLUICE_INLINE __u32 read_as(__u32 hook, const struct sock *sk, __u32 own, __u32 family) {
+  const int raw = BPF_CORE_READ(sk, sk_type) == SOCK_RAW;
 
-  if (e->hook == SLUICE_HOOK_SOCKET_CONNECT) return family;
-  if (own == AF_INET && (family == AF_UNSPEC || (raw && e->hook == SLUICE_HOOK_SOCKET_BIND))) return AF_INET;
+  if (hook == SLUICE_HOOK_SOCKET_CONNECT) return family;
+  if (own == AF_INET && (family == AF_UNSPEC || (raw && hook == SLUICE_HOOK_SOCKET_BIND))) return AF_INET;
   return own == AF_INET6 && family == AF_UNSPEC && raw ? AF_INET6 : family;
 }
 
 /* The address that the call gives for one end. Returns the ends that are known. Its own function, for
- * the stack that it takes. */
+ * the stack that it takes. The socket is asked again: of numbers on its caller's stack, 6.1's verifier takes one
+ * that it has seen for all, and drops the branches of the others. */
 static __noinline __u32 put_address(struct hook_event *e, const struct sock *sk, __u32 end, const void *from,
                                     int length) {
   const __u32 port = end == SLUICE_END_LOCAL ? LOCAL_PORT : REMOTE_PORT;
   struct in6 address = {};
-  __u32 family;
-  __u8 first = 0;
+  __u32 family, own;
 
   if (!sk || !from || length < 2) return e->ends;
+  own = BPF_CORE_READ(sk, __sk_common.skc_family);
   bpf_probe_read_kernel(&address.family, 2, from);
-  family = read_as(e, sk, address.family);
-  if (family == AF_UNIX && e->numbers[FAMILY] == AF_UNIX) {
-    if (length < 3) return e->ends;
-    bpf_probe_read_kernel(&first, 1, from + 2);
-    e->target_text = (__u64)from + (first ? 2 : 3);
-    e->target_bytes = length - (first ? 2 : 3);
-    if (!first) e->options |= EVENT_ABSTRACT;
+  family = read_as(e->hook, sk, own, address.family);
+  if (family == AF_UNIX && own == AF_UNIX) {
+    put_unix_name(e, from, length);
   } else if (family == AF_INET && length >= (int)sizeof(struct in4)) {
     bpf_probe_read_kernel(&address, sizeof(struct in4), from);
     e->numbers[port] = bpf_ntohs(address.port);
@@ -126,6 +122,7 @@ int BPF_PROG(net_socket_listen, struct socket *sock, int backlog, int ret) {
 
   if (ret) return ret;
   put_socket(&e, sock->sk);
+  put_bound_name(&e, sock->sk);
   return decided(&e);
 }
 
@@ -135,6 +132,7 @@ int BPF_PROG(net_socket_accept, struct socket *sock, struct socket *newsock, int
 
   if (ret) return ret;
   put_socket(&e, sock->sk);
+  put_bound_name(&e, sock->sk);
   return decided(&e);
 }
 

@@ -11,6 +11,7 @@
 #define PROTO_ICMP 1
 #define PROTO_TCP 6
 #define PROTO_ICMPV6 58
+#define PROTO_MPTCP 262 /* TCP by several ways, or by one: the peer need not know */
 #define L4_RAW 255
 #define MAPPED_WORD 0xffff0000u /* the third word of ::ffff:0:0, as it lies in memory */
 
@@ -52,7 +53,29 @@ SLUICE_INLINE void put_protocol(struct hook_event *e, struct sock *sk) {
   e->numbers[SOCKET_TYPE] = BPF_CORE_READ(sk, sk_type);
   if (e->numbers[SOCKET_TYPE] == SOCK_RAW) protocol = L4_RAW;
   if (protocol == PROTO_ICMPV6) protocol = PROTO_ICMP;
+  if (protocol == PROTO_MPTCP) protocol = PROTO_TCP;
   e->numbers[PROTOCOL] = protocol;
+}
+
+/* The name in `length` bytes of a UNIX socket's address. */
+SLUICE_INLINE void put_unix_name(struct hook_event *e, const void *address, int length) {
+  __u8 first = 0;
+
+  if (length < 3) return;
+  bpf_probe_read_kernel(&first, 1, address + 2);
+  e->target_text = (__u64)address + (first ? 2 : 3);
+  e->target_bytes = length - (first ? 2 : 3);
+  if (!first) e->options |= EVENT_ABSTRACT;
+}
+
+/* The name that a UNIX socket is bound to: it has one for good, or none. */
+SLUICE_INLINE void put_bound_name(struct hook_event *e, struct sock *sk) {
+  struct unix_address *address;
+
+  if (!sk || BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX) return;
+  address = BPF_CORE_READ((struct unix_sock *)sk, addr);
+  if (address)
+    put_unix_name(e, (char *)address + bpf_core_field_offset(address->name), BPF_CORE_READ(address, len));
 }
 
 /* What the socket itself knows: its own end once it has a port, the other one once it is connected. */

@@ -104,6 +104,14 @@ static long bind_to(char **w, int *file) {
 
 static long call_socket(char **w) { return socket(number(w[0]), number(w[1]), number(w[2])); }
 static long call_tcp(char **w) { return connect_to(w, SOCK_STREAM | SOCK_NONBLOCK); }
+static long call_mptcp(char **w) {
+  struct sockaddr_storage address;
+  socklen_t length;
+
+  if (make_address(w, &address, &length) != 1) exit(2);
+  return connect(socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_MPTCP),
+                 (struct sockaddr *)&address, length);
+}
 static long call_udp(char **w) { return connect_to(w, SOCK_DGRAM); }
 static long call_bind(char **w) {
   int file;
@@ -171,13 +179,45 @@ static long call_fastopen(char **w) {
 
   return result < 0 && (errno == EINPROGRESS || errno == ECONNREFUSED) ? 0 : result;
 }
+static socklen_t make_unix(const char *name, struct sockaddr_un *address) {
+  memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  snprintf(address->sun_path, sizeof address->sun_path, "%s", name);
+  if (name[0] == '@') address->sun_path[0] = 0;
+  return (socklen_t)(sizeof(sa_family_t) + strlen(name) + (name[0] != '@'));
+}
 static long call_unix(char **w) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct sockaddr_un address;
+  socklen_t length = make_unix(w[0], &address);
 
-  snprintf(address.sun_path, sizeof address.sun_path, "%s", w[0]);
-  if (address.sun_path[0] == '@') address.sun_path[0] = 0;
-  return connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address,
-                 (socklen_t)(sizeof(sa_family_t) + strlen(w[0]) + (w[0][0] != '@')));
+  return connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, length);
+}
+static long call_sendunix(char **w) {
+  struct sockaddr_un address;
+  socklen_t length = make_unix(w[0], &address);
+
+  return sendto(socket(AF_UNIX, SOCK_DGRAM, 0), "x", 1, 0, (struct sockaddr *)&address, length);
+}
+static long bind_unix(char **w, int *file) {
+  struct sockaddr_un address;
+  socklen_t length = make_unix(w[0], &address);
+
+  *file = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  return bind(*file, (struct sockaddr *)&address, length);
+}
+static long call_bindunix(char **w) {
+  int file;
+  return bind_unix(w, &file);
+}
+static long call_listenunix(char **w) {
+  int file;
+  if (bind_unix(w, &file) < 0) exit(2);
+  return listen(file, 1);
+}
+static long call_acceptunix(char **w) {
+  int file;
+  if (bind_unix(w, &file) < 0 || listen(file, 1) < 0) exit(2);
+  return accept(file, NULL, NULL);
 }
 
 /* The bytes of the name and no NUL behind them; each `@` is a NUL. */
@@ -190,13 +230,6 @@ static long call_unixexact(char **w) {
   return connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address,
                  (socklen_t)(sizeof(sa_family_t) + i));
 }
-static long call_bindunix(char **w) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-  snprintf(address.sun_path, sizeof address.sun_path, "%s", w[0]);
-  return bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, sizeof address);
-}
-
 /* ---- memory */
 
 static long mapped(void *at) { return at == MAP_FAILED ? -1 : 0; }
@@ -458,6 +491,7 @@ static const struct {
     {"setacl", 1, call_setacl},
     {"socket", 3, call_socket},
     {"tcp", 2, call_tcp},
+    {"mptcp", 2, call_mptcp},
     {"udp", 2, call_udp},
     {"bind", 2, call_bind},
     {"listen", 2, call_listen},
@@ -470,7 +504,10 @@ static const struct {
     {"fastopen", 2, call_fastopen},
     {"unix", 1, call_unix},
     {"unixexact", 1, call_unixexact},
+    {"sendunix", 1, call_sendunix},
     {"bindunix", 1, call_bindunix},
+    {"listenunix", 1, call_listenunix},
+    {"acceptunix", 1, call_acceptunix},
     {"mmap", 2, call_mmap},
     {"mmapanon", 1, call_mmapanon},
     {"mmapreads", 2, call_mmapreads},

@@ -1,6 +1,6 @@
 /* memory.bpf.c - the memory family: executable mappings, and protections that change.
  *
- * The path is the mapped file's; memory without a file has none. The protection is what the pages get: a process may
+ * The path is the mapped file's, as it was opened; memory without a file has none. The protection is what the pages get: a process may
  * have asked that whatever it can read can be executed (READ_IMPLIES_EXEC).
  *
  * Fail direction: allow (lib/decide.bpf.h).
@@ -12,10 +12,24 @@ char LICENSE[] __weak SEC("license") = "GPL";
 #define PROT_EXEC 4ul
 #define PROT_MASK 0xfful
 
-/* `file` may be NULL, which the verifier does not believe: every read is a checked one. */
+/* Since 6.7. Before, f_path of a backing file was the path that was opened. */
+struct backing_file___user_path {
+  struct file file;
+  struct path user_path;
+} __attribute__((preserve_access_index));
+
+/* What overlayfs maps is its own file's backing one, whose path lies in a layer. `file` may be NULL, which the verifier
+ * does not believe: every read is a checked one. */
 SLUICE_INLINE void put_file(struct hook_event *e, struct file *file) {
-  e->mnt = (__u64)BPF_CORE_READ(file, f_path.mnt);
-  e->dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+  struct backing_file___user_path *backing = (struct backing_file___user_path *)file;
+  struct path path = {};
+
+  if (bpf_core_field_exists(backing->user_path) && (BPF_CORE_READ(file, f_mode) & FMODE_BACKING))
+    bpf_core_read(&path, sizeof(path), &backing->user_path);
+  else
+    bpf_core_read(&path, sizeof(path), &file->f_path);
+  e->mnt = (__u64)path.mnt;
+  e->dentry = (__u64)path.dentry;
   e->options = EVENT_OPEN_FILE;
 }
 

@@ -254,6 +254,11 @@ static long call_mprotect(char **w) {
   return mprotect(at, 4096, (int)number(w[0]));
 }
 
+static long call_mprotectfile(char **w) {
+  void *at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, open(w[0], O_RDONLY), 0);
+  return mprotect(at, 4096, (int)number(w[1]));
+}
+
 /* ---- the system */
 
 static long call_mount(char **w) { return mount(w[0], w[1], w[2], (unsigned long)number(w[3]), NULL); }
@@ -513,6 +518,7 @@ static const struct {
     {"mmapreads", 2, call_mmapreads},
     {"mprotectreads", 1, call_mprotectreads},
     {"mprotect", 1, call_mprotect},
+    {"mprotectfile", 2, call_mprotectfile},
     {"mount", 4, call_mount},
     {"umount", 2, call_umount},
     {"fsmount", 2, call_fsmount},

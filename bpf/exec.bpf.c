@@ -1,5 +1,6 @@
 /* exec.bpf.c - the exec family: new images, and who forked whom.
  *
+ *   exec_creds_for_exec bprm_creds_for_exec: the name of the file behind a descriptor that is asked for
  *   exec_bprm_check     bprm_check_security: decides execve and execveat, once per interpreter round
  *   exec_bprm_committed bprm_committed_creds: the task's image is the new one from here on; kills that ask its
  *                       arguments or environment
@@ -62,6 +63,28 @@ SLUICE_INLINE void send_unreturned(struct task_struct *task) {
 
 #define FD_FOLDER_BYTES 8 /* "/dev/fd/" */
 
+/* Later rounds have the interpreter in bprm->file, and nothing of the file asked for. */
+SLUICE_INLINE void keep_descriptor_name(struct linux_binprm *bprm) {
+  struct task_state *state = state_made(bpf_get_current_task_btf());
+
+  if (!state) return;
+  state->descriptor_exec = 0;
+  SLUICE_STORE64(state->descriptor_name, 0);
+  SLUICE_STORE64(state->descriptor_name + 8, 0);
+  if (bpf_probe_read_kernel_str(state->descriptor_name, SLUICE_NAME_BYTES,
+                                bprm->file->f_path.dentry->d_name.name) > 0)
+    state->descriptor_exec = (__u64)bprm;
+}
+
+/* 0: it was not kept. */
+SLUICE_INLINE int read_descriptor_name(struct scratch *s, const struct linux_binprm *bprm) {
+  const struct task_state *state = state_of(bpf_get_current_task_btf());
+
+  if (!state || state->descriptor_exec != (__u64)bprm) return 0;
+  __builtin_memcpy(s->name.value, state->descriptor_name, SLUICE_NAME_BYTES);
+  return 1;
+}
+
 /* proc.name of the new image: the base name of the file asked for, cut to 15 bytes. An exec of a descriptor
  * ("/dev/fd/N", which no path relative to one looks like) has the name of the file behind it. */
 static __noinline void name_of_exec(struct scratch *s, struct linux_binprm *bprm) {
@@ -85,8 +108,7 @@ static __noinline void name_of_exec(struct scratch *s, struct linux_binprm *bprm
   SLUICE_STORE64(s->name.value, 0);
   SLUICE_STORE64(s->name.value + 8, 0);
   if (bprm->fdpath && start == FD_FOLDER_BYTES)
-    failed = bpf_probe_read_kernel_str(s->name.value, SLUICE_NAME_BYTES,
-                                       bprm->file->f_path.dentry->d_name.name) <= 0;
+    failed = !read_descriptor_name(s, bprm);
   else
     failed = bpf_probe_read_kernel_str(s->name.value, SLUICE_NAME_BYTES,
                                        value + (start & (SLUICE_PATH_BYTES - 1))) <= 0;
@@ -509,6 +531,12 @@ SLUICE_INLINE int seed(struct task_struct *task, const struct sluice_seed *from)
   }
   return state->task.self_generation[slot] == generation &&
          state->task.ancestors_generation[slot] == generation;
+}
+
+SEC("lsm/bprm_creds_for_exec")
+int BPF_PROG(exec_creds_for_exec, struct linux_binprm *bprm, int ret) {
+  if (!ret && bprm->fdpath) keep_descriptor_name(bprm);
+  return ret;
 }
 
 SEC("lsm/bprm_check_security")

@@ -121,7 +121,9 @@ struct task_state {
       executable;     /* of the exec: a process may name another one afterwards (PR_SET_MM); inode 0: none */
   __u32 self_mounted; /* the executable was; is_self_mounted() */
   __u32 reached; /* by the call in progress, its hook: its failure is no attempt of its own; reached_by() */
-  __u64 clone_flags; /* of its latest clone */
+  __u64 clone_flags;                       /* of its latest clone */
+  __u64 descriptor_exec;                   /* struct linux_binprm *: its latest exec of a descriptor */
+  char descriptor_name[SLUICE_NAME_BYTES]; /* of the file behind that descriptor */
 };
 
 struct {

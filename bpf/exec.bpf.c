@@ -177,16 +177,6 @@ SLUICE_INLINE __u32 put_parked_rounds(char *buffer, __u32 at, __u32 limit, struc
   return at;
 }
 
-/* A record of its own stands for what earlier rounds parked, or counted as dropped. */
-SLUICE_INLINE void take_back(struct parked_exec *parked, int first) {
-  if (parked && parked->open) {
-    parked->open = 0;
-    TOTAL(parked, -1);
-  } else if (!first) {
-    COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, -1);
-  }
-}
-
 /* A round that a rule denies or kills: the only record of this exec, in the mitigations' lane. */
 static __noinline int refuse(struct scratch *s, struct task_struct *task, struct linux_binprm *bprm,
                              __u32 verdict) {
@@ -208,8 +198,13 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
   at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_NAME, 0, s->name.value, bytes, 0);
   at = put_text(s, at);
   at = put_doubts(s, at, verdict);
-  if (parked && parked->open) at = put_parked_rounds(buffer, at, RECORD_LIMIT, parked);
-  take_back(parked, is_first_round(bprm));
+  if (parked && parked->open) {
+    at = put_parked_rounds(buffer, at, RECORD_LIMIT, parked);
+    parked->open = 0;
+    TOTAL(parked, -1);
+  } else if (!is_first_round(bprm)) {
+    COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, -1); /* as it was counted after the first round */
+  }
   count_verdict(SLUICE_HOOK_BPRM_CHECK, verdict);
   if (verdict & SLUICE_VERDICT_KILL) kill_task(SLUICE_HOOK_BPRM_CHECK);
   send_record(s, SLUICE_HOOK_BPRM_CHECK, at, 1);
@@ -324,7 +319,8 @@ SLUICE_INLINE int decide_round(struct linux_binprm *bprm) {
   type = call_type(task, SLUICE_HOOK_BPRM_CHECK, &flags);
   s = scratch_claim();
   if (!s) {
-    take_back(parked_of(task), first);
+    if (!first)
+      COUNT(SLUICE_HOOK_BPRM_CHECK, seen, 1); /* a record of its own, beside what earlier rounds come to */
     return hook_result(decide_blind(slot, SLUICE_HOOK_BPRM_CHECK, type, flags, task));
   }
   begin(s, slot, SLUICE_HOOK_BPRM_CHECK, type, flags);

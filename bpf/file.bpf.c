@@ -21,7 +21,7 @@ char LICENSE[] __weak SEC("license") = "GPL";
  * or, when it copies a file up, with its own credentials on a private clone of a mount, which belongs to no
  * namespace. Users reach none of these. */
 SLUICE_INLINE int is_below_a_stack(struct task_struct *task, struct file *file) {
-  if (file->f_mode & FMODE_BACKING) return 1;
+  if (is_backing(file->f_mode)) return 1;
   if (file->f_inode != file->f_path.dentry->d_inode) return 1;
   return task->cred != task->real_cred && is_private_clone(mount_of(file->f_path.mnt));
 }

@@ -1,7 +1,7 @@
 /* memory.bpf.c - the memory family: executable mappings, and protections that change.
  *
- * The path is the mapped file's, as it was opened; memory without a file has none. The protection is what the pages get: a process may
- * have asked that whatever it can read can be executed (READ_IMPLIES_EXEC).
+ * The path is the mapped file's, as it was opened; memory without a file has none. The protection is what the pages get:
+ * a process may have asked that whatever it can read can be executed (READ_IMPLIES_EXEC).
  *
  * Fail direction: allow (lib/decide.bpf.h).
  */
@@ -24,7 +24,7 @@ SLUICE_INLINE void put_file(struct hook_event *e, struct file *file) {
   struct backing_file___user_path *backing = (struct backing_file___user_path *)file;
   struct path path = {};
 
-  if (bpf_core_field_exists(backing->user_path) && (BPF_CORE_READ(file, f_mode) & FMODE_BACKING))
+  if (bpf_core_field_exists(backing->user_path) && is_backing(BPF_CORE_READ(file, f_mode)))
     bpf_core_read(&path, sizeof(path), &backing->user_path);
   else
     bpf_core_read(&path, sizeof(path), &file->f_path);

@@ -25,7 +25,6 @@
 
 #define FMODE_READ 0x1u
 #define FMODE_WRITE 0x2u
-#define FMODE_BACKING 0x02000000u /* since 6.5; unused before */
 #define FMODE_CREATED 0x00100000u
 #define FMODE_EXEC 0x20u /* also the bit in f_flags */
 
@@ -60,3 +59,18 @@
     asm volatile("" : "+r"(value)); \
     (value) &= (mask);              \
   })
+
+/* A file below that of a stacked file system. The bit moved in 6.14, which also named what a dentry keeps of short names; before
+ * 6.5 it was unused. */
+union shortname_store___since_6_14 {
+  char string[1];
+};
+struct dentry___since_6_14 {
+  union shortname_store___since_6_14 d_shortname;
+} __attribute__((preserve_access_index));
+
+static __always_inline int is_backing(__u32 mode) {
+  const struct dentry___since_6_14 *dentry = 0;
+
+  return (mode & (bpf_core_field_exists(dentry->d_shortname) ? 1u << 24 : 1u << 25)) != 0;
+}

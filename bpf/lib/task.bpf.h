@@ -45,6 +45,10 @@ SLUICE_INLINE __u32 socketcall_number(__u32 call) {
     case 5:
     case 18:
       return 364; /* accept4 */
+    case 8:
+      return 360; /* socketpair */
+    case 14:
+      return 366; /* setsockopt */
     case 9:
     case 11:
       return 369; /* sendto */

@@ -237,15 +237,17 @@ void RuleWarnings::WarnTypes(const ast::Rule& rule, const Predicate& predicate, 
   fault.note = "no hook of this engine decides them, so the rule does not see them";
 }
 
-bool RuleWarnings::Compares(const Condition& condition, std::string_view field, std::string_view part) const {
+bool RuleWarnings::Compares(const Condition& condition, std::string_view field, std::string_view text) const {
   if (std::any_of(condition.children.begin(), condition.children.end(),
-                  [&](const Condition& child) { return Compares(child, field, part); }))
+                  [&](const Condition& child) { return Compares(child, field, text); }))
     return true;
   if (condition.kind != Condition::Kind::kPredicate) return false;
   const Predicate& predicate = predicates_.at(condition.predicate);
   if (predicate.left.kind != Term::Kind::kField || predicate.left.field.Name() != field) return false;
-  return std::any_of(predicate.values.begin(), predicate.values.end(),
-                     [&](const Value& value) { return value.text.find(part) != std::string::npos; });
+  const bool part = predicate.op == ast::Op::kContains;
+  return std::any_of(predicate.values.begin(), predicate.values.end(), [&](const Value& value) {
+    return part ? value.text.find(text) != std::string::npos : value.text == text;
+  });
 }
 
 // A new process or thread comes to a hook only where it gets a user namespace.

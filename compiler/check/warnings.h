@@ -46,8 +46,8 @@ class RuleWarnings {
   const Condition* FindLooseBranch(const Condition& condition);
   void LookAtTypes(const ast::Rule& rule, const CheckedRule& checked, const TypeSet& types);
   void LookAtMitigation(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
-  // Whether some test compares the field with a text that has this part.
-  bool Compares(const Condition& condition, std::string_view field, std::string_view part) const;
+  // Whether some test compares the field with this text, or asks by `contains` for one that it is a part of.
+  bool Compares(const Condition& condition, std::string_view field, std::string_view text) const;
   void LookAtClones(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
   void LookAtUntyped(const ast::Rule& rule, const Condition& condition, const TypeSet& types);
   bool AsksFile(const Condition& condition) const;

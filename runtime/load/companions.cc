@@ -65,7 +65,8 @@ std::vector<std::string> FunctionsOf(check::EventType type, int abi) {
   if (functions.empty() && !IsFunction("__x64_sys_" + name)) add(plain);
   constexpr check::HookMask kSockets = check::kSocketHooks | check::kBindHooks | check::kConnectHooks |
                                        check::kListenHooks | check::kAcceptHooks | check::kSendHooks;
-  if (!functions.empty() && (row.hooks & kSockets) != 0) add(kSocketcall);
+  const bool socket = (row.hooks & kSockets) != 0 || row.name == "setsockopt" || row.name == "socketpair";
+  if (!functions.empty() && socket) add(kSocketcall);
   return functions;
 }
 

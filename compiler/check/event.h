@@ -92,7 +92,7 @@ const std::vector<EventRow>& Events();       // Events()[t - 1] has type t
 EventType FindEvent(std::string_view name);  // kNoType when unknown
 std::string_view EventName(EventType type);  // "" for kNoType
 
-// Of a call that no hook covers.
+// Whether a call that no hook covers returns a descriptor (dup, memfd_create). False for all others, open too.
 bool ReturnsDescriptor(EventType type);
 
 // The decision point of a call, by its evt.arg.flags ("": not known): an unshare that makes no user namespace comes to

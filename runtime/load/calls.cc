@@ -24,7 +24,7 @@ std::vector<sluice_call> CallTable(const Completes& completes) {
   std::vector<sluice_call> table(SLUICE_CALL_ENTRIES);
   const auto put = [&](const check::EventRow& row, int abi, int number) {
     if (row.hooks == 0 || number < 0 || number >= SLUICE_CALLS) return;
-    table[static_cast<size_t>(abi * SLUICE_CALLS + number)] = {
+    table[size_t{SLUICE_CALLS} * static_cast<size_t>(abi) + static_cast<size_t>(number)] = {
         .hooks = row.hooks, .type = row.type, .completed = KindOf(row, completes(row.type, abi))};
   };
   for (const check::EventRow& row : check::Events()) {

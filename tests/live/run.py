@@ -23,7 +23,7 @@ A case is a file cases/NAME.case with sections of `-- name --`, in txtar's manne
 
 Every alert of a rule must be expected: by an alert line, or by a count. In every case the counters must add up, and nothing may
 stay attached. Commands find `op` (helpers/op.c), `sluice` and `reload ok|failed`, which sends SIGHUP and waits for the
-answer; $SLUICE_PID is the engine's, $SLUICE_RULES the file with its rules.
+answer, and `links PROGRAM...`; $SLUICE_PID is the engine's, $SLUICE_RULES the file with its rules.
 
 After the cases the triggers of the tests in rules/ run, by `sluice test --live` (NAME: triggers-of-the-library).
 """

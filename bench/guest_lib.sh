@@ -5,8 +5,11 @@ rule() { # NAME CONDITION
   printf 'rule "%s" {\n  desc: "-"\n  condition: %s\n  output: "%%proc.name"\n  priority: notice\n}\n' "$1" "$2"
 }
 
-every_hook='evt.hook in (file_open, path_mknod, path_unlink, path_mkdir, path_rmdir, path_rename, path_link, path_symlink, path_chmod,
-  path_truncate, socket_create, socket_connect, socket_sendmsg, mmap_file, task_kill, task_fix_setuid)'
+every_hook='evt.hook in (bprm_check_security, file_open, path_mknod, path_unlink, path_rmdir, path_mkdir, path_rename, path_link, path_symlink,
+  path_truncate, path_chmod, path_chown, inode_setxattr, inode_removexattr, socket_create, socket_bind, socket_connect, socket_listen,
+  socket_accept, socket_sendmsg, mmap_file, file_mprotect, sb_mount, sb_kern_mount, move_mount, sb_umount, sb_pivotroot, path_chroot,
+  kernel_read_file, kernel_load_data, kernel_module_request, bpf, ptrace_access_check, ptrace_traceme, task_kill, task_fix_setuid,
+  task_fix_setgid, capset, userns_create, settime, syslog)'
 
 # COUNT rules at every hook and for `dup`, which match nothing: over one field, or over four.
 rules_everywhere() { # COUNT FIELDS

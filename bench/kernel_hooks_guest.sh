@@ -12,9 +12,13 @@ falco=$(dirname "$(readlink -f "$0")")/../../shared/falco/falco_rules.yaml
 work=$(mktemp -d)
 count=500
 ip link set lo up
+cp "$(command -v busybox)" "$work/true" # static, on the tmpfs
+echo "$work/true" >/proc/sys/kernel/modprobe
 
 measure() { # FILE
-  mkdir -p "$work/folder"
+  rm -rf "$work/folder"
+  mkdir "$work/folder"
+  cp "$ops" "$work/folder/program"
   "$ops" each "$work/folder" "$count" >"$1"
 }
 

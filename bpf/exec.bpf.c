@@ -69,6 +69,7 @@ SLUICE_INLINE void keep_descriptor_name(struct linux_binprm *bprm) {
 
   if (!state) return;
   state->descriptor_exec = 0;
+  if (hangs_below_nothing(bprm->file->f_path.mnt, bprm->file->f_path.dentry)) return;
   SLUICE_STORE64(state->descriptor_name, 0);
   SLUICE_STORE64(state->descriptor_name + 8, 0);
   if (bpf_probe_read_kernel_str(state->descriptor_name, SLUICE_NAME_BYTES,
@@ -177,6 +178,16 @@ SLUICE_INLINE __u32 put_parked_rounds(char *buffer, __u32 at, __u32 limit, struc
   return at;
 }
 
+/* A later round begins a record: the first one's event was counted as dropped, or, without scratch, as sent. */
+SLUICE_INLINE void count_later_round(struct task_struct *task, const struct linux_binprm *bprm) {
+  const struct task_state *state = state_of(task);
+
+  if (state && state->blind_exec == (__u64)bprm)
+    COUNT(SLUICE_HOOK_BPRM_CHECK, seen, 1);
+  else
+    COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, -1);
+}
+
 /* A round that a rule denies or kills: the only record of this exec, in the mitigations' lane. */
 static __noinline int refuse(struct scratch *s, struct task_struct *task, struct linux_binprm *bprm,
                              __u32 verdict) {
@@ -203,7 +214,7 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
     parked->open = 0;
     TOTAL(parked, -1);
   } else if (!is_first_round(bprm)) {
-    COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, -1); /* as it was counted after the first round */
+    count_later_round(task, bprm);
   }
   count_verdict(SLUICE_HOOK_BPRM_CHECK, verdict);
   if (verdict & SLUICE_VERDICT_KILL) kill_task(SLUICE_HOOK_BPRM_CHECK);
@@ -221,7 +232,8 @@ SLUICE_INLINE void keep_digest(struct scratch *s, struct parked_exec *parked, __
 }
 
 /* Keeps the round's set and path until the new image is in place. 0: there is no memory for it. */
-static __noinline int park(struct scratch *s, struct task_struct *task, int first, __u32 verdict) {
+static __noinline int park(struct scratch *s, struct task_struct *task, struct linux_binprm *bprm,
+                           __u32 verdict) {
   struct parked_exec *parked = bpf_task_storage_get(&parked_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   __u32 round, at, bytes, i;
 
@@ -240,7 +252,7 @@ static __noinline int park(struct scratch *s, struct task_struct *task, int firs
     __builtin_memset(parked->set, 0, sizeof(parked->set));
     __builtin_memset(parked->undecided, 0, sizeof(parked->undecided));
     TOTAL(parked, 1);
-    if (!first) COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, -1);
+    if (!is_first_round(bprm)) count_later_round(task, bprm);
   }
   if (verdict & SLUICE_VERDICT_AUDIT) parked->flags |= SLUICE_EVENT_AUDITED;
   if (verdict & SLUICE_VERDICT_UNDECIDED) parked->flags |= SLUICE_EVENT_UNDECIDED;
@@ -256,7 +268,7 @@ static __noinline int park(struct scratch *s, struct task_struct *task, int firs
   at = parked->used;
   bytes = s->match.state[SLUICE_STR_EXEPATH] == SLUICE_TEXT_PRESENT ? s->match.bytes[SLUICE_STR_EXEPATH] : 0;
   BOUND(bytes, SLUICE_PATH_BYTES - 1);
-  if (at + bytes >= PARKED_BYTES) bytes = 0;
+  if (at >= PARKED_BYTES) bytes = 0;
   BOUND(at, PARKED_BYTES - 1);
   bpf_probe_read_kernel(parked->paths + at, bytes, s->record.path.value);
   keep_digest(s, parked, round);
@@ -268,10 +280,10 @@ static __noinline int park(struct scratch *s, struct task_struct *task, int firs
 }
 
 /* No memory to park: an event without arguments, for user space to judge. */
-SLUICE_INLINE void send_unparked(struct scratch *s, struct task_struct *task, int first) {
+SLUICE_INLINE void send_unparked(struct scratch *s, struct task_struct *task, struct linux_binprm *bprm) {
   __u32 at;
 
-  if (!first) COUNT(SLUICE_HOOK_BPRM_CHECK, dropped, -1);
+  if (!is_first_round(bprm)) count_later_round(task, bprm);
   TOTAL(no_storage, 1);
   fill_header(&s->record.header, SLUICE_RECORD_EVENT, SLUICE_HOOK_BPRM_CHECK, task, task->real_parent);
   fill_verdict(s, &s->record.header, SLUICE_VERDICT_UNDECIDED);
@@ -291,7 +303,7 @@ SLUICE_INLINE int judge_round(struct scratch *s, const struct sluice_hook_config
   if (verdict & (SLUICE_VERDICT_ERRNO | SLUICE_VERDICT_KILL)) return refuse(s, task, bprm, verdict);
   if (verdict & SLUICE_VERDICT_AUDIT) COUNT(SLUICE_HOOK_BPRM_CHECK, audited, 1);
   if (verdict & SLUICE_VERDICT_UNDECIDED) COUNT(SLUICE_HOOK_BPRM_CHECK, undecided, 1);
-  if (!park(s, task, first, verdict)) send_unparked(s, task, first);
+  if (!park(s, task, bprm, verdict)) send_unparked(s, task, bprm);
   return 0;
 }
 
@@ -302,6 +314,19 @@ SLUICE_INLINE __u32 slot_of_round(struct task_struct *task, int first) {
   if (parked && parked->open && control.generation[parked->slot & 1] == parked->generation)
     return parked->slot & 1;
   return control.active & 1;
+}
+
+/* All rules are asked of it in user space: what earlier rounds came to would be told twice. */
+SLUICE_INLINE void begin_blind_round(struct task_struct *task, struct linux_binprm *bprm) {
+  struct task_state *state;
+
+  if (is_first_round(bprm)) {
+    state = state_made(task);
+    if (state) state->blind_exec = (__u64)bprm;
+  } else {
+    abandon(task);
+    COUNT(SLUICE_HOOK_BPRM_CHECK, seen, 1);
+  }
 }
 
 SLUICE_INLINE int decide_round(struct linux_binprm *bprm) {
@@ -319,8 +344,7 @@ SLUICE_INLINE int decide_round(struct linux_binprm *bprm) {
   type = call_type(task, SLUICE_HOOK_BPRM_CHECK, &flags);
   s = scratch_claim();
   if (!s) {
-    if (!first)
-      COUNT(SLUICE_HOOK_BPRM_CHECK, seen, 1); /* a record of its own, beside what earlier rounds come to */
+    begin_blind_round(task, bprm);
     return hook_result(decide_blind(slot, SLUICE_HOOK_BPRM_CHECK, type, flags, task));
   }
   begin(s, slot, SLUICE_HOOK_BPRM_CHECK, type, flags);
@@ -346,9 +370,9 @@ static __noinline int commit_image(struct linux_binprm *bprm) {
     return 0;
   }
   flags = image_flags_of(bprm->file);
-  if (bprm->fdpath) { /* kernels differ in what comm is then */
-    name_of_exec(s, bprm);
-  } else {
+  s->match.state[SLUICE_STR_NAME] = SLUICE_TEXT_UNKNOWN;
+  if (bprm->fdpath) name_of_exec(s, bprm); /* kernels differ in what comm is then */
+  if (s->match.state[SLUICE_STR_NAME] != SLUICE_TEXT_PRESENT) {
     SLUICE_STORE64(s->name.value, 0); /* 6.1 leaves what is beyond the name's end */
     SLUICE_STORE64(s->name.value + 8, 0);
     bpf_get_current_comm(s->name.value, SLUICE_NAME_BYTES); /* the base name of bprm->filename by now */

@@ -188,6 +188,8 @@ EIGHT(CALL, 0) EIGHT(CALL, 1)
   return 0;
 }
 
+#define ACCEPTED_LIMIT (sizeof(struct waiting_record) - 8 - 16)
+
 SEC("fexit/do_accept")
 int exit_accept(void *ctx) {
   struct waiting_call *waiting = waiting_of(bpf_get_current_task_btf());
@@ -207,9 +209,9 @@ int exit_accept(void *ctx) {
   record = (char *)&waiting->record;
   at = waiting->bytes;
   SLUICE_OPAQUE(at);
-  if (at > RECORD_LIMIT) return 0;
+  if (at > ACCEPTED_LIMIT) return 0;
   waiting->bytes =
-      put_item(record, at, RECORD_LIMIT, SLUICE_ITEM_REMOTE, 0, e.addresses[SLUICE_END_REMOTE], 16, 0);
+      put_item(record, at, ACCEPTED_LIMIT, SLUICE_ITEM_REMOTE, 0, e.addresses[SLUICE_END_REMOTE], 16, 0);
   return 0;
 }
 

@@ -18,19 +18,20 @@ struct backing_file___user_path {
   struct path user_path;
 } __attribute__((preserve_access_index));
 
-/* What overlayfs maps is its own file's backing one, whose path lies in a layer. `file` may be NULL, which the verifier
- * does not believe: every read is a checked one. */
+/* What overlayfs maps is its own file's backing one, whose path lies in a layer. `file` may be NULL: later verifiers demand
+ * that it is looked at, 6.1's does not believe it and drops the look, so that every read is a checked one. */
 SLUICE_INLINE void put_file(struct hook_event *e, struct file *file) {
   struct backing_file___user_path *backing = (struct backing_file___user_path *)file;
   struct path path = {};
 
+  e->options = EVENT_OPEN_FILE;
+  if (!file) return;
   if (bpf_core_field_exists(backing->user_path) && is_backing(BPF_CORE_READ(file, f_mode)))
     bpf_core_read(&path, sizeof(path), &backing->user_path);
   else
     bpf_core_read(&path, sizeof(path), &file->f_path);
   e->mnt = (__u64)path.mnt;
   e->dentry = (__u64)path.dentry;
-  e->options = EVENT_OPEN_FILE;
 }
 
 SEC("lsm/mmap_file")
@@ -43,7 +44,7 @@ int BPF_PROG(memory_mmap_file, struct file *file, unsigned long wanted, unsigned
   e.flags = (__u32)flags | (protection & PROT_MASK) << SLUICE_FLAG_PROT_SHIFT;
   put_file(&e, file);
   e.options |= EVENT_DIGEST;
-  e.text = (__u64)BPF_CORE_READ(file, f_inode);
+  if (file) e.text = (__u64)BPF_CORE_READ(file, f_inode);
   return decided(&e);
 }
 

@@ -81,6 +81,7 @@ SLUICE_INLINE void put_bind(struct hook_event *e, struct sock *sk, const void *a
 SLUICE_INLINE void put_connect(struct hook_event *e, struct sock *sk, const void *address, int length) {
   put_socket(e, sk);
   e->ends &= ~(1u << SLUICE_END_REMOTE);
+  e->unknown_ends &= ~(1u << SLUICE_END_REMOTE);
   e->numbers[REMOTE_PORT] = SLUICE_ABSENT_INT;
   e->ends = put_address(e, sk, SLUICE_END_REMOTE, address, length);
   name_own_host(e);
@@ -136,14 +137,19 @@ int BPF_PROG(net_socket_accept, struct socket *sock, struct socket *newsock, int
   return decided(&e);
 }
 
+/* Whether a message goes where it says. Others fail with a name, or ignore it: TCP once it is connected. */
+SLUICE_INLINE int heeds_name(const struct hook_event *e, const struct sock *sk) {
+  if (sk && e->numbers[FAMILY] == AF_UNIX) return BPF_CORE_READ(sk, sk_type) == SOCK_DGRAM;
+  return e->numbers[PROTOCOL] != PROTO_TCP || !((e->ends | e->unknown_ends) & 1u << SLUICE_END_REMOTE);
+}
+
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(net_socket_sendmsg, struct socket *sock, struct msghdr *message, int size, int ret) {
   struct hook_event e = SOCKET_EVENT(SLUICE_HOOK_SOCKET_SENDMSG);
 
   if (ret) return ret;
   put_socket(&e, sock->sk);
-  if (!(e.numbers[PROTOCOL] == PROTO_TCP &&
-        (e.ends & 1u << SLUICE_END_REMOTE))) /* TCP ignores it once connected */
+  if (heeds_name(&e, sock->sk))
     e.ends = put_address(&e, sock->sk, SLUICE_END_REMOTE, message->msg_name, message->msg_namelen);
   name_own_host(&e);
   return decided(&e);

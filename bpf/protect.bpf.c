@@ -1,7 +1,7 @@
 /* protect.bpf.c - the agent's own protection, where the configuration asks for it (self_protection).
  *
  *   task_kill, file_send_sigiotask   signals to the agent, but for 0, SIGHUP, SIGCHLD and SIGCONT
- *   perf_event_open                  events that end the process which they watch (sigtrap)
+ *   perf_event_alloc                 events that end the process which they watch (sigtrap)
  *   ptrace_access_check              attaching to the agent, and to init: who can make init act can stop the agent;
  *                                    process_madvise on the agent
  *   task_setrlimit, task_setscheduler, _setnice, _setioprio, _movememory   limits, priority, CPUs and memory of the agent
@@ -47,16 +47,14 @@ int BPF_PROG(protect_sigio, struct task_struct *target, struct fown_struct *owne
   return refuse(SLUICE_ATTEMPT_SIGIO, signal);
 }
 
-/* Who may send signals needs no right to trace for these. The process is named by number, in the caller's namespace. */
-SEC("lsm/perf_event_open")
-int BPF_PROG(protect_perf_event, struct perf_event_attr *attributes, int type, int ret) {
-  struct task_struct *task = bpf_get_current_task_btf();
-  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-  __u32 process;
+/* Who may send signals needs no right to trace for these. What a child inherits goes with its exec. */
+SEC("lsm/perf_event_alloc")
+int BPF_PROG(protect_perf_event, struct perf_event *event, int ret) {
+  struct task_struct *target = BPF_CORE_READ(event, hw.target);
+  __u32 process = target ? BPF_CORE_READ(target, tgid) : 0;
 
-  if (ret || !BPF_CORE_READ_BITFIELD_PROBED(attributes, sigtrap) || is_trusted()) return ret;
-  process = task->thread_info.status & TS_COMPAT ? regs->cx : regs->si;
-  if (!process || process == (__u32)task->tgid || process == (__u32)task->pid) return 0;
+  if (ret || !is_agent(process) || event->parent || process == current_process()) return ret;
+  if (!BPF_CORE_READ_BITFIELD_PROBED(event, attr.sigtrap) || is_trusted()) return 0;
   return refuse(SLUICE_ATTEMPT_PERF, process);
 }
 
@@ -138,10 +136,10 @@ int BPF_PROG(protect_bpf_prog, struct bpf_prog *program, int ret) {
 
 /* `attributes` is the kernel's copy. A pinned link's descriptor can neither detach nor change it. */
 SEC("lsm/bpf")
-int BPF_PROG(protect_bpf, int command, union bpf_attr *attributes, unsigned int size, int ret) {
+int BPF_PROG(protect_bpf, int command, union bpf_attr *attributes) {
   __u32 id;
 
-  if (ret || command != BPF_LINK_GET_FD_BY_ID) return ret;
+  if (command != BPF_LINK_GET_FD_BY_ID) return 0; /* as system_bpf() does */
   id = BPF_CORE_READ(attributes, link_id);
   if (current_process() == handover.agent_pid || !is_taken(SLUICE_OWN_LINK | id)) return 0;
   return refuse(SLUICE_ATTEMPT_LINK, id);

@@ -48,7 +48,7 @@ class RuleWatchTest : public ::testing::Test {
     EXPECT_EQ(changes_.exchange(0), 0) << what;
   }
 
-  static constexpr RuleWatch::Times kTimes{.quiet_ms = 80, .poll_ms = 10};
+  static constexpr RuleWatch::Times kTimes{.quiet_ms = 200, .poll_ms = 10};
   static constexpr auto kSettle = 1ms * (kTimes.quiet_ms + 4 * kTimes.poll_ms);
   char name_[32] = "/tmp/sluice-watch.XXXXXX";
   const fs::path folder_ = mkdtemp(name_);

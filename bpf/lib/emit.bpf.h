@@ -198,7 +198,7 @@ static __noinline __u32 put_cgroup(char *buffer, __u32 at, __u32 limit, struct t
   item = (struct sluice_item *)(buffer + at);
   SLUICE_ROLLED
   for (i = 0; i < CGROUP_LEVELS; i++) {
-    struct kernfs_node *parent = BPF_CORE_READ(node, parent);
+    struct kernfs_node *parent = parent_of(node);
     long bytes;
 
     if (!parent) break;

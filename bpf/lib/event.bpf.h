@@ -20,6 +20,7 @@
 #define EVENT_KEPT 32u      /* in: an earlier event of this operation was kept; out: this one was */
 #define EVENT_OPERATION 64u /* inside a call of another kind: operation_type() */
 #define EVENT_PART 128u     /* of a call that has been judged at its own hook, with its type: this has none */
+#define EVENT_UNNAMED 256u  /* a UNIX socket that another thread may bind before the kernel looks at its name */
 struct hook_event {
   __u16 hook;
   __u16 options;                   /* EVENT_* */
@@ -56,9 +57,7 @@ SLUICE_ONCE __u32 walk_event_path(__u32 index, __u32 string, __u64 mnt, __u64 at
                 dentry != BPF_CORE_READ(dentry, d_parent);
 
   if (!s) return SLUICE_TEXT_UNKNOWN;
-  /* what move_mount attaches is still detached */
-  if (s->match.hook != SLUICE_HOOK_MOVE_MOUNT &&
-      is_detached(bpf_get_current_task_btf(), (struct vfsmount *)mnt)) {
+  if (is_detached(bpf_get_current_task_btf(), (struct vfsmount *)mnt)) {
     if (string == SLUICE_STR_TARGET)
       s->match.state[SLUICE_STR_TARGET] = SLUICE_TEXT_UNKNOWN;
     else
@@ -136,7 +135,9 @@ SLUICE_INLINE void read_socket_name(struct scratch *s, const struct hook_event *
 }
 
 SLUICE_INLINE void read_target(struct scratch *s, const struct hook_event *e) {
-  if ((e->options & EVENT_ABSTRACT) || e->target_bytes)
+  if (e->options & EVENT_UNNAMED)
+    s->match.state[SLUICE_STR_TARGET] = SLUICE_TEXT_UNKNOWN;
+  else if ((e->options & EVENT_ABSTRACT) || e->target_bytes)
     read_socket_name(s, e);
   else
     read_text(s, SLUICE_STR_TARGET, s->target.value, SLUICE_PATH_BYTES, e->target_text);

@@ -36,6 +36,7 @@
 #define O_CLOEXEC 02000000
 
 #define MNT_INTERNAL 0x4000
+#define MNT_NS_ANON_INO 0xEFFFFFF7u
 #define DCACHE_MAY_BE_UNLINKED(dentry) (!(dentry)->d_hash.pprev)
 #define S_IXUGO 00111
 #define S_IFMT 0170000
@@ -59,6 +60,17 @@
     asm volatile("" : "+r"(value)); \
     (value) &= (mask);              \
   })
+
+/* Of a cgroup's folder. */
+struct kernfs_node___since_6_15 {
+  struct kernfs_node *__parent;
+} __attribute__((preserve_access_index));
+
+static __always_inline struct kernfs_node *parent_of(const struct kernfs_node *node) {
+  const struct kernfs_node___since_6_15 *since = (const void *)node;
+
+  return bpf_core_field_exists(since->__parent) ? BPF_CORE_READ(since, __parent) : BPF_CORE_READ(node, parent);
+}
 
 /* A file below that of a stacked file system. The bit moved in 6.14, which also named what a dentry keeps of short names; before
  * 6.5 it was unused. */

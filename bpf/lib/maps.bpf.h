@@ -124,6 +124,7 @@ struct task_state {
   __u64 clone_flags;                       /* of its latest clone */
   __u64 descriptor_exec;                   /* struct linux_binprm *: its latest exec of a descriptor */
   char descriptor_name[SLUICE_NAME_BYTES]; /* of the file behind that descriptor */
+  __u64 blind_exec; /* struct linux_binprm *: its latest exec whose first round was judged without scratch */
 };
 
 struct {
@@ -138,10 +139,13 @@ struct task_creds {
   __u64 cap_permitted, cap_effective, cap_inheritable;
 };
 
-/* An exec whose surviving set waits for the new image. One per task, made only when a set survives. */
-#define PARKED_BYTES 8192
+/* What a task's storage may hold: since Linux 7.0 its element is one of the kernel's objects of 8,192 bytes at most. */
+#define STORAGE_BYTES 7936
+
+#define PARKED_BYTES 1024 /* a round's path is kept where those before it are shorter together */
 #define DIGEST_TEXT_BYTES 136 /* lib/verity.bpf.h */
 #define DIGEST_UNKNOWN 255
+/* An exec whose surviving set waits for the new image. One per task, made only when a set survives. */
 struct parked_exec {
   __u32 open; /* counted in totals.parked */
   __u32 slot, generation;
@@ -162,6 +166,8 @@ struct parked_exec {
   char digests[SLUICE_ROUNDS][DIGEST_TEXT_BYTES];
   char paths[PARKED_BYTES + SLUICE_PATH_BYTES];
 };
+_Static_assert(sizeof(struct parked_exec) <= STORAGE_BYTES, "a task's storage has no room for it");
+_Static_assert(sizeof(struct task_state) <= STORAGE_BYTES, "a task's storage has no room for it");
 
 struct {
   __uint(type, BPF_MAP_TYPE_TASK_STORAGE);

@@ -20,7 +20,7 @@ SLUICE_INLINE int read_cgroup(struct scratch *s, struct task_struct *task) {
   names->count = 0;
   SLUICE_ROLLED
   for (i = 0; i < CGROUP_NAMES; i++) {
-    struct kernfs_node *parent = BPF_CORE_READ(node, parent);
+    struct kernfs_node *parent = parent_of(node);
     long bytes;
 
     BOUND(at, 2 * SLUICE_PATH_BYTES - 1);

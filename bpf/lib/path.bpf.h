@@ -259,6 +259,23 @@ SLUICE_INLINE int is_unlinked(struct dentry *dentry) {
   return !dentry->d_hash.pprev && dentry != dentry->d_parent;
 }
 
+struct ns_common___since_6_18 {
+  __u64 ns_id;
+} __attribute__((preserve_access_index));
+struct mnt_namespace___since_7_0 {
+  bool is_anon;
+} __attribute__((preserve_access_index));
+
+/* Of a tree of mounts that no process lives in. */
+SLUICE_INLINE int is_anonymous(const struct mnt_namespace *namespace) {
+  const struct mnt_namespace___since_7_0 *marked = (const void *)namespace;
+  const struct ns_common___since_6_18 *numbered = (const void *)&namespace->ns;
+
+  if (bpf_core_field_exists(marked->is_anon)) return BPF_CORE_READ(marked, is_anon);
+  if (bpf_core_field_exists(namespace->seq)) return !BPF_CORE_READ(namespace, seq);
+  return !BPF_CORE_READ(numbered, ns_id) || BPF_CORE_READ(namespace, ns.inum) == MNT_NS_ANON_INO;
+}
+
 /* Whether no namespace shows the mount: a tree that open_tree or fsmount made and nobody attached, or one that was unmounted
  * while it was in use. Whatever lies above it, the path within it is not the file's. The kernel's own mounts are of
  * another kind. */
@@ -267,7 +284,7 @@ static __noinline __attribute__((unused)) int is_detached(struct task_struct *ta
 
   if (namespace == task->nsproxy->mnt_ns) return 0;
   if (!namespace) return !(BPF_CORE_READ(mnt, mnt_flags) & MNT_INTERNAL);
-  return (__u64) namespace < (__u64)-4095 && !BPF_CORE_READ(namespace, seq); /* anonymous */
+  return (__u64) namespace < (__u64)-4095 && is_anonymous(namespace);
 }
 
 /* The one mount of the task's namespace under which a dentry has a name, for hooks that are given no mount; 0
@@ -278,7 +295,8 @@ static __noinline __attribute__((unused)) int is_detached(struct task_struct *ta
 struct mount_search {
   struct dentry *dentry;
   __u64 namespace;
-  struct list_head *at, *end;
+  struct super_block *sb;
+  struct mount *at;
   __u64 found;
   __u32 count;
   __u32 level;
@@ -298,17 +316,39 @@ static long below_step(__u32 step, struct mount_search *search) {
   return 0;
 }
 
-SLUICE_INLINE struct mount *mount_in(struct list_head *at) {
+struct mount___since_6_18 {
+  struct mount *mnt_next_for_sb;
+} __attribute__((preserve_access_index));
+struct super_block___since_6_18 {
+  struct mount *s_mounts;
+} __attribute__((preserve_access_index));
+
+SLUICE_INLINE int mounts_are_linked_by_pointers(void) {
+  return bpf_core_field_exists(((struct mount___since_6_18 *)0)->mnt_next_for_sb);
+}
+
+SLUICE_INLINE struct mount *mount_in(const struct super_block *sb, const struct list_head *at) {
+  if (!at || (const char *)at == (const char *)sb + bpf_core_field_offset(struct super_block, s_mounts)) return 0;
   return (struct mount *)((char *)at - bpf_core_field_offset(struct mount, mnt_instance));
 }
 
-static long search_step(__u32 step, struct mount_search *search) {
-  struct list_head *at = search->at;
-  struct mount *mount;
+/* The mounts of a file system; 0 behind the last one. */
+SLUICE_INLINE struct mount *first_mount(struct super_block *sb) {
+  if (mounts_are_linked_by_pointers())
+    return BPF_CORE_READ((struct super_block___since_6_18 *)sb, s_mounts);
+  return mount_in(sb, BPF_CORE_READ(sb, s_mounts.next));
+}
+SLUICE_INLINE struct mount *next_mount(const struct super_block *sb, struct mount *mount) {
+  if (mounts_are_linked_by_pointers())
+    return BPF_CORE_READ((struct mount___since_6_18 *)mount, mnt_next_for_sb);
+  return mount_in(sb, BPF_CORE_READ(mount, mnt_instance.next));
+}
 
-  if (at == search->end || !at) return 1;
-  mount = mount_in(at);
-  search->at = BPF_CORE_READ(at, next);
+static long search_step(__u32 step, struct mount_search *search) {
+  struct mount *mount = search->at;
+
+  if (!mount) return 1;
+  search->at = next_mount(search->sb, mount);
   if ((__u64)BPF_CORE_READ(mount, mnt_ns) != search->namespace) return 0;
   search->root = BPF_CORE_READ(mount, mnt.mnt_root);
   search->above = search->dentry;
@@ -322,16 +362,15 @@ static long search_step(__u32 step, struct mount_search *search) {
 
 static __noinline __attribute__((unused)) __u64 mount_with(struct dentry *dentry) {
   struct task_struct *task = bpf_get_current_task_btf();
-  struct super_block *sb = dentry->d_sb;
-  struct mount_search search = {.dentry = dentry, .namespace = (__u64)task->nsproxy->mnt_ns};
+  struct mount_search search = {
+      .dentry = dentry, .namespace = (__u64)task->nsproxy->mnt_ns, .sb = dentry->d_sb};
 
-  search.end = (struct list_head *)((char *)sb + bpf_core_field_offset(struct super_block, s_mounts));
-  search.at = BPF_CORE_READ(sb, s_mounts.next);
+  search.at = first_mount(search.sb);
   /* the name is made up under any mount */
   if (dentry->d_op && dentry->d_op->d_dname)
-    return (__u64)mount_in(search.at) + bpf_core_field_offset(struct mount, mnt);
+    return (__u64)search.at + bpf_core_field_offset(struct mount, mnt);
   bpf_loop(SEARCH_MOUNTS, search_step, &search, 0);
-  if (search.at != search.end && search.count < 2) return 0; /* not all were seen */
+  if (search.at && search.count < 2) return 0; /* not all were seen */
   return search.count == 1 ? search.found : 0;
 }
 
@@ -343,20 +382,18 @@ SLUICE_INLINE int is_private_clone(struct mount *mount) {
 }
 
 static long clone_step(__u32 step, struct mount_search *search) {
-  struct list_head *at = search->at;
+  struct mount *mount = search->at;
 
-  if (at == search->end || !at) return 1;
-  search->count = is_private_clone(mount_in(at));
-  search->at = BPF_CORE_READ(at, next);
+  if (!mount) return 1;
+  search->count = is_private_clone(mount);
+  search->at = next_mount(search->sb, mount);
   return search->count;
 }
 
 /* Among the first SEARCH_MOUNTS of the file system. */
 static __noinline __attribute__((unused)) int has_private_clone(struct super_block *sb) {
-  struct mount_search search = {};
+  struct mount_search search = {.sb = sb, .at = first_mount(sb)};
 
-  search.end = (struct list_head *)((char *)sb + bpf_core_field_offset(struct super_block, s_mounts));
-  search.at = BPF_CORE_READ(sb, s_mounts.next);
   bpf_loop(SEARCH_MOUNTS, clone_step, &search, 0);
   return search.count;
 }

@@ -13,10 +13,15 @@
 
 #include "emit.bpf.h"
 
+struct waiting_record {
+  struct sluice_record header;
+  char items[STORAGE_BYTES - 8 - sizeof(struct sluice_record)];
+};
+
 struct waiting_call {
   __u32 open; /* counted in totals.waiting */
   __u32 bytes;
-  struct event_record record;
+  struct waiting_record record;
 };
 
 struct {
@@ -91,11 +96,13 @@ SLUICE_INLINE void overtake(struct sluice_record *r, struct task_struct *task) {
   r->flags &= ~SLUICE_EVENT_AGAIN;
 }
 
-/* Keeps the finished record of scratch until the call returns. 0: there is no memory for it. */
+/* Keeps the finished record of scratch until the call returns. 0: there is no memory for it, or it is too long. */
 SLUICE_INLINE int wait_for_result(struct scratch *s, struct task_struct *task, __u32 bytes) {
-  struct waiting_call *waiting =
-      bpf_task_storage_get(&waiting_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  struct waiting_call *waiting;
 
+  SLUICE_OPAQUE(bytes);
+  if (bytes > sizeof(waiting->record)) return 0;
+  waiting = bpf_task_storage_get(&waiting_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (waiting && waiting->open) {
     if ((s->flags & SLUICE_EVENT_AGAIN) && s->match.hook == SLUICE_HOOK_PATH_RENAME)
       waiting = bpf_task_storage_get(&waiting_again_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -106,8 +113,6 @@ SLUICE_INLINE int wait_for_result(struct scratch *s, struct task_struct *task, _
     TOTAL(no_storage, 1);
     return 0;
   }
-  SLUICE_OPAQUE(bytes);
-  if (bytes > sizeof(waiting->record)) bytes = sizeof(waiting->record);
   bpf_probe_read_kernel(&waiting->record, bytes, &s->record);
   waiting->bytes = bytes;
   waiting->open = 1;

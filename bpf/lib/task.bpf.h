@@ -406,7 +406,7 @@ SLUICE_INLINE int names_container(struct scratch *s) {
 static long container_step(__u32 step, struct scratch **at) {
   struct scratch *s = *at;
   struct kernfs_node *node = (struct kernfs_node *)s->cgroup.node;
-  struct kernfs_node *parent = BPF_CORE_READ(node, parent);
+  struct kernfs_node *parent = parent_of(node);
 
   if (!parent) {
     if (!step) s->cgroup.kind = CONTAINER_UNNAMED;

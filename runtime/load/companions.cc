@@ -13,7 +13,9 @@
 namespace sluice::load {
 namespace {
 
-constexpr char kRing[] = "io_issue_sqe", kOpen[] = "do_filp_open", kAccept[] = "do_accept";
+constexpr char kRing[] = "io_issue_sqe", kAccept[] = "do_accept";
+// The name until Linux 7.2, and from 7.3.
+constexpr char kOpen[] = "do_filp_open", kLaterOpen[] = "do_file_open";
 constexpr char kOf32Bit[] = "__ia32_";
 constexpr char kSocketcall[] = "__ia32_compat_sys_socketcall";
 
@@ -28,7 +30,7 @@ bool IsFunction(const std::string& name) {
       if (!btf_is_func(type)) continue;
       const std::string_view function = btf__name_by_offset(types, type->name_off);
       if (function.find("_sys_") != std::string_view::npos || function == kRing || function == kOpen ||
-          function == kAccept)
+          function == kLaterOpen || function == kAccept)
         names.emplace(function);
     }
     btf__free(types);
@@ -36,6 +38,8 @@ bool IsFunction(const std::string& name) {
   }();
   return functions.count(name) != 0;
 }
+
+const char* OpenFunction() { return !IsFunction(kOpen) && IsFunction(kLaterOpen) ? kLaterOpen : kOpen; }
 
 // Where a call of this type enters: all functions of that ABI that it can be. Empty: none is known.
 std::vector<std::string> FunctionsOf(check::EventType type, int abi) {
@@ -85,7 +89,7 @@ std::set<std::string> AllFunctions(const kplan::Companions& wanted) {
   std::set<std::string> functions = FunctionsOf(wanted.results);
   functions.merge(FunctionsOf(wanted.calls));
   if (!wanted.results.empty() || !wanted.calls.empty()) functions.insert(kRing);
-  if (wanted.failed_opens) functions.insert(kOpen);
+  if (wanted.failed_opens) functions.insert(OpenFunction());
   if (wanted.accepts) functions.insert(kAccept);
   return functions;
 }
@@ -122,6 +126,7 @@ std::vector<std::string> Companions::Lacking(const kplan::Companions& wanted) co
 void Companions::ChooseFixed(bpf_object* object, const std::string& function, const char* name) {
   bpf_program* program = bpf_object__find_program_by_name(object, name);
   if (program == nullptr || !IsFunction(function) || by_function_.count(function) != 0) return;
+  if (bpf_program__set_attach_target(program, 0, function.c_str()) != 0) return;
   bpf_program__set_autoload(program, true);
   chosen_[function] = {.program = program};
 }
@@ -140,7 +145,7 @@ void Companions::Choose(bpf_object* object, const kplan::Companions& wanted) {
   const std::set<std::string> whole = FunctionsOf(wanted.calls);
   for (const std::string& function : Lacking(wanted)) {
     if (function == kRing) ChooseFixed(object, kRing, "exit_io_uring");
-    if (function == kOpen) ChooseFixed(object, kOpen, "exit_open");
+    if (function == OpenFunction()) ChooseFixed(object, function, "exit_open");
     if (function == kAccept) ChooseFixed(object, kAccept, "exit_accept");
     if (!StartsWith(function, "__")) continue;
     const bool as_call = whole.count(function) != 0;

@@ -67,7 +67,7 @@ class Rsyslog:
                   .format(self.folder.parent) if tls else "")
         self.conf = self.folder / "rsyslog.conf"
         self.conf.write_text(
-            f'global(workDirectory="{self.folder}" maxMessageSize="64k")\n{driver}'
+            f'global(workDirectory="{self.folder}" maxMessageSize="64k")\nmain_queue(queue.type="Direct")\n{driver}'
             f'module(load="imtcp" {stream})\ninput(type="imtcp" port="{self.port}" address="127.0.0.1")\n'
             f'module(load="imudp")\ninput(type="imudp" port="{self.udp_port}" address="127.0.0.1")\n'
             f'module(load="imuxsock" SysSock.Use="off")\ninput(type="imuxsock" socket="{self.socket}" '

@@ -1,16 +1,17 @@
 # tools/kernel.sh - fetches one stock Debian kernel for the guest into the cache.
 #
-# Usage: tools/kernel.sh 6.1|6.12
+# Usage: tools/kernel.sh VERSION     (6.1, 6.12, ...)
 #
-# 6.1 is Debian 12's own, 6.12 that of bookworm-backports. Only the .deb is fetched and unpacked, through an apt
-# configuration of its own, made from the machine's apt sources: nothing of the machine's changes. The result:
+# 6.1 is Debian 12's own, 6.12 that of bookworm-backports; any other is looked for in trixie-backports, where the newest one
+# is. Only packages are fetched and unpacked, through an apt configuration of its own, made from the machine's apt sources:
+# nothing of the machine's changes. The result:
 #   kernel-VERSION/vmlinux        uncompressed, with BTF and the PVH entry
 #   kernel-VERSION/release        what `uname -r` says
 #   kernel-VERSION/initrd/N-*.ko  modules that the guest needs to reach its root file system, in order
 #   kernel-VERSION/lib/modules    the modules, for modprobe in the guest
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-version=${1:?usage: tools/kernel.sh 6.1|6.12}
+version=${1:?usage: tools/kernel.sh VERSION}
 target=$cache/kernel-$version
 layout=3 # raise it when what is kept changes
 early_modules=(virtio_pci 9p 9pnet_virtio overlay virtio_console virtio_rng)
@@ -33,16 +34,26 @@ private_apt() {
 # The newest package of this version: what the metapackage linux-image-amd64 depends on.
 newest_package() {
   private_apt apt-cache show -a linux-image-amd64 |
-    awk -v want="$version." '$1 == "Version:" { v = $2 } $1 == "Depends:" && index(v, want) == 1 { print v, $2 }' |
+    awk -v want="$version." '$1 == "Version:" { v = $2 }
+      $1 == "Depends:" && index(v, want) == 1 && match($0, /linux-image-[0-9][^ ,]*/) { print v, substr($0, RSTART, RLENGTH) }' |
     sort -V | tail -n 1 | cut -d ' ' -f 2
+}
+
+# The packages that have its files: since 7.0 two that it depends on.
+packages_of() { # PACKAGE
+  private_apt apt-cache show --no-all-versions "$1" | grep -oE 'linux-(binary|modules)-[^ ,]*' | sort -u | grep . || echo "$1"
 }
 
 # Its status counts: set -e does not work in here.
 fetch() {
-  local suites=(bookworm bookworm-security) suite address main_address options='' package
+  local suites=(bookworm bookworm-security) suite address main_address options='' package packages
   main_address=$(address_of bookworm)
   [[ -n $main_address ]] || die "apt has no source for Debian 12 (bookworm main); add one to /etc/apt/sources.list"
-  [[ $version == 6.1 ]] || suites=(bookworm-backports)
+  case $version in
+    6.1) ;;
+    6.12) suites=(bookworm-backports) ;;
+    *) suites=(trixie-backports) ;;
+  esac
   [[ ! -e /usr/share/keyrings/debian-archive-keyring.gpg ]] ||
     options='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
   mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
@@ -54,17 +65,24 @@ fetch() {
   private_apt apt-get update >"$work/log" 2>&1 || return 1
   package=$(newest_package)
   [[ -n $package ]] || die "no $version kernel is offered by: $(cat "$work/apt/sources.list")"
-  say "    fetching $package"
-  (cd "$work" && private_apt apt-get download "$package" >>log 2>&1)
+  packages=$(packages_of "$package")
+  say "    fetching" $packages
+  # shellcheck disable=SC2086 # a word a package
+  (cd "$work" && private_apt apt-get download $packages >>log 2>&1)
 }
 
 unpack() {
-  local release tree=$work/tree out=$work/out module number=10
-  dpkg -x "$work"/linux-image-*.deb "$tree" || die "the package of the $version kernel cannot be unpacked; is the disk full?"
-  release=$(basename "$tree"/lib/modules/*)
+  local release tree=$work/tree out=$work/out package modules image module number=10
+  for package in "$work"/linux-*.deb; do
+    dpkg -x "$package" "$tree" || die "the package of the $version kernel cannot be unpacked; is the disk full?"
+  done
+  modules=$(dirname "$tree"/lib/modules/*/kernel "$tree"/usr/lib/modules/*/kernel | grep -v '\*') || die "the package of the $version kernel has no modules"
+  release=$(basename "$modules")
   mkdir -p "$out/initrd" "$out/lib/modules"
-  python3 tools/extract_vmlinux.py "$tree/boot/vmlinuz-$release" "$out/vmlinux"
-  mv "$tree/lib/modules/$release" "$out/lib/modules/"
+  image=$modules/vmlinuz # since 7.0
+  [[ -e $image ]] || image=$tree/boot/vmlinuz-$release
+  python3 tools/extract_vmlinux.py "$image" "$out/vmlinux"
+  mv "$modules" "$out/lib/modules/"
   for module in "${dropped_modules[@]}"; do rm -rf "$out/lib/modules/$release/kernel/$module"; done
   PATH=$PATH:/usr/sbin:/sbin
   depmod -b "$out" "$release"

@@ -59,7 +59,7 @@ def parse_arguments(argv):
         usage="./dev vm [OPTION...] [--script FILE [ARG...] | -- COMMAND...]",
         allow_abbrev=False,
     )
-    parser.add_argument("--kernel", choices=("6.1", "6.12"), default="6.1", help="the guest's kernel (6.1)")
+    parser.add_argument("--kernel", default="6.1", metavar="VERSION", help="the guest's kernel: 6.1 (default), 6.12, or another of Debian's (tools/kernel.sh)")
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds until the guest is ended (300; a shell: none)")
     parser.add_argument("--memory", default="2048", metavar="MB", help="the guest's memory (2048)")
     parser.add_argument("--append", default="", metavar="ARGS", help="kernel arguments, such as lsm=lockdown,yama")

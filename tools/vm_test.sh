@@ -56,7 +56,7 @@ JOB
 # Two guests at once: one sends every byte there is, the other hangs.
 two_guests() {
   local program='import sys; sys.stdout.buffer.write(bytes(range(256)) * 4000)' status=0 hung
-  vm --timeout 25 -- bash -c 'echo before; sleep 1000' >"$scratch/hung" 2>"$scratch/hung.err" &
+  vm --timeout 40 -- bash -c 'echo before; sleep 1000' >"$scratch/hung" 2>"$scratch/hung.err" &
   hung=$!
   vm -- python3 -c "$program" >"$scratch/bytes" 2>"$scratch/bytes.err" || status=$?
   check job-succeeds 0 "$status"

@@ -69,7 +69,8 @@ struct kernfs_node___since_6_15 {
 static __always_inline struct kernfs_node *parent_of(const struct kernfs_node *node) {
   const struct kernfs_node___since_6_15 *since = (const void *)node;
 
-  return bpf_core_field_exists(since->__parent) ? BPF_CORE_READ(since, __parent) : BPF_CORE_READ(node, parent);
+  return bpf_core_field_exists(since->__parent) ? BPF_CORE_READ(since, __parent)
+                                                : BPF_CORE_READ(node, parent);
 }
 
 /* A file below that of a stacked file system. The bit moved in 6.14, which also named what a dentry keeps of short names; before

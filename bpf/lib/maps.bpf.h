@@ -142,7 +142,7 @@ struct task_creds {
 /* What a task's storage may hold: since Linux 7.0 its element is one of the kernel's objects of 8,192 bytes at most. */
 #define STORAGE_BYTES 7936
 
-#define PARKED_BYTES 1024 /* a round's path is kept where those before it are shorter together */
+#define PARKED_BYTES 1024     /* a round's path is kept where those before it are shorter together */
 #define DIGEST_TEXT_BYTES 136 /* lib/verity.bpf.h */
 #define DIGEST_UNKNOWN 255
 /* An exec whose surviving set waits for the new image. One per task, made only when a set survives. */

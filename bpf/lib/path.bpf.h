@@ -328,14 +328,14 @@ SLUICE_INLINE int mounts_are_linked_by_pointers(void) {
 }
 
 SLUICE_INLINE struct mount *mount_in(const struct super_block *sb, const struct list_head *at) {
-  if (!at || (const char *)at == (const char *)sb + bpf_core_field_offset(struct super_block, s_mounts)) return 0;
+  if (!at || (const char *)at == (const char *)sb + bpf_core_field_offset(struct super_block, s_mounts))
+    return 0;
   return (struct mount *)((char *)at - bpf_core_field_offset(struct mount, mnt_instance));
 }
 
 /* The mounts of a file system; 0 behind the last one. */
 SLUICE_INLINE struct mount *first_mount(struct super_block *sb) {
-  if (mounts_are_linked_by_pointers())
-    return BPF_CORE_READ((struct super_block___since_6_18 *)sb, s_mounts);
+  if (mounts_are_linked_by_pointers()) return BPF_CORE_READ((struct super_block___since_6_18 *)sb, s_mounts);
   return mount_in(sb, BPF_CORE_READ(sb, s_mounts.next));
 }
 SLUICE_INLINE struct mount *next_mount(const struct super_block *sb, struct mount *mount) {

@@ -7,7 +7,7 @@
  *
  * Of an exchange of two names both events wait. Another call that reaches its hook again (kill of many processes,
  * sendmmsg) sends what waited so far without a result. So does the next call when a return was missed, or the end of the task
- * (exec.bpf.c). The memory, 14 KB for each, is kept until then.
+ * (exec.bpf.c). The memory, 8 KB for each, is kept until then.
  */
 #pragma once
 

@@ -14,7 +14,8 @@
 #define PROTO_ICMP 1
 #define PROTO_TCP 6
 #define PROTO_ICMPV6 58
-#define PROTO_SMC 256 /* of a socket of IPv4 or IPv6; one of AF_SMC has the family for a protocol, 0 or SMC_OF_V6 */
+#define PROTO_SMC \
+  256 /* of a socket of IPv4 or IPv6; one of AF_SMC has the family for a protocol, 0 or SMC_OF_V6 */
 #define SMC_OF_V6 1
 #define PROTO_MPTCP 262 /* TCP by several ways, or by one: the peer need not know */
 #define L4_RAW 255

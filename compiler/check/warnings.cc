@@ -244,9 +244,9 @@ bool RuleWarnings::Compares(const Condition& condition, std::string_view field, 
   if (condition.kind != Condition::Kind::kPredicate) return false;
   const Predicate& predicate = predicates_.at(condition.predicate);
   if (predicate.left.kind != Term::Kind::kField || predicate.left.field.Name() != field) return false;
-  const bool whole = predicate.op == ast::Op::kEq || predicate.op == ast::Op::kIn;
+  const bool part = predicate.op == ast::Op::kContains || predicate.op == ast::Op::kGlob;
   return std::any_of(predicate.values.begin(), predicate.values.end(), [&](const Value& value) {
-    return whole ? value.text == text : value.text.find(text) != std::string::npos;
+    return part ? value.text.find(text) != std::string::npos : value.text == text;
   });
 }
 

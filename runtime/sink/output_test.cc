@@ -64,11 +64,12 @@ class OutputTest : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   std::unique_ptr<Output> Open() {
-    auto output = Output::Open(options_, folder_ / "spool", std::make_unique<Scripted>(script_),
-                               [this](Severity, const std::string& line) {
-                                 const std::lock_guard lock(log_mutex_);  // the writer's thread and the sender's
-                                 log_ += line + "\n";
-                               });
+    auto output =
+        Output::Open(options_, folder_ / "spool", std::make_unique<Scripted>(script_),
+                     [this](Severity, const std::string& line) {
+                       const std::lock_guard lock(log_mutex_);  // the writer's thread and the sender's
+                       log_ += line + "\n";
+                     });
     EXPECT_TRUE(output.ok());
     return std::move(*output);
   }

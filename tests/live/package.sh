@@ -55,9 +55,11 @@ check drops-capabilities test "$kept" = 000000c001280004
 for _ in 1 2 3; do cat /etc/canary >/dev/null; done
 check raises-alerts waits grep -q 'cat reads /etc/canary' /var/log/sluice/alerts.jsonl
 check throttles test "$(grep -c 'cat reads /etc/canary' /var/log/sluice/alerts.jsonl)" = 1
-sleep 2
-curl -s http://127.0.0.1:9464/metrics >/tmp/metrics
-check counts-matches grep -q 'sluice_rule_matches_total{rule="Canary file read"} 3' /tmp/metrics
+metrics_say() { # TEXT
+  curl -s http://127.0.0.1:9464/metrics >/tmp/metrics
+  grep -q "$1" /tmp/metrics
+}
+check counts-matches waits metrics_say 'sluice_rule_matches_total{rule="Canary file read"} 3'
 check counts-what-the-throttle-held-back grep -q 'sluice_rule_suppressed_total{rule="Canary file read"} 2' /tmp/metrics
 check serves-hooks grep -q 'sluice_hook_seen_total{hook="file_open"} [1-9]' /tmp/metrics
 check serves-the-lag grep -q 'sluice_alert_lag_seconds_bucket{le="5"} [1-9]' /tmp/metrics
@@ -76,7 +78,7 @@ kill -TERM $agent
 wait $agent
 status=$?
 check ends-cleanly test $status = 0
-check says-that-it-stops grep -q STOPPING=1 /tmp/told
+check says-that-it-stops waits grep -q STOPPING=1 /tmp/told
 check its-counts-add-up grep -qE 'output name=log raised=([0-9]+) recovered=0 delivered=\1 waiting=0 dead_lettered=0 lost=0' "$log"
 check leaves-no-socket no test -e /run/sluice/control.socket
 check denials-stay-in-force no cat /etc/denied

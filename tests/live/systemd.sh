@@ -39,7 +39,7 @@ printf '[Service]\nWatchdogSec=5s\n' >/etc/systemd/system/sluice.service.d/watch
 systemctl daemon-reload
 check starts-and-tells-when-ready systemctl start sluice
 check is-active active
-check said-so ready 1
+check said-so waits ready 1
 check denies refused
 (while [[ ! -e /tmp/stop ]]; do cat /etc/canary >>/tmp/slipped 2>/dev/null; done) &
 loop=$!

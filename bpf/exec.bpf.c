@@ -195,6 +195,7 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
   struct sluice_record *r = &s->record.header;
   char *buffer = (char *)&s->record;
   __u32 bytes, at;
+  int named;
 
   fill_header(r, SLUICE_RECORD_EVENT, SLUICE_HOOK_BPRM_CHECK, task, task->real_parent);
   fill_verdict(s, r, verdict);
@@ -204,9 +205,11 @@ static __noinline int refuse(struct scratch *s, struct task_struct *task, struct
   note_reached(task, s->match.type, s->flags);
   name_of_exec(s, bprm);
   at = put_path(s, SLUICE_STR_EXEPATH, SLUICE_ITEM_EXEPATH);
-  bytes = s->match.bytes[SLUICE_STR_NAME];
+  named = s->match.state[SLUICE_STR_NAME] == SLUICE_TEXT_PRESENT;
+  bytes = named ? s->match.bytes[SLUICE_STR_NAME] : 0;
   BOUND(bytes, SLUICE_NAME_BYTES - 1);
-  at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_NAME, 0, s->name.value, bytes, 0);
+  at = put_item(buffer, at, RECORD_LIMIT, SLUICE_ITEM_NAME, named ? 0 : SLUICE_ITEM_UNKNOWN, s->name.value,
+                bytes, 0);
   at = put_text(s, at);
   at = put_doubts(s, at, verdict);
   if (parked && parked->open) {

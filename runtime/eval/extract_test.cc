@@ -422,6 +422,15 @@ TEST_F(Extract, ARefusedExecHasANameAndAFileButNoArgumentsYet) {
           {"proc.pname", "\"nginx\""}});
 }
 
+TEST_F(Extract, ARefusedExecMayHaveNoKnownName) {
+  RecordBuilder builder(SLUICE_RECORD_EVENT, SLUICE_HOOK_BPRM_CHECK);
+  builder.header() = Open().header();
+  builder.header().hook = SLUICE_HOOK_BPRM_CHECK;
+  builder.Item(SLUICE_ITEM_NAME, "", SLUICE_ITEM_UNKNOWN).Item(SLUICE_ITEM_EXEPATH, "", SLUICE_ITEM_UNKNOWN);
+  Load(builder, Chain());
+  Expect({{"proc.name", "unknown"}, {"proc.exepath", "unknown"}, {"proc.cmdline", "unknown"}});
+}
+
 TEST_F(Extract, TruncatedArgumentsAndEnvironments) {
   RecordBuilder builder = Exec();
   builder.Item(SLUICE_ITEM_ARGS, Nul("x|-c|long arg"), SLUICE_ITEM_TRUNCATED);

@@ -319,17 +319,15 @@ SLUICE_INLINE __u32 slot_of_round(struct task_struct *task, int first) {
   return control.active & 1;
 }
 
-/* All rules are asked of it in user space: what earlier rounds came to would be told twice. */
-SLUICE_INLINE void begin_blind_round(struct task_struct *task, struct linux_binprm *bprm) {
-  struct task_state *state;
+/* A round without scratch is sent with all rules, a record of its own. What earlier rounds came to would be told twice, and is
+ * dropped; a later round that survives is told beside it. */
+SLUICE_INLINE void begin_round(struct task_struct *task, struct linux_binprm *bprm, int first, int blind) {
+  struct task_state *state = first ? state_of(task) : 0;
 
-  if (is_first_round(bprm)) {
-    state = state_made(task);
-    if (state) state->blind_exec = (__u64)bprm;
-  } else {
-    abandon(task);
-    COUNT(SLUICE_HOOK_BPRM_CHECK, seen, 1);
-  }
+  if (state) state->blind_exec = blind ? (__u64)bprm : 0;
+  if (first || !blind) return;
+  abandon(task);
+  COUNT(SLUICE_HOOK_BPRM_CHECK, seen, 1);
 }
 
 SLUICE_INLINE int decide_round(struct linux_binprm *bprm) {
@@ -346,10 +344,8 @@ SLUICE_INLINE int decide_round(struct linux_binprm *bprm) {
   if (first) COUNT(SLUICE_HOOK_BPRM_CHECK, seen, 1);
   type = call_type(task, SLUICE_HOOK_BPRM_CHECK, &flags);
   s = scratch_claim();
-  if (!s) {
-    begin_blind_round(task, bprm);
-    return hook_result(decide_blind(slot, SLUICE_HOOK_BPRM_CHECK, type, flags, task));
-  }
+  begin_round(task, bprm, first, !s);
+  if (!s) return hook_result(decide_blind(slot, SLUICE_HOOK_BPRM_CHECK, type, flags, task));
   begin(s, slot, SLUICE_HOOK_BPRM_CHECK, type, flags);
   result = judge_round(s, config, task, bprm, first);
   scratch_release(s);

@@ -7,7 +7,7 @@
  *   exit_io_uring  io_issue_sqe: completes an operation of io_uring, in whichever thread; and the whole event of
  *                  one that failed before it came to its hook
  *   exit_accept    do_accept: who is at the other end
- *   exit_open      do_filp_open: an open that failed, with the kernel's copy of the path
+ *   exit_open      do_filp_open (do_file_open): an open that failed, with the kernel's copy of the path
  *
  * Fail direction: nothing is refused here. Where a companion is missing or missed, the result is unknown.
  */

@@ -19,6 +19,7 @@ SLUICE_INLINE __u32 read_as(__u32 hook, const struct sock *sk, __u32 own, __u32 
   const int raw = BPF_CORE_READ(sk, sk_type) == SOCK_RAW;
 
   if (hook == SLUICE_HOOK_SOCKET_CONNECT) return family;
+  if (own == AF_SMC) own = AF_INET; /* as the socket below takes it; that of IPv6 takes no such address */
   if (own == AF_INET && (family == AF_UNSPEC || (raw && hook == SLUICE_HOOK_SOCKET_BIND))) return AF_INET;
   return own == AF_INET6 && family == AF_UNSPEC && raw ? AF_INET6 : family;
 }
@@ -137,10 +138,15 @@ int BPF_PROG(net_socket_accept, struct socket *sock, struct socket *newsock, int
   return decided(&e);
 }
 
-/* Whether a message goes where it says. Others fail with a name, or ignore it: TCP once it is connected. */
-SLUICE_INLINE int heeds_name(const struct hook_event *e, const struct sock *sk) {
+#define MSG_FASTOPEN 0x20000000u
+
+/* Whether a message goes where it says. Others fail with a name, or ignore it: TCP once it is connected, SMC unless it
+ * connects with the message. */
+SLUICE_INLINE int heeds_name(const struct hook_event *e, const struct sock *sk, __u32 flags) {
   if (sk && e->numbers[FAMILY] == AF_UNIX) return BPF_CORE_READ(sk, sk_type) == SOCK_DGRAM;
-  return e->numbers[PROTOCOL] != PROTO_TCP || !((e->ends | e->unknown_ends) & 1u << SLUICE_END_REMOTE);
+  if (e->numbers[PROTOCOL] != PROTO_TCP) return 1;
+  if (e->unknown_ends & 1u << SLUICE_END_REMOTE) return (flags & MSG_FASTOPEN) != 0;
+  return !(e->ends & 1u << SLUICE_END_REMOTE);
 }
 
 SEC("lsm/socket_sendmsg")
@@ -149,7 +155,7 @@ int BPF_PROG(net_socket_sendmsg, struct socket *sock, struct msghdr *message, in
 
   if (ret) return ret;
   put_socket(&e, sock->sk);
-  if (heeds_name(&e, sock->sk))
+  if (heeds_name(&e, sock->sk, message->msg_flags))
     e.ends = put_address(&e, sock->sk, SLUICE_END_REMOTE, message->msg_name, message->msg_namelen);
   name_own_host(&e);
   return decided(&e);

@@ -106,7 +106,7 @@ systemd() {
 
 # A kernel that has BPF LSM, and does not use it.
 live_without_lsm() {
-  bash tools/vm.sh --no-build --append lsm=lockdown,yama --script tests/live/no_bpf_lsm.sh
+  bash tools/vm.sh --no-build --append lsm=lockdown,yama --timeout 900 --script tests/live/no_bpf_lsm.sh
 }
 
 fuzz() {

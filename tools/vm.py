@@ -72,6 +72,8 @@ def parse_arguments(argv):
     parser.add_argument("--script", metavar="FILE", help="run FILE, wherever it lies; the rest are its arguments")
     options = parser.parse_args(argv)
     options.script_arguments, options.command = script_arguments, command
+    if not re.fullmatch(r"\d+\.\d+", options.kernel):
+        parser.error(f"'{options.kernel}' is no version of a kernel, such as 6.1")
     if command == []:
         parser.error("no command after --")
     if options.script is not None and (os.path.isdir(options.script) or not os.access(options.script, os.R_OK)):

@@ -40,6 +40,7 @@ SLUICE_INLINE void inherit(struct task_struct *child_task, int thread) {
   if (!child) return;
   __builtin_memcpy(child, parent, sizeof(*child));
   child->reached = 0;
+  child->blind_exec = 0;
   if (thread) return;
   inherit_slot(&child->task, &parent->task, 0);
   inherit_slot(&child->task, &parent->task, 1);

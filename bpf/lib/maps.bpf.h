@@ -139,7 +139,7 @@ struct task_creds {
   __u64 cap_permitted, cap_effective, cap_inheritable;
 };
 
-/* What a task's storage may hold: since Linux 7.0 its element is one of the kernel's objects of 8,192 bytes at most. */
+/* What a task's storage may hold: since Linux 6.19 its element is one of the kernel's objects of 8,192 bytes at most. */
 #define STORAGE_BYTES 7936
 
 #define PARKED_BYTES 1024     /* a round's path is kept where those before it are shorter together */

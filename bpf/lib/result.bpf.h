@@ -101,7 +101,10 @@ SLUICE_INLINE int wait_for_result(struct scratch *s, struct task_struct *task, _
   struct waiting_call *waiting;
 
   SLUICE_OPAQUE(bytes);
-  if (bytes > sizeof(waiting->record)) return 0;
+  if (bytes > sizeof(waiting->record)) {
+    TOTAL(no_storage, 1);
+    return 0;
+  }
   waiting = bpf_task_storage_get(&waiting_by_task, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (waiting && waiting->open) {
     if ((s->flags & SLUICE_EVENT_AGAIN) && s->match.hook == SLUICE_HOOK_PATH_RENAME)

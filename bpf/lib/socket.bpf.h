@@ -91,7 +91,8 @@ SLUICE_INLINE void put_bound_name(struct hook_event *e, struct sock *sk) {
 /* SMC: a connection of TCP underneath carries it, or stands in for it. Its ends are known to the hidden socket of that
  * one only, which comes to no hook. */
 SLUICE_INLINE int is_smc(const struct sock *sk, __u32 family) {
-  return family == AF_SMC || BPF_CORE_READ(sk, sk_protocol) == PROTO_SMC;
+  if (family == AF_SMC) return 1;
+  return BPF_CORE_READ(sk, sk_protocol) == PROTO_SMC && BPF_CORE_READ(sk, sk_type) == SOCK_STREAM;
 }
 SLUICE_INLINE void put_smc(struct hook_event *e, const struct sock *sk, __u32 family) {
   if (family == AF_SMC) e->numbers[FAMILY] = BPF_CORE_READ(sk, sk_protocol) == SMC_OF_V6 ? AF_INET6 : AF_INET;

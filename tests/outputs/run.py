@@ -222,7 +222,7 @@ def case_syslog_local_receiver_that_dies_before_it_reads(case):
     agent.feed(range(5))
     check(peers.wait_for(lambda: len(rsyslog.lines()) == 5), "not delivered at first")
     rsyslog.process.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, rsyslog.process.pid, os.WSTOPPED)  # every thread has
+    os.waitid(os.P_PID, rsyslog.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)  # every thread has
     agent.feed(range(5, 10))
     time.sleep(1)
     rsyslog.stop(signal.SIGKILL)

@@ -66,7 +66,7 @@ fetch() {
   package=$(newest_package)
   [[ -n $package ]] || die "no $version kernel is offered by: $(cat "$work/apt/sources.list")"
   packages=$(packages_of "$package")
-  say "    fetching" $packages
+  say "    fetching ${packages//$'\n'/ }"
   # shellcheck disable=SC2086 # a word a package
   (cd "$work" && private_apt apt-get download $packages >>log 2>&1)
 }

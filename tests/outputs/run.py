@@ -488,6 +488,7 @@ def case_a_stalled_disk_holds_up_nobody_who_asks(case):
         agent = Agent(case, [webhook(server)], drain="100ms", environment={"LD_PRELOAD": str(library)},
                       metrics={"address": f"127.0.0.1:{port}"})
         agent.feed(range(50))
+        check(peers.wait_for(lambda: get(port, "/healthz")[0] == 200), "no health")
         time.sleep(2)
         begin = time.monotonic()
         for path in ("healthz", "metrics"):
@@ -543,6 +544,8 @@ def get(port, path):
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, ""
+    except OSError:  # it does not listen yet
+        return 0, ""
 
 
 def case_metrics_health_and_status(case):
@@ -580,7 +583,7 @@ def case_a_metrics_port_that_is_taken_keeps_nothing_from_running(case):
         agent = Agent(case, [{"name": "console", "type": "stdout"}], metrics={"address": f"127.0.0.1:{port}"})
         agent.feed(range(5))
         check(peers.wait_for(lambda: len(agent.prints) == 5, 10), f"{agent.prints} {agent.errors}")
-        check(agent.told(f"metrics cannot listen on 127.0.0.1:{port}") and agent.told("in use"), f"not told: {agent.errors}")
+        check(peers.wait_for(lambda: agent.told(f"metrics cannot listen on 127.0.0.1:{port}") and agent.told("in use")), f"not told: {agent.errors}")
     check(peers.wait_for(lambda: agent.told(f"metrics listen on 127.0.0.1:{port} now"), 20), f"{agent.errors}")
     check(get(port, "/healthz") == (200, "ok\n"), "not served")
     agent.end()

@@ -112,7 +112,7 @@ TEST(LowerKernel, EachMitigationHasItsOwnActionAndMode) {
   EXPECT_EQ(config.deny[0], 0b111u);
   EXPECT_EQ(config.kill[0], 0b100u);
   EXPECT_EQ(config.unknown_deny[0], 0b010u);
-  const sluice_action* actions = &plan.actions[SLUICE_HOOK_FILE_OPEN * SLUICE_CLAUSES];
+  const sluice_action* actions = &plan.actions[size_t{SLUICE_HOOK_FILE_OPEN} * SLUICE_CLAUSES];
   EXPECT_EQ(actions[2].errno_value, 13);
   EXPECT_EQ(actions[2].order, 1) << "in load order";
   EXPECT_EQ(plan.mitigations[actions[0].mitigation].name, "audit");

@@ -39,7 +39,7 @@ newest_package() {
     sort -V | tail -n 1 | cut -d ' ' -f 2
 }
 
-# The packages that have its files: since 7.0 two that it depends on.
+# The packages that have its files: of 7.3 two that it depends on.
 packages_of() { # PACKAGE
   private_apt apt-cache show --no-all-versions "$1" | grep -oE 'linux-(binary|modules)-[^ ,]*' | sort -u | grep . || echo "$1"
 }
@@ -79,7 +79,7 @@ unpack() {
   modules=$(dirname "$tree"/lib/modules/*/kernel "$tree"/usr/lib/modules/*/kernel | grep -v '\*') || die "the package of the $version kernel has no modules"
   release=$(basename "$modules")
   mkdir -p "$out/initrd" "$out/lib/modules"
-  image=$modules/vmlinuz # since 7.0
+  image=$modules/vmlinuz # of 7.3
   [[ -e $image ]] || image=$tree/boot/vmlinuz-$release
   python3 tools/extract_vmlinux.py "$image" "$out/vmlinux"
   mv "$modules" "$out/lib/modules/"

@@ -20,8 +20,7 @@
 #define EVENT_KEPT 32u      /* in: an earlier event of this operation was kept; out: this one was */
 #define EVENT_OPERATION 64u /* inside a call of another kind: operation_type() */
 #define EVENT_PART 128u     /* of a call that has been judged at its own hook, with its type: this has none */
-#define EVENT_UNNAMED \
-  256u /* a UNIX socket that another thread may bind before the kernel looks at its name */
+#define EVENT_UNNAMED 256u  /* a UNIX socket that may get its name before the kernel looks at it */
 struct hook_event {
   __u16 hook;
   __u16 options;                   /* EVENT_* */

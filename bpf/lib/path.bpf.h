@@ -262,13 +262,13 @@ SLUICE_INLINE int is_unlinked(struct dentry *dentry) {
 struct ns_common___since_6_18 {
   __u64 ns_id;
 } __attribute__((preserve_access_index));
-struct mnt_namespace___since_7_0 {
+struct mnt_namespace___by_7_3 {
   bool is_anon;
 } __attribute__((preserve_access_index));
 
 /* Of a tree of mounts that no process lives in. */
 SLUICE_INLINE int is_anonymous(const struct mnt_namespace *namespace) {
-  const struct mnt_namespace___since_7_0 *marked = (const void *)namespace;
+  const struct mnt_namespace___by_7_3 *marked = (const void *)namespace;
   const struct ns_common___since_6_18 *numbered = (const void *)&namespace->ns;
 
   if (bpf_core_field_exists(marked->is_anon)) return BPF_CORE_READ(marked, is_anon);

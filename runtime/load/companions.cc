@@ -14,7 +14,7 @@ namespace sluice::load {
 namespace {
 
 constexpr char kRing[] = "io_issue_sqe", kAccept[] = "do_accept";
-// The name until Linux 7.2, and from 7.3.
+// The name that 6.18 has, and the one that 7.3 has.
 constexpr char kOpen[] = "do_filp_open", kLaterOpen[] = "do_file_open";
 constexpr char kOf32Bit[] = "__ia32_";
 constexpr char kSocketcall[] = "__ia32_compat_sys_socketcall";
